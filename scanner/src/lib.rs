@@ -1,0 +1,1 @@
+//! The daemon checkpointd: camera, lane, gate, sync, pages.

@@ -1,0 +1,1 @@
+//! The proving ground: stories end to end, vectors, frames.

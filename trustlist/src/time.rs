@@ -1,0 +1,117 @@
+//! Moments, windows and how far a clock may be believed. Nothing here asks a machine for the time.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Seconds since 1970-01-01T00:00:00Z, without leap seconds (RFC 8392 §2, NumericDate).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnixTime(pub i64);
+
+impl UnixTime {
+    /// Seconds from `earlier` to `self`; negative when `earlier` is in fact later.
+    #[must_use]
+    pub fn since(self, earlier: UnixTime) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// This moment moved by `seconds`, saturating at the ends of the calendar.
+    #[must_use]
+    pub fn plus(self, seconds: i64) -> UnixTime {
+        UnixTime(self.0.saturating_add(seconds))
+    }
+
+    /// Reads an RFC 3339 time such as `2021-02-01T08:00:00Z`; `None` when it is not one.
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<UnixTime> {
+        text.parse::<jiff::Timestamp>().ok().map(|stamp| UnixTime(stamp.as_second()))
+    }
+}
+
+/// RFC 3339 in UTC. A moment outside years -9999 to 9999 shows as its number.
+impl fmt::Display for UnixTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_second(self.0) {
+            Ok(stamp) => write!(f, "{stamp}"),
+            Err(_) => write!(f, "@{}", self.0),
+        }
+    }
+}
+
+/// How sure the device is of its clock.
+///
+/// The floor below is the latest of: build date, the latest time ever stored, the newest issue time of any verified list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TimeTrust {
+    /// Below the floor, or never set: validity cannot be decided.
+    Untrusted,
+    /// Not below the floor, but nothing has confirmed it since boot.
+    FloorOnly,
+    /// Confirmed earlier, and carried on by a running clock since.
+    Holdover,
+    /// A time source confirms it now.
+    Synced,
+}
+
+impl TimeTrust {
+    /// The stable word for rows, pages and metrics.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Untrusted => "untrusted",
+            Self::FloorOnly => "floor-only",
+            Self::Holdover => "holdover",
+            Self::Synced => "synced",
+        }
+    }
+}
+
+/// A point on the calendar together with how far it is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// What the clock says.
+    pub at: UnixTime,
+    /// How far that is believed.
+    pub trust: TimeTrust,
+}
+
+/// A span of validity: from the first moment inside to the first moment after. Open where `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// First moment inside.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub from: Option<UnixTime>,
+    /// First moment after.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub until: Option<UnixTime>,
+}
+
+impl Window {
+    /// Whether `at` lies inside.
+    #[must_use]
+    pub fn contains(self, at: UnixTime) -> bool {
+        self.from.is_none_or(|from| from <= at) && self.until.is_none_or(|until| at < until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_holds_its_first_second_and_not_the_one_after_its_last() {
+        let window = Window { from: Some(UnixTime(10)), until: Some(UnixTime(20)) };
+        assert_eq!([9, 10, 19, 20].map(|at| window.contains(UnixTime(at))), [false, true, true, false]);
+        assert!(Window::default().contains(UnixTime(i64::MIN)));
+    }
+
+    #[test]
+    fn times_are_read_and_written_as_rfc_3339() {
+        let spring_festival = UnixTime::parse_rfc3339("2021-02-12T00:00:00+08:00").expect("a valid time");
+        assert_eq!(spring_festival, UnixTime(1_613_059_200));
+        assert_eq!(spring_festival.to_string(), "2021-02-11T16:00:00Z");
+        assert_eq!(UnixTime::parse_rfc3339("yesterday"), None);
+    }
+}
