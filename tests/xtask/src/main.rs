@@ -1,2 +1,153 @@
-//! The two commands of the README.
-fn main() {}
+//! The two commands of the README: `cargo xtask demo` and `cargo xtask check`.
+//!
+//! Both first see to what a bare Debian with Rust lacks (libclang for the camera bindings, a browser and a broker for the
+//! tests), so that a newcomer types one line. Nothing is installed when it is there already.
+
+use std::{
+    env,
+    path::Path,
+    process::{Command, ExitCode, Stdio},
+};
+
+/// Debian packages that the build needs, and a command or file that shows each is there.
+const BUILD: &[(&str, &str)] = &[("gcc", "cc"), ("libc6-dev", "/usr/include/stdlib.h"), ("libclang-dev", "libclang.so")];
+
+/// Debian packages that only the tests need.
+const TEST: &[(&str, &str)] = &[
+    ("python3", "python3"),
+    ("python3-venv", "/usr/share/doc/python3-venv"),
+    ("mosquitto", "mosquitto"),
+    ("sqlite3", "sqlite3"),
+    ("chromium", "chromium"),
+    ("chromium-driver", "chromedriver"),
+    ("fonts-noto-cjk", "/usr/share/fonts/opentype/noto"),
+    ("prometheus", "promtool"),
+];
+
+const HELP: &str = "\
+cargo xtask demo [ARGUMENTS…]   install what the build needs, build, and watch travellers at a gate
+cargo xtask check [--fast]      install what the tests need; format, lints, documents, dependencies, all tests
+                                (--fast: the tests alone)
+cargo xtask setup               only install what both need";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    if let Err(error) = env::set_current_dir(&root) {
+        eprintln!("xtask: cannot enter the project at {}: {error}", root.display());
+        return ExitCode::FAILURE;
+    }
+    let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["demo", rest @ ..] => demo(rest),
+        ["check"] => check(false),
+        ["check", "--fast"] => check(true),
+        ["setup"] => install(BUILD) && install(TEST),
+        _ => {
+            eprintln!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn demo(arguments: &[&str]) -> bool {
+    install(BUILD)
+        && run("cargo", &["build", "--release", "--package", "scanner", "--bin", "checkpointd"])
+        && run("target/release/checkpointd", &[&["demo"], arguments].concat())
+}
+
+fn check(fast: bool) -> bool {
+    if !(install(BUILD) && install(TEST)) {
+        return false;
+    }
+    let tests = &["test", "--workspace"][..];
+    if fast {
+        return run("cargo", tests);
+    }
+    run("cargo", &["fmt", "--all", "--check"])
+        && run("cargo", &["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])
+        && documents()
+        && dependencies()
+        // A laptop without camera libraries, and a gate without the demonstration's signing code.
+        && run("cargo", &["check", "--package", "scanner", "--no-default-features"])
+        // Last, so that the test runner's own summary closes the run.
+        && run("cargo", tests)
+}
+
+fn documents() -> bool {
+    say("cargo doc --no-deps, warnings denied");
+    let mut doc = Command::new("cargo");
+    doc.args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "--deny warnings");
+    succeeds(&mut doc)
+}
+
+/// Licences, sources and duplicate versions. The advisory database lives on the network, so it is not asked here.
+fn dependencies() -> bool {
+    if !there("cargo-deny") {
+        println!("xtask: cargo-deny is not installed; dependencies are not audited (cargo install --locked cargo-deny)");
+        return true;
+    }
+    run("cargo", &["deny", "--offline", "--workspace", "check", "licenses", "bans", "sources"])
+}
+
+/// Installs those Debian packages whose witness is missing.
+fn install(packages: &[(&str, &str)]) -> bool {
+    let missing: Vec<&str> =
+        packages.iter().filter(|(_, witness)| !there(witness)).map(|(package, _)| *package).collect();
+    if missing.is_empty() {
+        return true;
+    }
+    if !there("apt-get") {
+        println!("xtask: this is no Debian; please install what corresponds to: {}", missing.join(" "));
+        return true;
+    }
+    let root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.starts_with(b"0"));
+    let (program, prefix): (&str, &[&str]) = if root { ("apt-get", &[]) } else { ("sudo", &["apt-get"]) };
+    println!("xtask: installing {}", missing.join(" "));
+    run(program, &[prefix, &["update", "--quiet=2"]].concat())
+        && run(program, &[prefix, &["install", "--yes", "--quiet=2", "--no-install-recommends"], &missing].concat())
+}
+
+/// Whether a program is on the path, a file exists, or a shared library is to be found.
+fn there(witness: &str) -> bool {
+    if witness.starts_with('/') {
+        return Path::new(witness).exists();
+    }
+    if witness.starts_with("lib") {
+        return env::var_os("LIBCLANG_PATH").is_some() || library(witness);
+    }
+    env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(witness).exists()))
+}
+
+/// libclang lies in the folder of its version: `/usr/lib/llvm-14/lib/libclang.so`.
+fn library(name: &str) -> bool {
+    let Ok(folders) = Path::new("/usr/lib").read_dir() else { return false };
+    folders
+        .filter_map(Result::ok)
+        .filter(|folder| folder.file_name().to_string_lossy().starts_with("llvm"))
+        .any(|folder| folder.path().join("lib").join(name).exists())
+}
+
+fn run(program: &str, arguments: &[&str]) -> bool {
+    say(&format!("{program} {}", arguments.join(" ")));
+    succeeds(Command::new(program).args(arguments))
+}
+
+fn say(step: &str) {
+    println!("\n── {step}");
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    let program = command.get_program().to_string_lossy().into_owned();
+    match command.stdin(Stdio::inherit()).env("DEBIAN_FRONTEND", "noninteractive").status() {
+        Ok(status) if status.success() => true,
+        Ok(status) => {
+            eprintln!("xtask: {program} ended with {status}");
+            false
+        }
+        Err(error) => {
+            eprintln!("xtask: cannot start {program}: {error}");
+            false
+        }
+    }
+}
