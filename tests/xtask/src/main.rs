@@ -10,7 +10,8 @@ use std::{
 };
 
 /// Debian packages that the build needs, and a command or file that shows each is there.
-const BUILD: &[(&str, &str)] = &[("gcc", "cc"), ("libc6-dev", "/usr/include/stdlib.h"), ("libclang-dev", "libclang.so")];
+const BUILD: &[(&str, &str)] =
+    &[("gcc", "cc"), ("libc6-dev", "/usr/include/stdlib.h"), ("libclang-dev", "libclang.so")];
 
 /// Debian packages that only the tests need.
 const TEST: &[(&str, &str)] = &[
@@ -84,7 +85,9 @@ fn documents() -> bool {
 /// Licences, sources and duplicate versions. The advisory database lives on the network, so it is not asked here.
 fn dependencies() -> bool {
     if !there("cargo-deny") {
-        println!("xtask: cargo-deny is not installed; dependencies are not audited (cargo install --locked cargo-deny)");
+        println!(
+            "xtask: cargo-deny is not installed; dependencies are not audited (cargo install --locked cargo-deny)"
+        );
         return true;
     }
     run("cargo", &["deny", "--offline", "--workspace", "check", "licenses", "bans", "sources"])

@@ -1,0 +1,228 @@
+//! The counters, in Prometheus text: for the loopback page, and as a file for node_exporter's textfile collector.
+//!
+//! Labels come from closed sets (lanes of the configuration, reason codes, stages), so their number is bounded. Nothing that
+//! a traveller shows becomes a label.
+
+use std::{fs, io, path::Path, time::Duration};
+
+use prometheus::{
+    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder, core::Collector,
+};
+use trustlist::verdict::{Reason, Verdict};
+
+/// Bounds of the time-to-verdict and stage histograms, in seconds: fine below the budget, one at the 500 ms alarm.
+const SECONDS: &[f64] = &[0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0];
+
+/// A step on the way from a frame to an open gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Camera buffer to luma.
+    Luma,
+    /// Luma to symbol text.
+    Read,
+    /// Text to decision.
+    Judge,
+    /// Row committed.
+    Record,
+    /// Gate signal given.
+    Gate,
+}
+
+impl Stage {
+    /// Every stage in order.
+    pub const ALL: [Stage; 5] = [Stage::Luma, Stage::Read, Stage::Judge, Stage::Record, Stage::Gate];
+
+    /// The stable word.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Luma => "luma",
+            Self::Read => "read",
+            Self::Judge => "judge",
+            Self::Record => "record",
+            Self::Gate => "gate",
+        }
+    }
+}
+
+/// All counters of the process. Cloning shares them.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    registry: Registry,
+    scans: IntCounterVec,
+    time_to_verdict: HistogramVec,
+    stages: HistogramVec,
+    frames: IntCounterVec,
+    gate_opens: IntCounterVec,
+    camera_up: GaugeVec,
+    trust_age: GaugeVec,
+    trust_freshness: GaugeVec,
+    sync_attempts: IntCounterVec,
+    sync_last_success: Gauge,
+    outbox: GaugeVec,
+    log_rows: Gauge,
+    clock_trust: GaugeVec,
+}
+
+impl Metrics {
+    /// Counters at zero.
+    #[must_use]
+    pub fn new() -> Metrics {
+        let registry = Registry::new();
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            keep(&registry, IntCounterVec::new(Opts::new(name, help), labels).expect("a well-formed metric"))
+        };
+        let gauge = |name: &str, help: &str, labels: &[&str]| {
+            keep(&registry, GaugeVec::new(Opts::new(name, help), labels).expect("a well-formed metric"))
+        };
+        let histogram = |name: &str, help: &str, labels: &[&str]| {
+            let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
+            keep(&registry, HistogramVec::new(options, labels).expect("a well-formed metric"))
+        };
+        let single = |name: &str, help: &str| keep(&registry, Gauge::new(name, help).expect("a well-formed metric"));
+        let build = gauge("checkpoint_build_info", "Always 1; the label says which build runs.", &["version"]);
+        build.with_label_values(&[crate::BUILD]).set(1.0);
+        Metrics {
+            scans: counter("checkpoint_scans_total", "Verdicts given.", &["lane", "verdict", "reason"]),
+            time_to_verdict: histogram(
+                "checkpoint_time_to_verdict_seconds",
+                "First decodable frame to verdict and gate signal.",
+                &["lane"],
+            ),
+            stages: histogram("checkpoint_stage_seconds", "Time spent in each step of a verdict.", &["stage"]),
+            frames: counter("checkpoint_frames_total", "Frames by what became of them.", &["result"]),
+            gate_opens: counter("checkpoint_gate_opens_total", "Times the gate was told to open.", &["lane"]),
+            camera_up: gauge("checkpoint_camera_up", "1 while frames arrive.", &["lane"]),
+            trust_age: gauge("checkpoint_trust_age_seconds", "Age of the newest verified list.", &["issuer"]),
+            trust_freshness: gauge(
+                "checkpoint_trust_freshness",
+                "1 for the freshness an issuer's list has now, 0 for the others.",
+                &["issuer", "state"],
+            ),
+            sync_attempts: counter("checkpoint_sync_attempts_total", "Attempts to update lists.", &["result"]),
+            sync_last_success: single(
+                "checkpoint_sync_last_success_timestamp_seconds",
+                "When a sync last ended with verified lists; 0 for never.",
+            ),
+            outbox: gauge("checkpoint_outbox_rows", "Rows on their way to the operations centre.", &["state"]),
+            log_rows: single("checkpoint_log_rows", "Rows in the scan log."),
+            clock_trust: gauge(
+                "checkpoint_clock_trust",
+                "1 for the trust the clock has now, 0 for the others.",
+                &["state"],
+            ),
+            registry,
+        }
+    }
+
+    /// A verdict was given on `lane`, `took` after the first decodable frame.
+    pub fn scan(&self, lane: &str, verdict: Verdict, reason: Reason, took: Duration) {
+        self.scans.with_label_values(&[lane, verdict.code(), reason.code()]).inc();
+        self.time_to_verdict.with_label_values(&[lane]).observe(took.as_secs_f64());
+    }
+
+    /// One step took so long.
+    pub fn stage(&self, stage: Stage, took: Duration) {
+        self.stages.with_label_values(&[stage.code()]).observe(took.as_secs_f64());
+    }
+
+    /// `count` frames ended as `result`: `read`, `no-code`, `not-a-pass-code`, `replaced`, `damaged`.
+    pub fn frames(&self, result: &'static str, count: u64) {
+        self.frames.with_label_values(&[result]).inc_by(count);
+    }
+
+    /// The gate of `lane` was told to open.
+    pub fn gate_opened(&self, lane: &str) {
+        self.gate_opens.with_label_values(&[lane]).inc();
+    }
+
+    /// Whether frames arrive on `lane`.
+    pub fn camera(&self, lane: &str, up: bool) {
+        self.camera_up.with_label_values(&[lane]).set(f64::from(u8::from(up)));
+    }
+
+    /// An issuer's list is so old, in seconds, and therefore `state` of `states`.
+    pub fn trust(&self, issuer: &str, age: i64, state: &str, states: &[&str]) {
+        #[expect(clippy::cast_precision_loss, reason = "an age in seconds is far below 2^52")]
+        self.trust_age.with_label_values(&[issuer]).set(age as f64);
+        one_of(states, state, |name, value| self.trust_freshness.with_label_values(&[issuer, name]).set(value));
+    }
+
+    /// A sync ended as `result`: `updated`, `unchanged`, `failed`; `at` is Unix seconds.
+    pub fn sync(&self, result: &'static str, at: i64) {
+        self.sync_attempts.with_label_values(&[result]).inc();
+        if result != "failed" {
+            #[expect(clippy::cast_precision_loss, reason = "Unix seconds are far below 2^52")]
+            self.sync_last_success.set(at as f64);
+        }
+    }
+
+    /// Rows in the outbox by state.
+    pub fn outbox(&self, state: &str, rows: u64) {
+        #[expect(clippy::cast_precision_loss, reason = "a row count on one board is far below 2^52")]
+        self.outbox.with_label_values(&[state]).set(rows as f64);
+    }
+
+    /// Rows in the log.
+    pub fn log_rows(&self, rows: u64) {
+        #[expect(clippy::cast_precision_loss, reason = "a row count on one board is far below 2^52")]
+        self.log_rows.set(rows as f64);
+    }
+
+    /// How far the clock is believed: `state` of `states`.
+    pub fn clock(&self, state: &str, states: &[&str]) {
+        one_of(states, state, |name, value| self.clock_trust.with_label_values(&[name]).set(value));
+    }
+
+    /// Everything as Prometheus text 0.0.4.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text).expect("writing to memory does not fail");
+        String::from_utf8(text).expect("Prometheus text is UTF-8")
+    }
+
+    /// Writes the text to `path` for node_exporter, which must never see half a file: written aside, then renamed.
+    ///
+    /// # Errors
+    /// When the folder cannot be written to.
+    pub fn write_textfile(&self, path: &Path) -> io::Result<()> {
+        let aside = path.with_extension("prom.new");
+        fs::write(&aside, self.text())?;
+        fs::rename(&aside, path)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        Metrics::new()
+    }
+}
+
+fn keep<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> C {
+    registry.register(Box::new(collector.clone())).expect("each metric is registered once");
+    collector
+}
+
+fn one_of(states: &[&str], now: &str, set: impl Fn(&str, f64)) {
+    for state in states {
+        set(state, f64::from(u8::from(*state == now)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_is_counted_by_lane_verdict_and_reason() {
+        let metrics = Metrics::new();
+        metrics.scan("1", Verdict::Refer, Reason::ColourYellow, Duration::from_millis(42));
+        let text = metrics.text();
+        assert!(
+            text.contains(r#"checkpoint_scans_total{lane="1",reason="colour-yellow",verdict="refer"} 1"#),
+            "{text}"
+        );
+        assert!(text.contains(r#"checkpoint_time_to_verdict_seconds_bucket{lane="1",le="0.05"} 1"#), "{text}");
+    }
+}

@@ -1,0 +1,107 @@
+//! Slots between the lanes and the pages: the newest value wins, a writer never waits, a reader never gets a backlog.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::watch;
+
+use super::view::{Fault, Hello, LaneState, Preview};
+
+/// The slots of one lane, on the lane's side.
+#[derive(Clone, Debug)]
+pub struct LaneScreen {
+    state: watch::Sender<LaneState>,
+    preview: watch::Sender<Option<Preview>>,
+}
+
+impl LaneScreen {
+    fn new() -> LaneScreen {
+        LaneScreen { state: watch::Sender::new(LaneState::Closed), preview: watch::Sender::new(None) }
+    }
+
+    /// Fills the screen with `state`.
+    pub fn show(&self, state: LaneState) {
+        self.state.send_replace(state);
+    }
+
+    /// Shows the newest aiming picture.
+    pub fn preview(&self, preview: Preview) {
+        self.preview.send_replace(Some(preview));
+    }
+
+    /// Whether anybody looks; a preview need not be made for nobody.
+    #[must_use]
+    pub fn watched(&self) -> bool {
+        self.preview.receiver_count() > 0
+    }
+}
+
+/// What one page listens to.
+#[derive(Debug)]
+pub struct Subscription {
+    /// Said once, first.
+    pub hello: Hello,
+    /// The lane's state.
+    pub state: watch::Receiver<LaneState>,
+    /// The lane's aiming picture.
+    pub preview: watch::Receiver<Option<Preview>>,
+    /// The device's degraded states.
+    pub band: watch::Receiver<Vec<Fault>>,
+}
+
+/// All slots of the device.
+#[derive(Debug)]
+pub struct Hub {
+    checkpoint: String,
+    languages: Vec<String>,
+    lanes: BTreeMap<String, LaneScreen>,
+    band: watch::Sender<Vec<Fault>>,
+}
+
+impl Hub {
+    /// Slots for `lanes` at `checkpoint`, to be shown in `languages`, the large one first.
+    #[must_use]
+    pub fn new(checkpoint: &str, languages: &[String], lanes: &[String]) -> Hub {
+        Hub {
+            checkpoint: checkpoint.to_owned(),
+            languages: languages.to_vec(),
+            lanes: lanes.iter().map(|lane| (lane.clone(), LaneScreen::new())).collect(),
+            band: watch::Sender::new(Vec::new()),
+        }
+    }
+
+    /// The lane's side of `lane`'s slots; `None` when there is no such lane.
+    #[must_use]
+    pub fn screen(&self, lane: &str) -> Option<LaneScreen> {
+        self.lanes.get(lane).cloned()
+    }
+
+    /// Replaces the calm band on every screen, if it says anything new.
+    pub fn band(&self, mut faults: Vec<Fault>) {
+        faults.sort();
+        faults.dedup();
+        self.band.send_if_modified(|band| {
+            let new = *band != faults;
+            *band = faults;
+            new
+        });
+    }
+
+    /// A page's side of `lane`, or of the first lane when the page names none.
+    #[must_use]
+    pub fn subscribe(&self, lane: Option<&str>) -> Option<Subscription> {
+        let (name, screen) = match lane {
+            Some(lane) => self.lanes.get_key_value(lane)?,
+            None => self.lanes.first_key_value()?,
+        };
+        Some(Subscription {
+            hello: Hello {
+                place: format!("{} · {name}", self.checkpoint),
+                languages: self.languages.clone(),
+                build: crate::BUILD,
+            },
+            state: screen.state.subscribe(),
+            preview: screen.preview.subscribe(),
+            band: self.band.subscribe(),
+        })
+    }
+}

@@ -1,0 +1,9 @@
+//! What people see: the lane screen, on the loopback address only.
+//!
+//! [`view`] says what can be shown, [`hub`] carries the newest of it from the lanes to whoever looks, [`server`] serves it.
+//! Nothing here decides or keeps anything. A browser that is slow, gone or hostile costs a lane nothing: a lane writes
+//! its newest state into a slot and never waits for a reader.
+
+pub mod hub;
+pub mod server;
+pub mod view;

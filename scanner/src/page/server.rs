@@ -1,0 +1,239 @@
+//! The loopback server. Loopback is still hostile: any page in the kiosk's browser can reach it, and so can any local user.
+//!
+//! So: GET only, the Host header must name the loopback (against DNS rebinding), a content security policy without inline
+//! scripts, a bounded number of connections, a bounded request head, and a client that does not read is dropped.
+
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{Query, Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use futures_util::stream;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use serde::{Deserialize, Serialize};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    time::timeout,
+};
+use tokio_io_timeout::TimeoutStream;
+
+use super::hub::{Hub, Subscription};
+use crate::metrics::Metrics;
+
+/// Connections at once. Stops a page that opens sockets in a loop from starving the kiosk's own.
+const MAX_CONNECTIONS: usize = 32;
+/// Request line and headers, in bytes. Stops a head without an end.
+const MAX_HEAD: usize = 8 * 1024;
+/// A head must be complete by then. Stops a client that sends one byte a minute.
+const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+/// A write must progress within this. Stops a client that never reads.
+const WRITE_DEADLINE: Duration = Duration::from_secs(10);
+/// A silent event stream says it is alive this often, so that a dead daemon is noticed by the page and a dead page here.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// Scripts, styles and pictures from here only; nothing inline, nothing framed.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// What the server shows.
+#[derive(Debug)]
+pub struct Shown {
+    /// The lanes' slots.
+    pub hub: Hub,
+    /// The counters.
+    pub metrics: Metrics,
+    /// The strings of all languages, as JSON.
+    pub strings: String,
+}
+
+/// Binds the loopback address; anything else is refused.
+///
+/// # Errors
+/// When `address` is not a loopback address, or is taken.
+pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    if !address.ip().is_loopback() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("the page is served on the loopback only; {address} is reachable from outside (use 127.0.0.1)"),
+        ));
+    }
+    TcpListener::bind(address).await
+}
+
+/// Serves until `stop` says so. A connection's fault ends that connection only.
+pub async fn serve(listener: TcpListener, shown: Arc<Shown>, mut stop: watch::Receiver<bool>) {
+    let router = router(shown);
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        let Ok((socket, _)) = accepted else {
+            // Out of descriptors: let some close before the next try.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let (router, mut stop) = (router.clone(), stop.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = connection(socket, router) => (),
+                _ = stop.wait_for(|stop| *stop) => (),
+            }
+            drop(place);
+        });
+    }
+}
+
+async fn connection(socket: TcpStream, router: Router) {
+    let mut socket = TimeoutStream::new(socket);
+    socket.set_write_timeout(Some(WRITE_DEADLINE));
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_DEADLINE)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(Box::pin(socket)), TowerToHyperService::new(router))
+        .await;
+    if let Err(error) = served {
+        log::debug!("page: a connection ended: {error}");
+    }
+}
+
+fn router(shown: Arc<Shown>) -> Router {
+    Router::new()
+        .route("/", get(|| asset("text/html; charset=utf-8", include_bytes!("assets/lane.html"))))
+        .route("/assets/lane.css", get(|| asset("text/css; charset=utf-8", include_bytes!("assets/lane.css"))))
+        .route("/assets/lane.js", get(|| asset("text/javascript; charset=utf-8", include_bytes!("assets/lane.js"))))
+        .route("/strings.json", get(strings))
+        .route("/events", get(events))
+        .route("/metrics", get(metrics))
+        .layer(middleware::from_fn(guard))
+        .with_state(shown)
+}
+
+/// Refuses what no kiosk page would send, and sets the headers that keep a page to itself.
+async fn guard(request: Request, next: Next) -> Response {
+    if request.method() != Method::GET {
+        return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")]).into_response();
+    }
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if !names_the_loopback(host) {
+        return (StatusCode::MISDIRECTED_REQUEST, "this page answers on the loopback only\n").into_response();
+    }
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Whether a Host header names this machine's loopback, whatever the port.
+fn names_the_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    matches!(name, "127.0.0.1" | "localhost" | "[::1]")
+}
+
+async fn asset(kind: &'static str, bytes: &'static [u8]) -> Response {
+    ([(header::CONTENT_TYPE, kind)], bytes).into_response()
+}
+
+async fn strings(State(shown): State<Arc<Shown>>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], shown.strings.clone()).into_response()
+}
+
+async fn metrics(State(shown): State<Arc<Shown>>) -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
+    (headers, shown.metrics.text()).into_response()
+}
+
+#[derive(Deserialize)]
+struct Which {
+    lane: Option<String>,
+}
+
+async fn events(State(shown): State<Arc<Shown>>, Query(which): Query<Which>) -> Response {
+    let Some(subscription) = shown.hub.subscribe(which.lane.as_deref()) else {
+        return (StatusCode::NOT_FOUND, "there is no such lane\n").into_response();
+    };
+    let first = Listener { subscription, said_hello: false };
+    let events = stream::unfold(first, |mut listener| async move {
+        let text = listener.next().await?;
+        Some((Ok::<_, Infallible>(Bytes::from(text)), listener))
+    });
+    ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(events)).into_response()
+}
+
+/// One page's event stream: first everything as it stands, then each change, newest only.
+struct Listener {
+    subscription: Subscription,
+    said_hello: bool,
+}
+
+impl Listener {
+    /// The next piece of the stream; `None` when the daemon stops.
+    async fn next(&mut self) -> Option<String> {
+        let Subscription { hello, state, preview, band } = &mut self.subscription;
+        if !self.said_hello {
+            self.said_hello = true;
+            let now = [
+                event("hello", hello),
+                event("band", &*band.borrow_and_update()),
+                event("state", &*state.borrow_and_update()),
+            ];
+            return Some(now.concat());
+        }
+        let changed = async {
+            tokio::select! {
+                biased;
+                changed = state.changed() => changed.ok().map(|()| event("state", &*state.borrow_and_update())),
+                changed = band.changed() => changed.ok().map(|()| event("band", &*band.borrow_and_update())),
+                changed = preview.changed() => changed.ok().map(|()| event("preview", &*preview.borrow_and_update())),
+            }
+        };
+        timeout(KEEP_ALIVE, changed).await.unwrap_or_else(|_| Some(": alive\n\n".to_owned()))
+    }
+}
+
+fn event(name: &str, data: &impl Serialize) -> String {
+    let data = serde_json::to_string(data).expect("a view is plain data");
+    format!("event: {name}\ndata: {data}\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_another_name_that_was_pointed_at_the_loopback_is_turned_away() {
+        for (host, good) in [
+            ("127.0.0.1:8380", true),
+            ("localhost", true),
+            ("[::1]:8380", true),
+            ("[::1]", true),
+            ("evil.example:8380", false),
+            ("127.0.0.1.evil.example", false),
+            ("localhost:80:80", false),
+            ("", false),
+        ] {
+            assert_eq!(names_the_loopback(host), good, "{host}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The values a screen can show. No payload, name or document number fits in any of them.
+
+use serde::Serialize;
+use trustlist::verdict::{Reason, Verdict};
+
+/// What fills the lane screen now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum LaneState {
+    /// Waiting for a traveller; the aiming preview is live.
+    Idle,
+    /// A pass code was seen and is being judged: the read cue, which is not the verdict cue.
+    Reading,
+    /// The verdict.
+    Verdict {
+        /// What the lane does.
+        verdict: Verdict,
+        /// Why; the page has the words.
+        reason: Reason,
+        /// A suspension's notice number and dates. Facts of the list, not of the person.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        notice: Option<String>,
+    },
+    /// A gentle hint to the traveller.
+    Hint {
+        /// Which.
+        hint: Hint,
+    },
+    /// Something that a member of staff must put right; the lane stays usable.
+    Attention {
+        /// What.
+        hint: Attention,
+    },
+    /// The lane does not take travellers.
+    Closed,
+}
+
+/// A hint to the traveller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hint {
+    /// The picture is blurred by motion or focus.
+    HoldStill,
+    /// The symbol is too small to read.
+    Closer,
+    /// The symbol does not fit in the picture.
+    Farther,
+    /// Blown out.
+    TooBright,
+    /// Too little light.
+    TooDark,
+    /// A symbol was read and it is a bus ticket, a web link or the like.
+    NotAPassCode,
+    /// Two different pass codes are in view.
+    ShowOne,
+    /// This code had its verdict a moment ago.
+    AlreadyShown,
+}
+
+/// What staff must put right at the lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Attention {
+    /// The same symbol has been in view for a minute: a sticker, or a phone left on the glass.
+    StuckMedia,
+    /// No frame arrives.
+    CameraLost,
+    /// The fire or egress input holds the gate open.
+    Fire,
+}
+
+/// One line of the calm band below the screen: a degraded state and the fact behind it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Fault {
+    /// The stable code; the page has the words and what to do.
+    pub code: &'static str,
+    /// The fact: which province, how old, which file.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+}
+
+/// A small picture for aiming, in luma, and where a symbol was found in it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Preview {
+    /// Pixels.
+    pub width: usize,
+    /// Pixels.
+    pub height: usize,
+    /// One byte a pixel, rows from the top, in Base64.
+    pub luma: String,
+    /// The symbol's corners as parts of width and height, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outline: Option<[[f32; 2]; 4]>,
+    /// What would help the reading.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<Hint>,
+}
+
+/// The first thing a page hears: where it is, in which languages, and of which build the daemon is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Hello {
+    /// Lane and checkpoint as people call them.
+    pub place: String,
+    /// The lane's languages, the large one first.
+    pub languages: Vec<String>,
+    /// Changes with each build, so that an open page reloads itself.
+    pub build: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STRINGS: &str = include_str!("assets/strings.json");
+
+    #[test]
+    fn every_reason_verdict_hint_and_state_has_its_words_in_every_language() {
+        let strings: serde_json::Value = serde_json::from_str(STRINGS).expect("the strings file is JSON");
+        let languages = strings.as_object().expect("a language each");
+        assert!(languages.contains_key("zh-CN") && languages.contains_key("en"));
+        let code = |value: serde_json::Value| value.as_str().expect("a code").to_owned();
+        let mut wanted: Vec<String> = Vec::new();
+        for reason in Reason::ALL {
+            wanted.extend([format!("why.{reason}"), format!("next.{reason}"), format!("verdict.{}", reason.verdict())]);
+        }
+        for hint in [
+            Hint::HoldStill,
+            Hint::Closer,
+            Hint::Farther,
+            Hint::TooBright,
+            Hint::TooDark,
+            Hint::NotAPassCode,
+            Hint::ShowOne,
+            Hint::AlreadyShown,
+        ] {
+            wanted.push(format!("hint.{}", code(serde_json::to_value(hint).expect("serialises"))));
+        }
+        for attention in [Attention::StuckMedia, Attention::CameraLost, Attention::Fire] {
+            wanted.push(format!("attention.{}", code(serde_json::to_value(attention).expect("serialises"))));
+        }
+        for state in [LaneState::Idle, LaneState::Reading, LaneState::Closed] {
+            wanted.push(format!("state.{}", code(serde_json::to_value(state).expect("serialises")["kind"].take())));
+        }
+        for (language, words) in languages {
+            for key in &wanted {
+                assert!(words.get(key).is_some(), "{language} has no words for {key}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_reason_is_said_in_at_most_five_english_words() {
+        let strings: serde_json::Value = serde_json::from_str(STRINGS).expect("the strings file is JSON");
+        for reason in Reason::ALL {
+            let why = strings["en"][format!("why.{reason}")].as_str().expect("words");
+            assert!(why.split_whitespace().count() <= 5, "{reason}: {why}");
+        }
+    }
+}
