@@ -1,0 +1,199 @@
+//! One pass over the frame: how bright each small block is, and so where the line between dark and light runs.
+//!
+//! Blocks are [`BLOCK`] pixels square. Their sums, minima and maxima come from one vectorizable pass; the threshold
+//! of a block is the mean black point of the 5 × 5 blocks around it, as in ZXing's hybrid binarizer, because a gate's
+//! light is never even. Pixels are compared with their block's threshold when somebody asks: most never are.
+
+use crate::luma::Luma;
+
+/// Side of a block in pixels.
+pub const BLOCK: usize = 8;
+/// A block whose brightness varies less than this holds no edge.
+const MIN_CONTRAST: u8 = 24;
+
+/// Thresholds of a plane, one per block.
+#[derive(Clone, Debug, Default)]
+pub struct Light {
+    blocks_x: usize,
+    blocks_y: usize,
+    thresholds: Vec<u8>,
+    black_points: Vec<u8>,
+    columns: Columns,
+    histogram: Vec<u32>,
+}
+
+/// Scratch for one row of blocks: sums, minima and maxima of the eight pixels below each other.
+#[derive(Clone, Debug, Default)]
+struct Columns {
+    sum: Vec<u16>,
+    min: Vec<u8>,
+    max: Vec<u8>,
+}
+
+/// Brightness of the frame as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Brightness {
+    /// A twentieth of the blocks is darker.
+    pub dark: u8,
+    /// Mean.
+    pub mean: u8,
+    /// A twentieth of the blocks is lighter.
+    pub light: u8,
+}
+
+impl Light {
+    /// Measures a plane. Reuses the buffers of the plane before.
+    pub fn measure(&mut self, luma: Luma<'_>) -> Brightness {
+        let (width, height) = (luma.width(), luma.height());
+        self.blocks_x = width.div_ceil(BLOCK);
+        self.blocks_y = height.div_ceil(BLOCK);
+        self.black_points.clear();
+        self.black_points.resize(self.blocks_x * self.blocks_y, 0);
+        self.histogram.clear();
+        self.histogram.resize(512, 0);
+        for by in 0..self.blocks_y {
+            // The last row of blocks overlaps the one before when the height is no multiple of a block.
+            let y0 = (by * BLOCK).min(height.saturating_sub(BLOCK));
+            self.block_row(luma, by, y0);
+        }
+        self.smooth();
+        self.brightness()
+    }
+
+    fn block_row(&mut self, luma: Luma<'_>, by: usize, y0: usize) {
+        let width = luma.width();
+        let rows = BLOCK.min(luma.height());
+        let Columns { sum, min, max } = &mut self.columns;
+        sum.clear();
+        sum.resize(width, 0);
+        min.clear();
+        min.resize(width, u8::MAX);
+        max.clear();
+        max.resize(width, 0);
+        for y in y0..y0 + rows {
+            let row = luma.row(y);
+            for (((p, s), lo), hi) in row.iter().zip(sum.iter_mut()).zip(min.iter_mut()).zip(max.iter_mut()) {
+                *s += u16::from(*p);
+                *lo = (*lo).min(*p);
+                *hi = (*hi).max(*p);
+            }
+        }
+        for bx in 0..self.blocks_x {
+            let x0 = (bx * BLOCK).min(width.saturating_sub(BLOCK));
+            let x1 = (x0 + BLOCK).min(width);
+            let total: u32 = sum[x0..x1].iter().map(|s| u32::from(*s)).sum();
+            let lo = min[x0..x1].iter().fold(u8::MAX, |a, b| a.min(*b));
+            let hi = max[x0..x1].iter().fold(0, |a, b| a.max(*b));
+            let mean = (total / ((x1 - x0) * rows) as u32) as u8;
+            let black = if hi - lo > MIN_CONTRAST {
+                mean
+            } else {
+                // An even block is taken for ground, unless darker than its neighbours' threshold: then it lies
+                // inside something dark.
+                let mut black = lo / 2;
+                if by > 0 && bx > 0 {
+                    let at = |y: usize, x: usize| u16::from(self.black_points[y * self.blocks_x + x]);
+                    let around = ((at(by - 1, bx) + 2 * at(by, bx - 1) + at(by - 1, bx - 1)) / 4) as u8;
+                    if lo < around {
+                        black = around;
+                    }
+                }
+                black
+            };
+            self.black_points[by * self.blocks_x + bx] = black;
+            self.histogram[usize::from(lo)] += 1;
+            self.histogram[256 + usize::from(hi)] += 1;
+        }
+    }
+
+    /// Thresholds are the mean black point of 5 × 5 blocks, computed by running sums.
+    fn smooth(&mut self) {
+        let (bw, bh) = (self.blocks_x, self.blocks_y);
+        self.thresholds.clear();
+        self.thresholds.resize(bw * bh, 0);
+        let sum = &mut self.columns.sum;
+        for by in 0..bh {
+            let y0 = by.saturating_sub(2).min(bh.saturating_sub(5));
+            let y1 = (y0 + 5).min(bh);
+            sum.clear();
+            sum.resize(bw, 0);
+            for y in y0..y1 {
+                for (s, b) in sum.iter_mut().zip(&self.black_points[y * bw..(y + 1) * bw]) {
+                    *s += u16::from(*b);
+                }
+            }
+            for bx in 0..bw {
+                let x0 = bx.saturating_sub(2).min(bw.saturating_sub(5));
+                let x1 = (x0 + 5).min(bw);
+                let total: u32 = sum[x0..x1].iter().map(|s| u32::from(*s)).sum();
+                self.thresholds[by * bw + bx] = (total / ((x1 - x0) * (y1 - y0)) as u32) as u8;
+            }
+        }
+    }
+
+    fn brightness(&self) -> Brightness {
+        let blocks: u32 = self.histogram[..256].iter().sum();
+        let part = blocks / 20;
+        let mut seen = 0;
+        let dark = (0..=255_u8)
+            .find(|v| {
+                seen += self.histogram[usize::from(*v)];
+                seen > part
+            })
+            .unwrap_or(0);
+        seen = 0;
+        let light = (0..=255_u8)
+            .rev()
+            .find(|v| {
+                seen += self.histogram[256 + usize::from(*v)];
+                seen > part
+            })
+            .unwrap_or(255);
+        let total: u64 = self.histogram.iter().enumerate().map(|(v, n)| (v as u64 % 256) * u64::from(*n)).sum();
+        let mean = total.checked_div(2 * u64::from(blocks)).unwrap_or(0) as u8;
+        Brightness { dark, mean, light }
+    }
+
+    /// The line between dark and light at a pixel inside the plane: what is at most this bright is dark.
+    #[cfg(test)]
+    fn threshold(&self, x: usize, y: usize) -> u8 {
+        self.thresholds[(y / BLOCK) * self.blocks_x + x / BLOCK]
+    }
+
+    /// Thresholds of the row of blocks that holds pixel row `y`.
+    #[must_use]
+    pub fn thresholds_of_row(&self, y: usize) -> &[u8] {
+        let start = (y / BLOCK) * self.blocks_x;
+        &self.thresholds[start..start + self.blocks_x]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_threshold_lies_between_the_dark_and_the_light_of_its_neighbourhood() {
+        let (w, h) = (83, 61);
+        let data: Vec<u8> =
+            (0..w * h).map(|i| if (i % w / 4 + i / w / 4) % 2 == 0 { 40 } else { 60 + (i % w) as u8 }).collect();
+        let mut light = Light::default();
+        light.measure(Luma::new(&data, w, h).expect("fits"));
+        for y in 0..h {
+            for x in 0..w {
+                let t = light.threshold(x, y);
+                assert!((40..60 + x.max(16) as u8).contains(&t), "{t} at {x},{y}");
+            }
+        }
+    }
+
+    #[test]
+    fn planes_smaller_than_a_block_are_measured() {
+        for (w, h) in [(1, 1), (3, 9), (9, 3), (7, 7)] {
+            let data = vec![100_u8; w * h];
+            let mut light = Light::default();
+            let seen = light.measure(Luma::new(&data, w, h).expect("fits"));
+            assert_eq!((seen.dark, seen.mean, seen.light), (100, 100, 100));
+        }
+    }
+}
