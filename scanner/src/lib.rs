@@ -1,7 +1,13 @@
 //! The daemon `checkpointd`: camera, lane, gate, sync, pages.
 
+pub mod clock;
+#[cfg(feature = "demo")]
+pub mod demo;
+pub mod failure;
+pub mod journal;
 pub mod metrics;
 pub mod page;
+pub mod telemetry;
 
 /// This build, for pages and metrics.
 pub const BUILD: &str = env!("CARGO_PKG_VERSION");

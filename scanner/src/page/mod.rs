@@ -1,9 +1,10 @@
-//! What people see: the lane screen, on the loopback address only.
+//! What people see: the lane screen and the operator's page, on the loopback address only.
 //!
-//! [`view`] says what can be shown, [`hub`] carries the newest of it from the lanes to whoever looks, [`server`] serves it.
+//! [`view`] and [`status`] say what can be shown, [`hub`] carries the newest of it from the lanes to whoever looks, [`server`] serves it.
 //! Nothing here decides or keeps anything. A browser that is slow, gone or hostile costs a lane nothing: a lane writes
 //! its newest state into a slot and never waits for a reader.
 
 pub mod hub;
 pub mod server;
+pub mod status;
 pub mod view;

@@ -28,7 +28,10 @@ use tokio::{
 };
 use tokio_io_timeout::TimeoutStream;
 
-use super::hub::{Hub, Subscription};
+use super::{
+    hub::{Hub, Subscription},
+    status::Status,
+};
 use crate::metrics::Metrics;
 
 /// Connections at once. Stops a page that opens sockets in a loop from starving the kiosk's own.
@@ -54,6 +57,8 @@ pub struct Shown {
     pub metrics: Metrics,
     /// The strings of all languages, as JSON.
     pub strings: String,
+    /// The device's state, renewed once a second.
+    pub status: watch::Receiver<Status>,
 }
 
 /// Binds the loopback address; anything else is refused.
@@ -115,7 +120,14 @@ fn router(shown: Arc<Shown>) -> Router {
         .route("/", get(|| asset("text/html; charset=utf-8", include_bytes!("assets/lane.html"))))
         .route("/assets/lane.css", get(|| asset("text/css; charset=utf-8", include_bytes!("assets/lane.css"))))
         .route("/assets/lane.js", get(|| asset("text/javascript; charset=utf-8", include_bytes!("assets/lane.js"))))
+        .route("/operator", get(|| asset("text/html; charset=utf-8", include_bytes!("assets/operator.html"))))
+        .route("/assets/operator.css", get(|| asset("text/css; charset=utf-8", include_bytes!("assets/operator.css"))))
+        .route(
+            "/assets/operator.js",
+            get(|| asset("text/javascript; charset=utf-8", include_bytes!("assets/operator.js"))),
+        )
         .route("/strings.json", get(strings))
+        .route("/status.json", get(status))
         .route("/events", get(events))
         .route("/metrics", get(metrics))
         .layer(middleware::from_fn(guard))
@@ -156,6 +168,11 @@ async fn asset(kind: &'static str, bytes: &'static [u8]) -> Response {
 
 async fn strings(State(shown): State<Arc<Shown>>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], shown.strings.clone()).into_response()
+}
+
+async fn status(State(shown): State<Arc<Shown>>) -> Response {
+    let status = serde_json::to_string(&*shown.status.borrow()).expect("a status is plain data");
+    ([(header::CONTENT_TYPE, "application/json")], status).into_response()
 }
 
 async fn metrics(State(shown): State<Arc<Shown>>) -> Response {

@@ -1,0 +1,4 @@
+//! The demonstration.
+
+pub mod draw;
+pub mod motion;

@@ -1,0 +1,93 @@
+// The operator's page: asks for the state once a second and draws it. It decides nothing and keeps nothing.
+"use strict";
+
+let words = {};
+const say = (key) => words[key] ?? key;
+const element = (id) => document.getElementById(id);
+const make = (tag, attributes = {}, ...children) => {
+  const made = document.createElementNS(tag === "svg" || tag === "rect" ? "http://www.w3.org/2000/svg" : "http://www.w3.org/1999/xhtml", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+};
+const card = (key, value, note, warn, wide) =>
+  make("div", { class: `card${warn ? " warn" : ""}${wide ? " wide" : ""}` }, make("small", {}, say(key)), make("b", {}, value), note ? make("small", {}, note) : null);
+const fixed = (value, digits, unit = "") => (value === null || value === undefined ? "–" : value.toFixed(digits) + unit);
+const age = (seconds) => {
+  if (seconds === null || seconds === undefined) return "–";
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172800) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86400)} d`;
+};
+
+const shares = (verdicts) => {
+  const bar = make("div", { class: "share" });
+  for (const verdict of ["admit", "refer", "refuse"]) {
+    const share = verdicts[verdict] || 0;
+    const part = make("i", { class: verdict, title: `${say("verdict." + verdict)} ${(share * 100).toFixed(1)} %` });
+    part.style.width = `${share * 100}%`;
+    bar.append(part);
+  }
+  return bar;
+};
+
+const plot = (steps) => {
+  const top = Math.max(1, ...steps);
+  const svg = make("svg", { class: "steps", viewBox: `0 0 ${steps.length * 4} 40`, preserveAspectRatio: "none" });
+  steps.forEach((count, index) => {
+    const height = (count / top) * 38;
+    svg.append(make("rect", { x: index * 4, y: 40 - height, width: 3, height }));
+  });
+  return svg;
+};
+
+const reasons = (counts) =>
+  Object.entries(counts).sort((one, other) => other[1] - one[1]).slice(0, 4).map(([reason, count]) => `${say("why." + reason) || reason} ${count}`).join(" · ");
+
+const draw = (state) => {
+  element("place").textContent = state.checkpoint;
+  element("now").textContent = `${state.time} · ${say("clock." + state.time_trust)}`;
+  element("build").textContent = state.build;
+  element("faults").replaceChildren(...state.faults.map((fault) =>
+    make("div", {}, make("strong", {}, say(`fault.${fault.code}`)), ` ${fault.detail || ""} — ${say(`fault.${fault.code}.do`)}`)));
+  const queue = state.queue;
+  element("queue").replaceChildren(
+    card("operator.per_minute", fixed(queue.per_minute, 1)),
+    card("operator.utilisation", queue.utilisation === null ? "–" : `${(queue.utilisation * 100).toFixed(0)} %`, null, queue.open_one_more),
+    card("operator.wait", fixed(queue.wait_s, 1, " s"), queue.open_one_more ? say("operator.open_one_more") : null, queue.open_one_more),
+    card("operator.log", state.log.rows ?? "–", `${say("operator.outbox")} ${state.log.outbox_pending ?? "–"}`),
+    card("operator.sync", state.sync.last_success ? age(state.sync.age_s) : "–", state.sync.last_result || null),
+  );
+  element("lanes").replaceChildren(...state.lanes.map((lane) => {
+    const times = lane.time_to_verdict_ms;
+    return make("div", {}, make("h2", {}, `${say("operator.lane")} ${lane.lane}`),
+      make("div", { class: "lane" },
+        card("operator.per_minute", fixed(lane.per_minute, 1), lane.cycle_s === null ? null : `${say("operator.cycle")} ${lane.cycle_s.toFixed(1)} s`),
+        card("operator.time_to_verdict", times ? `${times[0].toFixed(0)} ms` : "–", times ? `p95 ${times[1].toFixed(0)} · p99 ${times[2].toFixed(0)} ms` : null, times && times[1] > 150),
+        card("operator.camera", lane.camera_up ? say("operator.up") : say("operator.down"), [`${fixed(lane.frames_per_second, 0)} fps`, lane.no_read ? say("hint." + lane.no_read) : null].filter(Boolean).join(" · "), !lane.camera_up),
+        make("div", { class: "card wide" }, make("small", {}, say("operator.shares")), shares(lane.verdicts), make("small", {}, reasons(lane.reasons))),
+        make("div", { class: "card wide" }, make("small", {}, say("operator.steps")), plot(lane.steps))));
+  }));
+  element("lists").replaceChildren(...state.lists.map((list) => make("tr", {},
+    make("td", {}, list.issuer), make("td", {}, list.name), make("td", {}, make("span", { class: `tag ${list.freshness}` }, say("fresh." + list.freshness))), make("td", {}, age(list.age_s)), make("td", {}, list.generation ?? ""))));
+  element("recent").replaceChildren(...state.recent.map((scan) => make("tr", {},
+    make("td", {}, scan.time.slice(11, 19)), make("td", {}, scan.lane), make("td", {}, make("span", { class: `tag ${scan.verdict}` }, say("verdict." + scan.verdict))), make("td", {}, say("why." + scan.reason) || scan.reason), make("td", {}, scan.issuer ?? ""))));
+};
+
+const ask = async () => {
+  try {
+    const answer = await fetch("/status.json");
+    if (answer.ok) draw(await answer.json());
+  } catch {
+    element("now").textContent = say("state.connecting");
+  }
+  setTimeout(ask, 1000);
+};
+
+fetch("/strings.json").then((answer) => answer.json()).then((all) => {
+  const wanted = new URLSearchParams(location.search).get("lang") || navigator.language;
+  words = all[wanted] || all[wanted.startsWith("zh") ? "zh-CN" : "en"];
+  document.documentElement.lang = wanted;
+  document.querySelectorAll("[data-say]").forEach((heading) => { heading.textContent = say(heading.dataset.say); });
+  ask();
+});

@@ -1,0 +1,211 @@
+//! The device's state in one value: for the operator's page, for `checkpointd status`, and for whoever scripts.
+
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything worth knowing at a glance. No persons.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The build that runs.
+    pub build: String,
+    /// The checkpoint's name.
+    pub checkpoint: String,
+    /// RFC 3339.
+    pub time: String,
+    /// `synced`, `holdover`, `floor-only` or `untrusted`.
+    pub time_trust: String,
+    /// Degraded states.
+    pub faults: Vec<FaultStatus>,
+    /// The queue before all lanes.
+    pub queue: QueueStatus,
+    /// Each lane.
+    pub lanes: Vec<LaneStatus>,
+    /// Each issuer's list.
+    pub lists: Vec<ListStatus>,
+    /// The scan log.
+    pub log: LogStatus,
+    /// List sync.
+    pub sync: SyncStatus,
+    /// The latest verdicts, newest first.
+    pub recent: Vec<RecentScan>,
+}
+
+/// A degraded state; codes are those of [`super::view::Fault`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FaultStatus {
+    /// The stable code.
+    pub code: String,
+    /// The fact behind it.
+    pub detail: String,
+}
+
+/// See [`crate::telemetry::Queue`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct QueueStatus {
+    /// Arrivals a minute.
+    pub per_minute: f64,
+    /// Share of the lanes' time that is taken.
+    pub utilisation: Option<f64>,
+    /// Predicted mean wait in seconds.
+    pub wait_s: Option<f64>,
+    /// Whether one more lane would help.
+    pub open_one_more: bool,
+}
+
+/// One lane.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LaneStatus {
+    /// Its name.
+    pub lane: String,
+    /// Frames arrive.
+    pub camera_up: bool,
+    /// Frames a second that were looked at.
+    pub frames_per_second: Option<f64>,
+    /// Why the latest frame with something like a symbol was not read.
+    pub no_read: Option<String>,
+    /// Verdicts a minute.
+    pub per_minute: f64,
+    /// Seconds from one traveller to the next.
+    pub cycle_s: Option<f64>,
+    /// Share of each verdict.
+    pub verdicts: std::collections::BTreeMap<String, f64>,
+    /// Count of each reason.
+    pub reasons: std::collections::BTreeMap<String, usize>,
+    /// 50th, 95th and 99th percentile in milliseconds.
+    pub time_to_verdict_ms: Option<[f64; 3]>,
+    /// Verdicts in each of the last thirty ten-second steps.
+    pub steps: Vec<usize>,
+}
+
+/// One issuer's list.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListStatus {
+    /// Division code.
+    pub issuer: String,
+    /// Name for people.
+    pub name: String,
+    /// `fresh`, `grace`, `restricted`, `stale` or `missing`.
+    pub freshness: String,
+    /// Age in seconds of the newest verified metadata.
+    pub age_s: Option<i64>,
+    /// Its number.
+    pub generation: Option<u64>,
+}
+
+/// The scan log.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LogStatus {
+    /// Rows kept.
+    pub rows: Option<u64>,
+    /// Rows not yet acknowledged by the operations centre.
+    pub outbox_pending: Option<u64>,
+}
+
+/// List sync.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SyncStatus {
+    /// RFC 3339 of the last sync that ended with verified lists.
+    pub last_success: Option<String>,
+    /// Seconds since.
+    pub age_s: Option<i64>,
+    /// What the last attempt came to.
+    pub last_result: Option<String>,
+}
+
+/// One verdict of the recent past.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RecentScan {
+    /// RFC 3339.
+    pub time: String,
+    /// The lane.
+    pub lane: String,
+    /// The verdict.
+    pub verdict: String,
+    /// The reason code.
+    pub reason: String,
+    /// Division code of the issuer, where it was proven.
+    pub issuer: Option<String>,
+}
+
+impl Status {
+    /// The same for a terminal.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = format!("{}  build {}  {}  clock {}\n", self.checkpoint, self.build, self.time, self.time_trust);
+        for fault in &self.faults {
+            let _ = writeln!(text, "attention: {} {}", fault.code, fault.detail);
+        }
+        let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+        let _ = writeln!(
+            text,
+            "queue     {:.1} a minute, utilisation {}, wait {}{}",
+            self.queue.per_minute,
+            or_dash(self.queue.utilisation.map(|share| format!("{:.0} %", share * 100.0))),
+            or_dash(self.queue.wait_s.map(|seconds| format!("{seconds:.1} s"))),
+            if self.queue.open_one_more { "  open one more lane" } else { "" },
+        );
+        for lane in &self.lanes {
+            let _ = writeln!(
+                text,
+                "lane {:<5}{:.1} a minute, camera {}, time to verdict {}",
+                lane.lane,
+                lane.per_minute,
+                if lane.camera_up { "up" } else { "down" },
+                or_dash(
+                    lane.time_to_verdict_ms.map(|[p50, p95, p99]| format!("p50 {p50:.0} p95 {p95:.0} p99 {p99:.0} ms"))
+                ),
+            );
+        }
+        let _ = writeln!(
+            text,
+            "log       {} rows, {} to upload",
+            or_dash(self.log.rows.map(|rows| rows.to_string())),
+            or_dash(self.log.outbox_pending.map(|rows| rows.to_string())),
+        );
+        let _ = writeln!(text, "sync      {}", or_dash(self.sync.last_result.clone()));
+        for list in &self.lists {
+            let _ = writeln!(
+                text,
+                "list      {:<7}{:<11} {:>8}  {}",
+                list.issuer,
+                list.freshness,
+                or_dash(list.age_s.map(age)),
+                list.name,
+            );
+        }
+        text
+    }
+}
+
+/// An age for people: minutes, hours or days.
+fn age(seconds: i64) -> String {
+    match seconds {
+        ..5400 => format!("{} min", seconds / 60),
+        5400..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_terminal_names_each_degraded_state_and_each_list_with_its_age() {
+        let status = Status {
+            checkpoint: "Guangzhou South".to_owned(),
+            faults: vec![FaultStatus { code: "list-grace".to_owned(), detail: "420000".to_owned() }],
+            lists: vec![ListStatus {
+                issuer: "420000".to_owned(),
+                freshness: "grace".to_owned(),
+                age_s: Some(93_600),
+                ..ListStatus::default()
+            }],
+            ..Status::default()
+        };
+        let text = status.text();
+        assert!(text.contains("attention: list-grace 420000"), "{text}");
+        assert!(text.contains("420000 grace           26 h"), "{text}");
+    }
+}
