@@ -1,1 +1,8 @@
 //! The memory: scan log, outbox, floor of time, and the verified trust store, in SQLite.
+//!
+//! What is absent: nothing here asks the machine what time it is (moments are arguments; only durations use the monotonic
+//! clock), and no row, error or log line holds a payload, a name or a document number.
+
+#![forbid(unsafe_code)]
+
+pub mod log;

@@ -1,0 +1,72 @@
+//! A lane's memory: it names codes for the day, asks whether one was here before, and appends rows.
+//!
+//! Each lane has its own; none waits for another, except for the disk.
+
+use trustlist::time::TimeTrust;
+
+use super::{
+    Event, Fault, Receipt, ScanRow, Seen, Token, UnixMillis, Writer,
+    day_keys::{self, DayKey},
+    reader::Reader,
+};
+
+/// Day keys kept at hand: today, yesterday and tomorrow are in use at once around midnight.
+const KEYS: usize = 4;
+
+/// One lane's access to the log.
+#[derive(Debug)]
+pub struct Memory {
+    reader: Reader,
+    writer: Writer,
+    keys: Vec<DayKey>,
+}
+
+impl Memory {
+    /// From the shared writer and a reader of the lane's own.
+    #[must_use]
+    pub fn new(writer: Writer, reader: Reader) -> Memory {
+        Memory { reader, writer, keys: Vec::new() }
+    }
+
+    /// The code's name on the day of `at`.
+    pub fn token(&mut self, cti: &[u8], at: UnixMillis) -> Result<Token, Fault> {
+        let day = at.day();
+        if let Some(key) = self.keys.iter().find(|key| key.day == day) {
+            return Ok(key.token(cti));
+        }
+        let mut key = day_keys::read(&self.reader.connection, day)?;
+        if key.is_none() {
+            self.writer.make_day_key(day)?;
+            key = day_keys::read(&self.reader.connection, day)?;
+        }
+        let key = key.ok_or(Fault::Closed)?;
+        let token = key.token(cti);
+        if self.keys.len() == KEYS {
+            self.keys.remove(0);
+        }
+        self.keys.push(key);
+        Ok(token)
+    }
+
+    /// The latest admission of this code within the last `window_s` seconds in one of these lanes.
+    pub fn seen(&mut self, cti: &[u8], lanes: &[&str], now: UnixMillis, window_s: u32) -> Result<Option<Seen>, Fault> {
+        let since = now.plus(-1000 * i64::from(window_s));
+        let mut tokens = Vec::new();
+        for day in since.day()..=now.day() {
+            if let Some(key) = day_keys::read(&self.reader.connection, day)? {
+                tokens.push(key.token(cti));
+            }
+        }
+        self.reader.seen_since(&tokens, lanes, since)
+    }
+
+    /// Hands a row over.
+    pub fn append(&self, row: &ScanRow) -> Receipt {
+        self.writer.append(row)
+    }
+
+    /// Hands an event over.
+    pub fn record(&self, event: &Event, at: UnixMillis, trust: TimeTrust) -> Receipt {
+        self.writer.record(event, at, trust)
+    }
+}

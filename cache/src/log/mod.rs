@@ -1,0 +1,313 @@
+//! The scan log: what the gate decided, durable, tamper-evident, and without names.
+//!
+//! - A row that was acknowledged is on the disk (WAL, `synchronous=FULL`): a pulled plug loses none.
+//! - A row is never changed. It is chained to its predecessor ([`chain`]), heads of the chain are signed ([`anchor`]), and
+//!   [`verify`] finds what somebody doctored.
+//! - One connection writes, and one thread owns it ([`writer::Writer`]); whoever reads has a [`reader::Reader`].
+//! - Nothing here knows the time: rows bring theirs.
+
+pub mod anchor;
+pub mod chain;
+pub mod day_keys;
+pub mod device_key;
+pub mod fault;
+pub mod memory;
+pub mod note;
+mod open;
+pub mod reader;
+pub mod row;
+mod schema;
+pub mod writer;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use trustlist::time::TimeTrust;
+use uuid::Uuid;
+
+use anchor::Anchor;
+use chain::Head;
+pub use fault::{Fault, WriteFault};
+pub use memory::Memory;
+use note::NoteSigner;
+pub use reader::{Reader, Seen};
+pub use row::{Body, Direction, Entry, Event, Passage, ScanRow, Token, UnixMillis};
+pub use writer::{Receipt, Writer, Written};
+
+/// Rows between two anchors.
+pub const ANCHOR_EVERY: u64 = 256;
+
+/// Size of the write-ahead log at which it is folded in even though rows wait.
+const WAL_FOLD: u64 = 4 << 20;
+
+/// What a log needs to know before it opens.
+#[derive(Debug)]
+pub struct Options {
+    /// The database file, `/var/lib/checkpointd/scans.db`.
+    pub path: PathBuf,
+    /// The device's key.
+    pub signer: NoteSigner,
+    /// Whether rows are owed to a centre: each then enters the outbox.
+    pub upload: bool,
+    /// Size the database may have.
+    pub max_bytes: u64,
+}
+
+impl Options {
+    /// A log at `path` that uploads nothing and may grow to 2 GiB.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>, signer: NoteSigner) -> Options {
+        Options { path: path.into(), signer, upload: false, max_bytes: 2 << 30 }
+    }
+}
+
+/// The log, open for writing. Usually handed to a [`writer::Writer`] at once.
+#[derive(Debug)]
+pub struct ScanLog {
+    connection: Connection,
+    options: Options,
+    log: Uuid,
+    set_aside: Option<PathBuf>,
+    floor: Floor,
+}
+
+/// The latest time known, as far as it is stored.
+#[derive(Debug)]
+struct Floor {
+    stored: UnixMillis,
+    /// When `stored` was last raised, or the log opened: what an unconfirmed clock may have moved since.
+    since: Instant,
+}
+
+/// One thing to be committed.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// A row, with the time that may raise the floor.
+    Row { body: String, at: UnixMillis, trust: TimeTrust },
+    /// Nothing but the time.
+    Time { at: UnixMillis, trust: TimeTrust },
+    /// The key of a day.
+    DayKey(i64),
+}
+
+impl ScanLog {
+    /// Opens the log, or begins one. `at` is written into a new log's first row and a damaged file's new name.
+    pub fn open(options: Options, at: UnixMillis) -> Result<ScanLog, Fault> {
+        let path = &options.path;
+        if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+            fs::create_dir_all(directory).map_err(|error| match error.kind() {
+                std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+                    Fault::ReadOnly(directory.to_owned())
+                }
+                _ => Fault::File(directory.to_owned(), error),
+            })?;
+        }
+        if open::orphaned(path) {
+            open::set_aside(path, at)?;
+        }
+        let (connection, set_aside) = match open::writable(path, options.max_bytes) {
+            Err(Fault::Damaged { complaint, .. }) => {
+                let aside = open::set_aside(path, at)?;
+                ::log::error!(
+                    "scan log {} is damaged ({complaint}); set aside as {}, a new one begins",
+                    path.display(),
+                    aside.display()
+                );
+                (open::writable(path, options.max_bytes)?, Some(aside))
+            }
+            answer => (answer?, None),
+        };
+        let stored = meta(&connection, "floor_ms")?.and_then(|text| text.parse().ok()).unwrap_or(i64::MIN);
+        let floor = Floor { stored: UnixMillis(stored), since: Instant::now() };
+        let mut log = ScanLog { connection, options, log: Uuid::nil(), set_aside, floor };
+        log.begin(at)?;
+        Ok(log)
+    }
+
+    /// Where a damaged predecessor was moved to, if this boot found one.
+    #[must_use]
+    pub fn set_aside(&self) -> Option<&Path> {
+        self.set_aside.as_deref()
+    }
+
+    /// The database file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.options.path
+    }
+
+    /// The latest time that is certain to have passed; `None` before the first.
+    #[must_use]
+    pub fn time_floor(&self) -> Option<UnixMillis> {
+        (self.floor.stored.0 != i64::MIN).then_some(self.floor.stored)
+    }
+
+    /// Appends one row and waits for the disk. The lane uses a [`writer::Writer`], which groups what waits.
+    pub fn append(&mut self, row: &ScanRow) -> Result<(Uuid, Head), Fault> {
+        let id = row::new_id(row.at_ms)?;
+        let heads = self.commit(&[Change::Row { body: row.body(&id), at: row.at_ms, trust: row.time_trust }])?;
+        Ok((id, heads[0].expect("a row has a place in the chain")))
+    }
+
+    /// Appends one event and waits for the disk.
+    pub fn record(&mut self, event: &Event, at: UnixMillis, trust: TimeTrust) -> Result<(Uuid, Head), Fault> {
+        let id = row::new_id(at)?;
+        let heads = self.commit(&[Change::Row { body: event.body(&id, at), at, trust }])?;
+        Ok((id, heads[0].expect("an event has a place in the chain")))
+    }
+
+    /// Commits everything in one transaction; for each row its place in the chain.
+    pub(crate) fn commit(&mut self, changes: &[Change]) -> Result<Vec<Option<Head>>, Fault> {
+        let elapsed = i64::try_from(self.floor.since.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut head = head(&transaction)?;
+        let mut floor = self.floor.stored;
+        let mut heads = Vec::with_capacity(changes.len());
+        for change in changes {
+            let mut place = None;
+            match change {
+                Change::Row { body, at, trust } => {
+                    head = insert(&transaction, head, body, self.options.upload)?;
+                    place = Some(head);
+                    floor = raised(floor, self.floor.stored, *at, *trust, elapsed);
+                }
+                Change::Time { at, trust } => floor = raised(floor, self.floor.stored, *at, *trust, elapsed),
+                Change::DayKey(day) => day_keys::ensure(&transaction, *day)?,
+            }
+            heads.push(place);
+        }
+        if floor != self.floor.stored {
+            set_meta(&transaction, "floor_ms", &floor.0.to_string())?;
+            // Tomorrow's key too, so that no lane waits for one at midnight.
+            day_keys::ensure(&transaction, floor.day())?;
+            day_keys::ensure(&transaction, floor.day() + 1)?;
+        }
+        if head.seq >= anchored(&transaction)? + ANCHOR_EVERY {
+            write_anchor(&transaction, self.log, head, &self.options.signer)?;
+        }
+        transaction.commit()?;
+        if floor != self.floor.stored {
+            self.floor = Floor { stored: floor, since: Instant::now() };
+        }
+        Ok(heads)
+    }
+
+    /// Signs the head unless it is signed already.
+    pub fn anchor(&mut self) -> Result<(), Fault> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let head = head(&transaction)?;
+        if head.seq > anchored(&transaction)? {
+            write_anchor(&transaction, self.log, head, &self.options.signer)?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    /// Whether the write-ahead log has grown past what may wait for a quiet moment.
+    pub(crate) fn should_fold(&self) -> bool {
+        let mut wal = self.options.path.as_os_str().to_owned();
+        wal.push("-wal");
+        fs::metadata(PathBuf::from(wal)).is_ok_and(|file| file.len() > WAL_FOLD)
+    }
+
+    /// Folds the write-ahead log into the database, as far as readers allow. Failure is not loss: the rows are on the disk.
+    pub(crate) fn fold(&mut self) {
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+    }
+
+    /// First row of a new log; key row when the device signs with another key than before.
+    fn begin(&mut self, at: UnixMillis) -> Result<(), Fault> {
+        let key = self.options.signer.verifier().to_string();
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let known = meta(&transaction, "log")?.and_then(|text| text.parse().ok());
+        self.log = match known {
+            Some(log) => log,
+            None => row::new_id(at)?,
+        };
+        let event = if known.is_none() {
+            set_meta(&transaction, "log", &self.log.to_string())?;
+            let follows = self.set_aside.as_ref().and_then(|path| path.file_name());
+            let follows = follows.map(|name| name.to_string_lossy().into_owned());
+            Some(Event::Begin { log: self.log, key: key.clone(), follows })
+        } else if meta(&transaction, "key")?.as_ref() != Some(&key) {
+            Some(Event::Key { key: key.clone() })
+        } else {
+            None
+        };
+        if let Some(event) = event {
+            set_meta(&transaction, "key", &key)?;
+            let body = event.body(&row::new_id(at)?, at);
+            let head = insert(&transaction, head(&transaction)?, &body, self.options.upload)?;
+            write_anchor(&transaction, self.log, head, &self.options.signer)?;
+        }
+        Ok(transaction.commit()?)
+    }
+}
+
+/// How far a moment raises the floor.
+///
+/// A confirmed clock raises it to what it shows. One that nothing has confirmed since boot raises it by no more than has
+/// passed on the monotonic clock since `stored`: that much is certain, and a clock that ran ahead once does not make every
+/// later, correct time look like the past. An untrusted one raises nothing.
+fn raised(floor: UnixMillis, stored: UnixMillis, at: UnixMillis, trust: TimeTrust, elapsed: i64) -> UnixMillis {
+    let certain = match trust {
+        TimeTrust::Synced | TimeTrust::Holdover => at,
+        TimeTrust::FloorOnly if stored.0 != i64::MIN => at.min(stored.plus(elapsed)),
+        TimeTrust::FloorOnly => at,
+        TimeTrust::Untrusted => floor,
+    };
+    floor.max(certain)
+}
+
+/// The last row's place and hash.
+fn head(connection: &Connection) -> Result<Head, Fault> {
+    let mut statement = connection.prepare_cached("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1")?;
+    let head = statement.query_row([], |row| Ok(Head { seq: row.get(0)?, hash: row.get(1)? })).optional()?;
+    Ok(head.unwrap_or(Head::ORIGIN))
+}
+
+fn insert(connection: &Connection, head: Head, body: &str, upload: bool) -> Result<Head, Fault> {
+    let next = head.followed_by(body);
+    connection
+        .prepare_cached("INSERT INTO entries (seq, body, previous, hash) VALUES (?1, ?2, ?3, ?4)")?
+        .execute((next.seq, body, head.hash, next.hash))?;
+    if upload {
+        connection.prepare_cached("INSERT INTO outbox (seq) VALUES (?1)")?.execute([next.seq])?;
+    }
+    Ok(next)
+}
+
+/// The last row an anchor covers.
+fn anchored(connection: &Connection) -> Result<u64, Fault> {
+    let mut statement = connection.prepare_cached("SELECT coalesce(max(seq), 0) FROM anchors")?;
+    Ok(statement.query_row([], |row| row.get(0))?)
+}
+
+fn write_anchor(connection: &Connection, log: Uuid, head: Head, signer: &NoteSigner) -> Result<(), Fault> {
+    let at: i64 = connection
+        .prepare_cached("SELECT at_ms FROM entries WHERE seq = ?1")?
+        .query_row([head.seq], |row| row.get(0))?;
+    let note = Anchor { log, head, at: UnixMillis(at) }.sign(signer);
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO anchors (seq, note) VALUES (?1, ?2)")?
+        .execute((head.seq, note))?;
+    Ok(())
+}
+
+fn meta(connection: &Connection, name: &str) -> Result<Option<String>, Fault> {
+    let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
+    Ok(statement.query_row([name], |row| row.get(0)).optional()?)
+}
+
+fn set_meta(connection: &Connection, name: &str, value: &str) -> Result<(), Fault> {
+    connection
+        .prepare_cached("INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2")?
+        .execute((name, value))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

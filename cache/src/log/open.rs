@@ -1,0 +1,167 @@
+//! Opening the log's file at boot: the disk is a stranger.
+//!
+//! A damaged database is set aside under a name that says so and a new one begins, because a gate must work tonight and
+//! somebody may want to salvage the old file tomorrow. Another program's file, or a newer release's, is left untouched.
+
+use std::{
+    fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{
+    fault::{Fault, WriteFault},
+    row::UnixMillis,
+    schema,
+};
+
+/// How long another process (a command of the operator's) may hold the database before we give up.
+const BUSY: Duration = Duration::from_secs(5);
+/// Size the write-ahead log is cut back to when it starts over.
+const WAL_LIMIT: i64 = 4 << 20;
+/// SQLite's page size here.
+pub(super) const PAGE: u64 = 4096;
+
+/// Opens for writing; a new file where there is none. [`Fault::Damaged`] means that it may be set aside.
+pub(super) fn writable(path: &Path, max_bytes: u64) -> Result<Connection, Fault> {
+    look(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || -> Result<Connection, rusqlite::Error> {
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY)?;
+        identify(&connection)?;
+        connection.pragma_update(None, "page_size", PAGE)?;
+        connection.pragma_update(None, "auto_vacuum", "incremental")?;
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "secure_delete", true)?;
+        connection.pragma_update_and_check(None, "journal_size_limit", WAL_LIMIT, |_| Ok(()))?;
+        // Checkpoints run when nobody waits for a row (see the writer), not inside a commit.
+        connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
+        let pages = i64::try_from(max_bytes / PAGE).unwrap_or(i64::MAX).max(64);
+        connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+        connection.set_prepared_statement_cache_capacity(32);
+        schema::migrate(&mut connection)?;
+        Ok(connection)
+    };
+    let connection = open().map_err(|error| explain(path, error))?;
+    match connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)) {
+        Ok(answer) if answer == "ok" => Ok(connection),
+        Ok(complaint) => Err(Fault::Damaged { path: path.to_owned(), complaint }),
+        Err(error) => Err(explain(path, error)),
+    }
+}
+
+/// Opens for reading only; the file must exist.
+pub(super) fn readable(path: &Path) -> Result<Connection, Fault> {
+    if !path.try_exists().map_err(|error| Fault::File(path.to_owned(), error))? {
+        return Err(Fault::File(path.to_owned(), io::ErrorKind::NotFound.into()));
+    }
+    look(path)?;
+    let base = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // Readers of a write-ahead log share memory through a file, so they prefer to open for writing; a log on read-only
+    // media is read as it lies there.
+    let mut failure = None;
+    for mode in [OpenFlags::SQLITE_OPEN_READ_WRITE, OpenFlags::SQLITE_OPEN_READ_ONLY] {
+        let attempt = Connection::open_with_flags(path, base | mode).and_then(|connection| {
+            connection.busy_timeout(BUSY)?;
+            connection.pragma_update(None, "query_only", true)?;
+            identify(&connection)?;
+            connection.set_prepared_statement_cache_capacity(32);
+            Ok(connection)
+        });
+        match attempt {
+            Ok(connection) => return Ok(connection),
+            Err(error) => failure = Some(explain(path, error)),
+        }
+    }
+    Err(failure.expect("two attempts were made"))
+}
+
+/// What the first bytes say, before SQLite touches the file.
+fn look(path: &Path) -> Result<(), Fault> {
+    let mut head = [0; 16];
+    let mut file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(Fault::ReadOnly(path.to_owned())),
+        Err(error) => return Err(Fault::File(path.to_owned(), error)),
+    };
+    let length = file.metadata().map_err(|error| Fault::File(path.to_owned(), error))?.len();
+    if length == 0 {
+        return Ok(());
+    }
+    match file.read_exact(&mut head) {
+        Ok(()) if head == *b"SQLite format 3\0" => Ok(()),
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(Fault::File(path.to_owned(), error)),
+        // Whole pages, but not the header: the shape of a database whose first page a failing disk ate.
+        _ if length.is_multiple_of(PAGE) && head.contains(&0) => {
+            Err(Fault::Damaged { path: path.to_owned(), complaint: "its first page is no database header".into() })
+        }
+        _ => Err(Fault::NotADatabase(path.to_owned())),
+    }
+}
+
+/// Refuses other programs' databases and newer releases' logs, carried as SQLite errors to [`explain`].
+fn identify(connection: &Connection) -> Result<(), rusqlite::Error> {
+    let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version = schema::version(connection)?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application != schema::APPLICATION_ID && (tables != 0 || application != 0) {
+        return Err(rusqlite::Error::InvalidParameterName(FOREIGN.into()));
+    }
+    if version > schema::NEWEST {
+        return Err(rusqlite::Error::IntegralValueOutOfRange(0, version));
+    }
+    Ok(())
+}
+
+const FOREIGN: &str = "a foreign database";
+
+fn explain(path: &Path, error: rusqlite::Error) -> Fault {
+    let path = path.to_owned();
+    match (&error, WriteFault::of(&error)) {
+        (rusqlite::Error::InvalidParameterName(name), _) if name == FOREIGN => Fault::Foreign(path),
+        (rusqlite::Error::IntegralValueOutOfRange(_, found), _) => {
+            Fault::Newer { path, found: *found, known: schema::NEWEST }
+        }
+        (_, WriteFault::ReadOnly) => Fault::ReadOnly(path),
+        (_, WriteFault::Damaged) => Fault::Damaged { path, complaint: error.to_string() },
+        _ => Fault::from(error),
+    }
+}
+
+/// A write-ahead log without its database: the rest of a [`set_aside`] that was cut off. SQLite would delete it.
+pub(super) fn orphaned(path: &Path) -> bool {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    !path.exists() && PathBuf::from(wal).exists()
+}
+
+/// Moves the database and its side files to names that say when; returns the database's new place.
+pub(super) fn set_aside(path: &Path, at: UnixMillis) -> Result<PathBuf, Fault> {
+    let stamp = at.second().to_string().replace([':', '-'], "");
+    let with = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let aside = (0..1000)
+        .map(|n| if n == 0 { format!(".damaged-{stamp}") } else { format!(".damaged-{stamp}-{n}") })
+        .find(|suffix| !with(suffix).exists())
+        .expect("a thousand damaged logs of one second do not exist");
+    // The database first: a database without its write-ahead log would look healthy and be short of rows, while a log
+    // without its database is recognised by `orphaned`.
+    for side in ["", "-wal", "-shm"] {
+        match fs::rename(with(side), with(&format!("{aside}{side}"))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Fault::CannotSetAside(path.to_owned(), error));
+            }
+            _ => {}
+        }
+    }
+    Ok(with(&aside))
+}

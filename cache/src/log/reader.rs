@@ -1,0 +1,66 @@
+//! A reading connection: for the lane's question "was this code here before?", the page, and the commands.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension};
+use uuid::Uuid;
+
+use super::{
+    fault::Fault,
+    open,
+    row::{Token, UnixMillis},
+};
+
+/// The log, open for reading. It never blocks the writer, nor waits for it.
+#[derive(Debug)]
+pub struct Reader {
+    pub(super) connection: Connection,
+}
+
+/// An earlier admission of the same code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The scan.
+    pub id: Uuid,
+    /// When.
+    pub at: UnixMillis,
+    /// Where.
+    pub lane: String,
+}
+
+impl Reader {
+    /// Opens an existing log.
+    pub fn open(path: &Path) -> Result<Reader, Fault> {
+        Ok(Reader { connection: open::readable(path)? })
+    }
+
+    /// The latest admission since `since`, in one of `lanes`, of the code these tokens stand for (one token for each day).
+    ///
+    /// An officer's word counts as theirs: a referred traveller who was let through was here, an admission that was
+    /// overridden, annulled or never walked through was not.
+    pub fn seen_since(&self, tokens: &[Token], lanes: &[&str], since: UnixMillis) -> Result<Option<Seen>, Fault> {
+        let tokens = serde_json::to_string(tokens).expect("tokens are words");
+        let lanes = serde_json::to_string(lanes).expect("lanes are words");
+        let mut statement = self.connection.prepare_cached(
+            "SELECT e.id, e.at_ms, e.body ->> '$.lane' FROM entries e
+             WHERE e.token IN (SELECT value FROM json_each(?1)) AND e.at_ms >= ?2 AND e.kind = 'scan'
+               AND e.body ->> '$.lane' IN (SELECT value FROM json_each(?3))
+               AND coalesce(
+                     (SELECT o.body ->> '$.verdict' FROM entries o
+                      WHERE o.scan = e.id AND o.kind = 'override' ORDER BY o.seq DESC LIMIT 1),
+                     e.body ->> '$.verdict') = 'admit'
+               AND NOT EXISTS (SELECT 1 FROM entries f WHERE f.scan = e.id
+                     AND (f.kind = 'annulment' OR (f.kind = 'passage' AND f.body ->> '$.passage' = 'lapsed')))
+             ORDER BY e.at_ms DESC LIMIT 1",
+        )?;
+        let row = statement
+            .query_row((tokens, since.0, lanes), |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        Ok(row.and_then(|(id, at, lane)| Some(Seen { id: id.parse().ok()?, at: UnixMillis(at), lane })))
+    }
+
+    /// Rows in the log.
+    pub fn rows(&self) -> Result<u64, Fault> {
+        Ok(self.connection.query_row("SELECT count(*) FROM entries", [], |row| row.get(0))?)
+    }
+}

@@ -1,0 +1,414 @@
+//! What the log remembers: scan rows, and the events that may follow one.
+//!
+//! A committed row is never changed, because its hash is already in its successor. What is learnt later (the traveller
+//! passed, an officer decided otherwise) is a row of its own that names the scan.
+//!
+//! The `body` of a row is one JSON object with its members in the order of the structures below. Its exact bytes are what
+//! is chained, uploaded and exported; the columns a query sees are generated from them, so a query can never see what the
+//! chain does not cover. `cache/LOG.md` specifies it for a second implementation.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use trustlist::{
+    region::Region,
+    time::{TimeTrust, UnixTime},
+    verdict::{Reason, Verdict},
+};
+use uuid::Uuid;
+
+/// Milliseconds since 1970-01-01T00:00:00Z: the grain of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnixMillis(pub i64);
+
+impl UnixMillis {
+    /// The second this moment lies in.
+    #[must_use]
+    pub const fn second(self) -> UnixTime {
+        UnixTime(self.0.div_euclid(1000))
+    }
+
+    /// The UTC day this moment lies in, counted from 1970-01-01. Day keys are named by it.
+    #[must_use]
+    pub const fn day(self) -> i64 {
+        self.0.div_euclid(86_400_000)
+    }
+
+    /// This moment moved by `millis`, saturating.
+    #[must_use]
+    pub const fn plus(self, millis: i64) -> UnixMillis {
+        UnixMillis(self.0.saturating_add(millis))
+    }
+}
+
+impl From<UnixTime> for UnixMillis {
+    fn from(at: UnixTime) -> Self {
+        UnixMillis(at.0.saturating_mul(1000))
+    }
+}
+
+/// RFC 3339 with milliseconds, in UTC.
+impl fmt::Display for UnixMillis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(stamp) => write!(f, "{stamp:.3}"),
+            Err(_) => write!(f, "@{}ms", self.0),
+        }
+    }
+}
+
+/// Which way the traveller goes through the lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Into the controlled area.
+    Entry,
+    /// Out of it.
+    Exit,
+}
+
+impl Direction {
+    /// The stable word for rows and metrics.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Entry => "entry",
+            Self::Exit => "exit",
+        }
+    }
+}
+
+/// What became of the opened gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Passage {
+    /// The lane has no sensor, or the gate stayed closed.
+    Unobserved,
+    /// The traveller went through.
+    Passed,
+    /// The gate was open and nobody went through: the admission is unused.
+    Lapsed,
+    /// Somebody went through without an admission.
+    Forced,
+}
+
+/// A one-way name of a code for one day: HMAC-SHA-256 under the day key. It dies with the key.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Token(pub [u8; 32]);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
+
+impl Serialize for Token {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&data_encoding::HEXLOWER.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Token {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).map_err(serde::de::Error::custom)?;
+        bytes.try_into().map(Token).map_err(|_| serde::de::Error::custom("a token has 32 bytes"))
+    }
+}
+
+/// One verdict. The identity, `id`, is added when the row is appended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanRow {
+    /// When the verdict was given, by this device's clock. Never rewritten, whatever the clock turns out to have been.
+    pub at_ms: UnixMillis,
+    /// How far that clock was believed.
+    pub time_trust: TimeTrust,
+    /// The lane's name in the configuration.
+    pub lane: String,
+    /// Which way.
+    pub direction: Direction,
+    /// What the lane did.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: Reason,
+    /// A stable word that narrows the reason down.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub detail: Option<String>,
+    /// Who issued the code, once attested.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub issuer: Option<Region>,
+    /// The key id the code named, in hex.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kid: Option<String>,
+    /// `MR1`, `HC1`, …
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub format: Option<String>,
+    /// `direct`, `intermediary` or `national`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub route: Option<String>,
+    /// Generation of the issuer's list that was used.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub list_generation: Option<u64>,
+    /// Age of that list in seconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub list_age_s: Option<i64>,
+    /// The code's name for the day.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub token: Option<Token>,
+    /// From the first decodable frame to the verdict, in microseconds.
+    pub time_to_verdict_us: u32,
+    /// What is known of the passage when the row is written; usually nothing yet.
+    pub passage: Passage,
+}
+
+/// Something that is not a verdict and belongs into the evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Event {
+    /// The first row of a log.
+    Begin {
+        /// Names this log; anchors repeat it.
+        log: Uuid,
+        /// The device's verification key, in the text form of signed notes.
+        key: String,
+        /// The damaged file this log takes over from.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        follows: Option<String>,
+    },
+    /// What became of an admission.
+    Passage {
+        /// The scan.
+        scan: Uuid,
+        /// What happened.
+        passage: Passage,
+    },
+    /// An officer decided otherwise than the device.
+    Override {
+        /// The scan.
+        scan: Uuid,
+        /// The officer's verdict.
+        verdict: Verdict,
+        /// `steward`, `supervisor`, …: a role, never a person.
+        role: String,
+        /// A stable word for why.
+        why: String,
+    },
+    /// A scan that shall not count, a test shot for example. The row stays.
+    Annulment {
+        /// The scan.
+        scan: Uuid,
+        /// A stable word for why.
+        why: String,
+    },
+    /// The daemon started, or took another configuration.
+    Config {
+        /// The program's version.
+        version: String,
+        /// SHA-256 of the configuration in effect, in hex.
+        config: String,
+    },
+    /// The device signs with another key from here on.
+    Key {
+        /// The new verification key.
+        key: String,
+    },
+    /// Rows were deleted, and day keys destroyed, by retention or for want of space.
+    Retention {
+        /// Every row up to and including this one is gone.
+        through: u64,
+        /// Hash of that last deleted row: the one the first remaining row was chained to.
+        #[serde(with = "hex32")]
+        head: [u8; 32],
+        /// Rows this cut deleted.
+        rows: u64,
+        /// Of those, rows no centre had acknowledged.
+        unsent: u64,
+        /// Day keys up to and including this UTC day are destroyed.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        keys_through_day: Option<i64>,
+        /// `age` or `space`.
+        why: Cut,
+    },
+}
+
+/// Why rows were deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cut {
+    /// They were older than the retention period.
+    Age,
+    /// The disk was full.
+    Space,
+}
+
+/// One row of the log as read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Position in the chain, from 1.
+    pub seq: u64,
+    /// Identity.
+    pub id: Uuid,
+    /// When.
+    pub at: UnixMillis,
+    /// What.
+    pub body: Body,
+}
+
+/// What a row says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// A verdict.
+    Scan(ScanRow),
+    /// Anything else.
+    Event(Event),
+}
+
+/// The row's bytes as chained.
+#[derive(Serialize)]
+struct Written<'a, T: Serialize> {
+    v: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    id: &'a Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_ms: Option<UnixMillis>,
+    #[serde(flatten)]
+    rest: &'a T,
+}
+
+/// Version of the body's vocabulary.
+const VERSION: u8 = 1;
+
+impl ScanRow {
+    /// The JSON text that is stored and chained.
+    #[must_use]
+    pub fn body(&self, id: &Uuid) -> String {
+        serde_json::to_string(&Written { v: VERSION, kind: Some("scan"), id, at_ms: None, rest: self })
+            .expect("strings, numbers and words always serialise")
+    }
+}
+
+impl Event {
+    /// The JSON text that is stored and chained.
+    #[must_use]
+    pub fn body(&self, id: &Uuid, at: UnixMillis) -> String {
+        serde_json::to_string(&Written { v: VERSION, kind: None, id, at_ms: Some(at), rest: self })
+            .expect("strings, numbers and words always serialise")
+    }
+}
+
+/// A row's text is not one this release understands.
+#[derive(Debug)]
+pub struct Unreadable(pub serde_json::Error);
+
+impl Entry {
+    /// Reads a row's text.
+    pub fn parse(seq: u64, body: &str) -> Result<Entry, Unreadable> {
+        #[derive(Deserialize)]
+        struct Head {
+            id: Uuid,
+            at_ms: UnixMillis,
+            kind: String,
+        }
+        let Head { id, at_ms: at, kind } = serde_json::from_str(body).map_err(Unreadable)?;
+        let body = if kind == "scan" {
+            Body::Scan(serde_json::from_str(body).map_err(Unreadable)?)
+        } else {
+            Body::Event(serde_json::from_str(body).map_err(Unreadable)?)
+        };
+        Ok(Entry { seq, id, at, body })
+    }
+}
+
+/// UUIDv7 (RFC 9562 §5.7): milliseconds, then 74 random bits.
+///
+/// # Errors
+/// The system has no randomness.
+pub(crate) fn new_id(at: UnixMillis) -> Result<Uuid, getrandom::Error> {
+    let mut random = [0; 10];
+    getrandom::fill(&mut random)?;
+    let millis = u64::try_from(at.0).unwrap_or(0) & 0xffff_ffff_ffff;
+    Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+}
+
+mod hex32 {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&data_encoding::HEXLOWER.encode(bytes))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).map_err(D::Error::custom)?;
+        bytes.try_into().map_err(|_| D::Error::custom("a hash has 32 bytes"))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A plausible row, `n` scans into a morning.
+    pub fn row(n: i64) -> ScanRow {
+        ScanRow {
+            at_ms: UnixMillis(1_612_137_600_000 + n * 1500),
+            time_trust: TimeTrust::Synced,
+            lane: format!("{}", n % 3 + 1),
+            direction: if n % 2 == 0 { Direction::Entry } else { Direction::Exit },
+            verdict: Verdict::Admit,
+            reason: Reason::Ok,
+            detail: None,
+            issuer: Some("420000".parse().expect("a region")),
+            kid: Some("0123456789abcdef".into()),
+            format: Some("MR1".into()),
+            route: Some("direct".into()),
+            list_generation: Some(17),
+            list_age_s: Some(3600),
+            token: Some(Token([u8::try_from(n % 251).expect("small"); 32])),
+            time_to_verdict_us: 40_000 + u32::try_from(n % 1000).expect("small"),
+            passage: Passage::Unobserved,
+        }
+    }
+
+    #[test]
+    fn a_row_is_read_back_as_it_was_written() {
+        let id = new_id(UnixMillis(1_612_137_600_000)).expect("randomness");
+        assert_eq!(id.get_version_num(), 7);
+        let body = row(0).body(&id);
+        let entry = Entry::parse(1, &body).expect("readable");
+        assert_eq!(entry, Entry { seq: 1, id, at: row(0).at_ms, body: Body::Scan(row(0)) });
+        assert!(body.starts_with("{\"v\":1,\"kind\":\"scan\",\"id\":\""), "{body}");
+    }
+
+    #[test]
+    fn every_event_is_read_back_as_it_was_written() {
+        let id = new_id(UnixMillis(5)).expect("randomness");
+        for event in [
+            Event::Begin { log: id, key: "k".into(), follows: Some("scans.db.damaged".into()) },
+            Event::Passage { scan: id, passage: Passage::Lapsed },
+            Event::Override { scan: id, verdict: Verdict::Admit, role: "steward".into(), why: "paper".into() },
+            Event::Annulment { scan: id, why: "test".into() },
+            Event::Config { version: "0.1.0".into(), config: "00".into() },
+            Event::Key { key: "k".into() },
+            Event::Retention {
+                through: 9,
+                head: [7; 32],
+                rows: 9,
+                unsent: 1,
+                keys_through_day: Some(4),
+                why: Cut::Age,
+            },
+        ] {
+            let body = event.body(&id, UnixMillis(5));
+            let entry = Entry::parse(2, &body).expect("readable");
+            assert_eq!(entry, Entry { seq: 2, id, at: UnixMillis(5), body: Body::Event(event) }, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_token_does_not_print_itself() {
+        assert_eq!(format!("{:?}", Token([7; 32])), "Token(..)");
+    }
+}

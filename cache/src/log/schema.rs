@@ -1,0 +1,98 @@
+//! Tables and numbered migrations of the scan log.
+//!
+//! `entries.body` is the only place where a row says anything; every other column of a scan is generated from it. The view
+//! `scans` is what a person opens with `sqlite3`.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+/// Marks the file as ours (SQLite's `application_id`): "ckpd".
+pub(super) const APPLICATION_ID: i64 = 0x636b_7064;
+
+/// Each brings the schema from its index to the next number. Never edited once released, only appended to.
+pub(super) const MIGRATIONS: &[&str] = &[
+    // 1
+    "CREATE TABLE entries (
+        seq      INTEGER PRIMARY KEY,
+        body     TEXT NOT NULL,
+        previous BLOB NOT NULL CHECK (length(previous) = 32),
+        hash     BLOB NOT NULL CHECK (length(hash) = 32),
+        id       TEXT    GENERATED ALWAYS AS (body ->> '$.id') VIRTUAL,
+        kind     TEXT    GENERATED ALWAYS AS (body ->> '$.kind') VIRTUAL,
+        at_ms    INTEGER GENERATED ALWAYS AS (body ->> '$.at_ms') VIRTUAL,
+        token    TEXT    GENERATED ALWAYS AS (body ->> '$.token') VIRTUAL,
+        scan     TEXT    GENERATED ALWAYS AS (body ->> '$.scan') VIRTUAL
+    ) STRICT;
+    CREATE UNIQUE INDEX entries_id ON entries (id);
+    CREATE INDEX entries_at ON entries (at_ms);
+    CREATE INDEX entries_token ON entries (token, at_ms) WHERE token IS NOT NULL;
+    CREATE INDEX entries_scan ON entries (scan) WHERE scan IS NOT NULL;
+
+    CREATE VIEW scans AS SELECT
+        seq, id,
+        strftime('%Y-%m-%dT%H:%M:%fZ', at_ms / 1000.0, 'unixepoch') AS at,
+        body ->> '$.time_trust' AS time_trust,
+        body ->> '$.lane' AS lane,
+        body ->> '$.direction' AS direction,
+        body ->> '$.verdict' AS verdict,
+        body ->> '$.reason' AS reason,
+        body ->> '$.detail' AS detail,
+        body ->> '$.issuer' AS issuer,
+        body ->> '$.kid' AS kid,
+        body ->> '$.format' AS format,
+        body ->> '$.route' AS route,
+        body ->> '$.list_generation' AS list_generation,
+        body ->> '$.list_age_s' AS list_age_s,
+        token,
+        body ->> '$.time_to_verdict_us' AS time_to_verdict_us,
+        body ->> '$.passage' AS passage,
+        at_ms, previous, hash
+    FROM entries WHERE kind = 'scan';
+
+    CREATE TABLE anchors (
+        seq  INTEGER PRIMARY KEY,
+        note TEXT NOT NULL,
+        sent INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+
+    CREATE TABLE day_keys (
+        day INTEGER PRIMARY KEY,
+        key BLOB NOT NULL CHECK (length(key) = 32)
+    ) STRICT;
+
+    -- state: 0 pending, 1 in flight, 2 acknowledged, 3 dead letter
+    CREATE TABLE outbox (
+        seq      INTEGER PRIMARY KEY,
+        state    INTEGER NOT NULL DEFAULT 0,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        answer   TEXT
+    ) STRICT;
+    CREATE INDEX outbox_open ON outbox (state, seq) WHERE state <> 2;
+
+    CREATE TABLE meta (
+        name  TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;",
+];
+
+/// The newest schema this release knows.
+pub(super) const NEWEST: i64 = MIGRATIONS.len() as i64;
+
+/// Brings the schema up to date, all steps in one transaction.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), rusqlite::Error> {
+    let found = version(connection)?;
+    if found == NEWEST {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = version(&transaction)?;
+    for step in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", NEWEST)?;
+    transaction.commit()
+}
+
+pub(super) fn version(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
