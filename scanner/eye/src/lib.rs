@@ -13,6 +13,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod decode;
 mod foreign;
 pub mod grid;
 mod light;

@@ -1,0 +1,131 @@
+//! Where the codewords lie: the map of function patterns, the zigzag over the rest, and the mask that is taken off.
+//!
+//! Read with the grid either as it is or transposed; a mirrored symbol is nothing but a transposed one.
+
+use crate::grid::SoftGrid;
+use crate::symbol::{MAX_SIZE, Version};
+
+/// Which modules are no data, a bit a module, row by row.
+pub struct FunctionMap {
+    rows: [[u64; 3]; MAX_SIZE],
+    size: usize,
+}
+
+impl FunctionMap {
+    /// The map of a version's patterns: finders with their separators and format cells, timing, alignment, version.
+    pub fn new(version: Version) -> FunctionMap {
+        let size = version.size();
+        let mut map = FunctionMap { rows: [[0; 3]; MAX_SIZE], size };
+        map.fill(0, 0, 9, 9);
+        if version.is_micro() {
+            map.fill(0, 0, size, 1);
+            map.fill(0, 0, 1, size);
+            return map;
+        }
+        map.fill(size - 8, 0, 8, 9);
+        map.fill(0, size - 8, 9, 8);
+        map.fill(6, 0, 1, size);
+        map.fill(0, 6, size, 1);
+        for (x, y) in alignment_patterns(version) {
+            map.fill(x - 2, y - 2, 5, 5);
+        }
+        if version >= Version::Model2(7) {
+            map.fill(size - 11, 0, 3, 6);
+            map.fill(0, size - 11, 6, 3);
+        }
+        map
+    }
+
+    /// Whether the module belongs to a pattern and carries no codeword bit.
+    pub fn covers(&self, x: usize, y: usize) -> bool {
+        self.rows[y][x / 64] >> (x % 64) & 1 == 1
+    }
+
+    fn fill(&mut self, left: usize, top: usize, width: usize, height: usize) {
+        for row in &mut self.rows[top..(top + height).min(self.size)] {
+            for x in left..(left + width).min(self.size) {
+                row[x / 64] |= 1 << (x % 64);
+            }
+        }
+    }
+}
+
+/// Centres of the alignment patterns of a version, as (column, row).
+pub fn alignment_patterns(version: Version) -> impl Iterator<Item = (usize, usize)> {
+    let centres = version.alignment_centres();
+    let far = version.size() - 7;
+    (0..centres.len() * centres.len())
+        .map(move |index| {
+            let count = centres.len();
+            (usize::from(centres[index % count]), usize::from(centres[index / count]))
+        })
+        .filter(move |&(x, y)| !matches!((x, y), (6, 6)) && (x, y) != (6, far) && (x, y) != (far, 6))
+}
+
+/// The symbol's soft bits in codeword order, mask taken off: positive is a 1.
+///
+/// Remainder bits at the end are left out by the caller, who knows how many codewords there are.
+pub fn soft_bits(grid: &SoftGrid, version: Version, mask: u8, mirrored: bool, bits: &mut Vec<i8>) {
+    let map = FunctionMap::new(version);
+    let size = version.size();
+    let modules = grid.modules();
+    let flipped = mask_rule(version, mask);
+    bits.clear();
+    bits.reserve(size * size);
+    let mut upwards = true;
+    let mut right = size - 1;
+    loop {
+        // Model 2 leaves out the column of the vertical timing pattern; Micro has its own at the edge.
+        if right == 6 && !version.is_micro() {
+            right -= 1;
+        }
+        for step in 0..size {
+            let y = if upwards { size - 1 - step } else { step };
+            for x in [right, right - 1] {
+                if map.covers(x, y) {
+                    continue;
+                }
+                let value = if mirrored { modules[x * size + y] } else { modules[y * size + x] };
+                bits.push(if flipped(x, y) { value.saturating_neg() } else { value });
+            }
+        }
+        upwards = !upwards;
+        if right < 3 {
+            break;
+        }
+        right -= 2;
+    }
+}
+
+/// The mask's rule: which modules it flips (ISO/IEC 18004:2015 Table 10, columns j = x, rows i = y).
+fn mask_rule(version: Version, mask: u8) -> fn(usize, usize) -> bool {
+    const RULES: [fn(usize, usize) -> bool; 8] = [
+        |x, y| (x + y) % 2 == 0,
+        |_, y| y % 2 == 0,
+        |x, _| x % 3 == 0,
+        |x, y| (x + y) % 3 == 0,
+        |x, y| (y / 2 + x / 3) % 2 == 0,
+        |x, y| (x * y) % 6 == 0,
+        |x, y| (x * y % 2 + x * y % 3) % 2 == 0,
+        |x, y| ((x + y) % 2 + x * y % 3) % 2 == 0,
+    ];
+    let rule = if version.is_micro() { [1, 4, 6, 7][usize::from(mask & 3)] } else { usize::from(mask & 7) };
+    RULES[rule]
+}
+
+/// Whether the timing patterns alternate: modules that do, less twice those that do not (0 where nothing is known).
+///
+/// In bits of evidence: a run of modules that has nothing to do with a symbol agrees half of the time.
+pub fn timing_evidence(grid: &SoftGrid, version: Version) -> i32 {
+    let size = version.size();
+    let (line, from, to) = if version.is_micro() { (0, 8, size) } else { (6, 8, size - 8) };
+    let mut evidence = 0;
+    for at in from..to {
+        for value in [grid.module(at, line), grid.module(line, at)] {
+            if value != 0 {
+                evidence += if (value > 0) == (at % 2 == 0) { 1 } else { -2 };
+            }
+        }
+    }
+    evidence
+}
