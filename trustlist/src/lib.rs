@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod code;
 pub mod key;
 pub mod region;
 pub mod time;

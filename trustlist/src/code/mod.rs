@@ -1,0 +1,374 @@
+//! Pass codes: from a symbol's text to a credential, through one door.
+//!
+//! [`Envelope::parse`] reads a text and believes nothing; an envelope shows its format and key id. [`Envelope::attest`] consumes
+//! it against the keys of the trust list and is the only way to a [`Credential`]. What a format is like inside is the business
+//! of its own folder; it is known here by one line in [`FORMATS`].
+//!
+//! ```compile_fail
+//! # fn main() -> Result<(), trustlist::code::ParseError> {
+//! let envelope = trustlist::code::Envelope::parse("MR1:…")?;
+//! let issuer = envelope.issuer(); // an envelope has no such thing: nothing in it is proven
+//! # Ok(()) }
+//! ```
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::{
+    key::{KeyId, PublicKey},
+    region::Region,
+    time::{UnixTime, Window},
+    verdict::Reason,
+};
+
+pub mod cbor;
+pub mod cose;
+pub mod cwt;
+pub mod hc1;
+pub mod mr1;
+pub mod ring;
+pub mod text;
+
+pub use ring::{IssuerKey, KeyRing, KeyState, Usage};
+
+/// A format of pass code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
+pub enum Format {
+    /// Our own: EdDSA over a deterministic CWT.
+    #[serde(rename = "MR1")]
+    Mr1,
+    /// The EU Digital COVID Certificate.
+    #[serde(rename = "HC1")]
+    Hc1,
+}
+
+impl Format {
+    /// The stable word, which is also the format's prefix without its colon.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Mr1 => "MR1",
+            Self::Hc1 => "HC1",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.code())
+    }
+}
+
+/// How a format is told by its prefix, and read.
+struct Reader {
+    format: Format,
+    prefix: &'static str,
+    parse: fn(&str) -> Result<Box<dyn Unbelieved>, &'static str>,
+}
+
+/// Every format. One line makes a format known.
+const FORMATS: &[Reader] = &[
+    Reader { format: Format::Mr1, prefix: "MR1:", parse: mr1::parse },
+    Reader { format: Format::Hc1, prefix: "HC1:", parse: hc1::parse },
+];
+
+/// What a format's parser gives: a message with a signature over it, of which nothing is believed.
+trait Unbelieved: Send {
+    /// The key id that the message names: a hint.
+    fn key_id(&self) -> KeyId;
+    /// COSE number of the algorithm that the message names, to be compared with the list's.
+    fn algorithm(&self) -> Option<i64>;
+    /// The issuer that the message claims. Unproven: used only to say *why* no key was found.
+    fn claimed_issuer(&self) -> Option<Region>;
+    /// Whether `key` made the signature.
+    fn signed_by(&self, key: &PublicKey) -> bool;
+    /// Whether one of `keys` made a countersignature over the message.
+    fn vouched_by(&self, keys: &[&IssuerKey]) -> bool;
+    /// Reads the claims of a message whose signature holds. `kid` names the key that made it.
+    fn claims(&self) -> Result<Claims, &'static str>;
+}
+
+/// What a text is that has no envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParseError {
+    /// A bus ticket, a web link: no verdict, no row, no text kept.
+    NotAPassCode,
+    /// It claims a format and cannot be one.
+    Malformed {
+        /// The format that the prefix claims.
+        format: Format,
+        /// What is wrong, as a stable code.
+        detail: &'static str,
+    },
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAPassCode => f.write_str("the text is no pass code"),
+            Self::Malformed { format, detail } => write!(f, "the text claims to be {format} and is not: {detail}"),
+        }
+    }
+}
+
+impl std::error::Error for ParseError {}
+
+/// A pass code as read: parsed, **not believed**.
+pub struct Envelope {
+    format: Format,
+    message: Box<dyn Unbelieved>,
+}
+
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Envelope({} {})", self.format, self.key_id())
+    }
+}
+
+/// Why an envelope is no credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// One of `unknown-key`, `algorithm-mismatch`, `bad-signature`, `malformed`, `issuer-out-of-scope`, `key-retired`, `key-revoked`.
+    pub reason: Reason,
+    /// A finer stable code, where there is one.
+    pub detail: Option<&'static str>,
+    /// The issuer: proven when the signature held, otherwise only claimed. For choosing among reasons, not for belief.
+    pub issuer: Option<Region>,
+}
+
+impl Envelope {
+    /// Reads a text. Total: any text gives an envelope or says what it is instead.
+    ///
+    /// # Errors
+    /// When the text is no pass code, or a broken one.
+    pub fn parse(text: &str) -> Result<Envelope, ParseError> {
+        for reader in FORMATS {
+            if let Some(body) = text.strip_prefix(reader.prefix) {
+                let malformed = |detail| ParseError::Malformed { format: reader.format, detail };
+                return Ok(Envelope { format: reader.format, message: (reader.parse)(body).map_err(malformed)? });
+            }
+        }
+        Err(ParseError::NotAPassCode)
+    }
+
+    /// The format.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The key id that the message names: a hint, not an identity.
+    #[must_use]
+    pub fn key_id(&self) -> KeyId {
+        self.message.key_id()
+    }
+
+    /// Believes the envelope if a key of `ring` made its signature and may say what it says.
+    ///
+    /// All keys with the message's key id are tried. The list says which algorithm and format a key has; the message never chooses.
+    ///
+    /// # Errors
+    /// With the reason, in the order key → signature → scope → key state.
+    pub fn attest(self, ring: &KeyRing) -> Result<Credential, Rejection> {
+        let kid = self.key_id();
+        let claimed = self.message.claimed_issuer();
+        let reject = |reason, detail| Rejection { reason, detail, issuer: claimed };
+        let candidates: Vec<&IssuerKey> = ring
+            .candidates(kid)
+            .iter()
+            .filter(|key| key.formats.contains(&self.format) && key.usage.signs_codes())
+            .collect();
+        if candidates.is_empty() {
+            return Err(reject(Reason::UnknownKey, None));
+        }
+        let named = self.message.algorithm();
+        let fitting: Vec<&IssuerKey> =
+            candidates.into_iter().filter(|key| named == Some(key.public.algorithm().cose())).collect();
+        if fitting.is_empty() {
+            return Err(reject(Reason::AlgorithmMismatch, None));
+        }
+        let Some(key) = fitting.into_iter().find(|key| self.message.signed_by(&key.public)) else {
+            return Err(reject(Reason::BadSignature, None));
+        };
+        let claims = self.message.claims().map_err(|detail| reject(Reason::Malformed, Some(detail)))?;
+        let issuer = claims.issuer.unwrap_or(key.issuer);
+        let reject = |reason, detail| Rejection { reason, detail, issuer: Some(issuer) };
+        if !key.scope.iter().any(|scope| scope.contains(issuer)) {
+            return Err(reject(Reason::IssuerOutOfScope, None));
+        }
+        if !key.usage.allows(claims.kind) {
+            return Err(reject(Reason::IssuerOutOfScope, Some("bad-key-usage")));
+        }
+        match key.state {
+            KeyState::Revoked => return Err(reject(Reason::KeyRevoked, None)),
+            KeyState::Retired { at } if claims.issued_at >= at => return Err(reject(Reason::KeyRetired, None)),
+            KeyState::Active | KeyState::Retired { .. } => (),
+        }
+        let vouched = issuer != crate::region::NATIONAL && self.message.vouched_by(&ring.national_keys());
+        Ok(Credential {
+            format: self.format,
+            kid,
+            repository: key.issuer,
+            issuer,
+            key_window: key.window,
+            vouched,
+            claims,
+        })
+    }
+}
+
+/// What a format's claims say, in the words that all formats share.
+#[derive(Clone)]
+struct Claims {
+    issuer: Option<Region>,
+    issued_at: UnixTime,
+    not_before: Option<UnixTime>,
+    expires: Option<UnixTime>,
+    id: Vec<u8>,
+    status: Option<StatusRef>,
+    statement: Statement,
+    kind: Option<Kind>,
+}
+
+/// What kind of thing a certificate states; keys may be limited to some (EU DCC, "extended key usage").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A test.
+    Test,
+    /// A vaccination.
+    Vaccination,
+    /// A recovery.
+    Recovery,
+}
+
+/// Where a status list says how a code stands now (Token Status List: `status_list`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusRef {
+    /// Index in the list.
+    pub index: u64,
+    /// The list, as the name of a target in the issuer's repository: `status/3`.
+    pub uri: String,
+}
+
+/// The colour of a health statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Colour {
+    /// No anomaly.
+    Green,
+    /// To be looked at.
+    Yellow,
+    /// Under medical measures.
+    Red,
+}
+
+/// A visit: an area and the last day there, in days since 1970-01-01 (RFC 8943 §1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Visit {
+    /// Division code of the area.
+    pub area: Region,
+    /// Days since 1970-01-01.
+    pub last_day: i64,
+}
+
+/// What the credential states and a verdict needs. Name and document digits are read past and not kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Statement {
+    /// Health colour, where the format has one.
+    pub colour: Option<Colour>,
+    /// Recent visits.
+    pub itinerary: Vec<Visit>,
+    /// The region that a code of the national platform speaks for.
+    pub on_behalf_of: Option<Region>,
+}
+
+/// An attested pass code: a key of the trust list made its signature, and the key may speak for its region.
+///
+/// Not an admission: whether it counts here and now is [`crate::judge`]'s question.
+pub struct Credential {
+    format: Format,
+    kid: KeyId,
+    repository: Region,
+    issuer: Region,
+    key_window: Window,
+    vouched: bool,
+    claims: Claims,
+}
+
+/// Prints no claims: they are a traveller's.
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Credential({} of {} by key {})", self.format, self.issuer, self.kid)
+    }
+}
+
+impl Credential {
+    /// The format.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The key that made the signature.
+    #[must_use]
+    pub fn kid(&self) -> KeyId {
+        self.kid
+    }
+
+    /// The region that issued it.
+    #[must_use]
+    pub fn issuer(&self) -> Region {
+        self.issuer
+    }
+
+    /// Whose repository holds the key and the status lists: the issuer's, or that of a region around it.
+    #[must_use]
+    pub fn repository(&self) -> Region {
+        self.repository
+    }
+
+    /// When it was issued.
+    #[must_use]
+    pub fn issued_at(&self) -> UnixTime {
+        self.claims.issued_at
+    }
+
+    /// From when it is valid: the latest of issue, not-before and the beginning of the key's own validity.
+    #[must_use]
+    pub fn valid_from(&self) -> UnixTime {
+        let issued = self.claims.issued_at;
+        issued.max(self.claims.not_before.unwrap_or(issued)).max(self.key_window.from.unwrap_or(issued))
+    }
+
+    /// When it ends: the earlier of its own expiry and the end of the key's validity.
+    #[must_use]
+    pub fn valid_until(&self) -> Option<UnixTime> {
+        [self.claims.expires, self.key_window.until].into_iter().flatten().min()
+    }
+
+    /// The claim id: unique to the code, and meaningless elsewhere. What a repeat token is made from; never stored itself.
+    #[must_use]
+    pub fn id(&self) -> &[u8] {
+        &self.claims.id
+    }
+
+    /// Where its status stands, if the issuer keeps one.
+    #[must_use]
+    pub fn status(&self) -> Option<&StatusRef> {
+        self.claims.status.as_ref()
+    }
+
+    /// What it states.
+    #[must_use]
+    pub fn statement(&self) -> &Statement {
+        &self.claims.statement
+    }
+
+    /// Whether a key of the national platform countersigned it.
+    #[must_use]
+    pub fn vouched_by_national(&self) -> bool {
+        self.vouched
+    }
+}

@@ -1,0 +1,116 @@
+//! The keys as the lists state them, found by key id.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Format, Kind};
+use crate::{
+    key::{KeyId, PublicKey},
+    region::{NATIONAL, Region},
+    time::{UnixTime, Window},
+};
+
+/// Keys tried per key id. Stops a list full of one key id from costing a signature check each.
+pub const MAX_PER_KID: usize = 8;
+
+/// How a key stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub enum KeyState {
+    /// In use.
+    Active,
+    /// Good for what it signed before `at`, and for nothing after.
+    Retired {
+        /// When it was retired.
+        at: UnixTime,
+    },
+    /// Good for nothing.
+    Revoked,
+}
+
+/// What a key may sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Usage {
+    /// Pass codes of any kind.
+    Codes,
+    /// Pass codes of these kinds only.
+    Kinds(HashSet<Kind>),
+    /// Status lists.
+    Status,
+}
+
+impl Usage {
+    /// Whether it may sign pass codes at all.
+    #[must_use]
+    pub fn signs_codes(&self) -> bool {
+        !matches!(self, Self::Status)
+    }
+
+    /// Whether it may sign a code of this kind.
+    #[must_use]
+    pub fn allows(&self, kind: Option<Kind>) -> bool {
+        match (self, kind) {
+            (Self::Codes, _) => true,
+            (Self::Kinds(kinds), Some(kind)) => kinds.contains(&kind),
+            (Self::Kinds(_), None) | (Self::Status, _) => false,
+        }
+    }
+}
+
+/// A key, whose it is, and what it may say.
+#[derive(Clone, Debug)]
+pub struct IssuerKey {
+    /// Whose repository states the key.
+    pub issuer: Region,
+    /// The regions that the national list lets the issuer speak for.
+    pub scope: Vec<Region>,
+    /// Its id.
+    pub kid: KeyId,
+    /// The key with its pinned algorithm.
+    pub public: PublicKey,
+    /// The formats it signs.
+    pub formats: Vec<Format>,
+    /// What it may sign.
+    pub usage: Usage,
+    /// Its own validity.
+    pub window: Window,
+    /// How it stands.
+    pub state: KeyState,
+}
+
+/// All keys by id.
+#[derive(Clone, Debug, Default)]
+pub struct KeyRing {
+    by_kid: HashMap<KeyId, Vec<IssuerKey>>,
+}
+
+impl KeyRing {
+    /// Adds a key; false when [`MAX_PER_KID`] others have its id already.
+    pub fn add(&mut self, key: IssuerKey) -> bool {
+        let keys = self.by_kid.entry(key.kid).or_default();
+        if keys.len() == MAX_PER_KID {
+            return false;
+        }
+        keys.push(key);
+        true
+    }
+
+    /// The keys with this id.
+    #[must_use]
+    pub fn candidates(&self, kid: KeyId) -> &[IssuerKey] {
+        self.by_kid.get(&kid).map_or(&[], Vec::as_slice)
+    }
+
+    /// The national platform's keys that may vouch: those for codes that are not revoked.
+    #[must_use]
+    pub fn national_keys(&self) -> Vec<&IssuerKey> {
+        let all = self.by_kid.values().flatten();
+        all.filter(|key| key.issuer == NATIONAL && key.usage.signs_codes() && key.state != KeyState::Revoked).collect()
+    }
+
+    /// Every key.
+    pub fn iter(&self) -> impl Iterator<Item = &IssuerKey> {
+        self.by_kid.values().flatten()
+    }
+}
