@@ -8,6 +8,7 @@
 
 pub mod anchor;
 pub mod chain;
+mod commit;
 pub mod day_keys;
 pub mod device_key;
 pub mod fault;
@@ -15,8 +16,11 @@ pub mod memory;
 pub mod note;
 mod open;
 pub mod reader;
+pub mod retention;
 pub mod row;
 mod schema;
+mod space;
+pub mod verify;
 pub mod writer;
 
 use std::{
@@ -25,12 +29,13 @@ use std::{
     time::Instant,
 };
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 use trustlist::time::TimeTrust;
 use uuid::Uuid;
 
-use anchor::Anchor;
+use crate::outbox::Mark;
 use chain::Head;
+use commit::{head, insert, meta, set_meta, write_anchor};
 pub use fault::{Fault, WriteFault};
 pub use memory::Memory;
 use note::NoteSigner;
@@ -53,7 +58,7 @@ pub struct Options {
     pub signer: NoteSigner,
     /// Whether rows are owed to a centre: each then enters the outbox.
     pub upload: bool,
-    /// Size the database may have.
+    /// Size the database may have before rows are refused (see [`WriteFault::Full`]).
     pub max_bytes: u64,
 }
 
@@ -92,6 +97,8 @@ pub(crate) enum Change {
     Time { at: UnixMillis, trust: TimeTrust },
     /// The key of a day.
     DayKey(i64),
+    /// What became of rows in the outbox.
+    Mark(Mark),
 }
 
 impl ScanLog {
@@ -109,7 +116,7 @@ impl ScanLog {
         if open::orphaned(path) {
             open::set_aside(path, at)?;
         }
-        let (connection, set_aside) = match open::writable(path, options.max_bytes) {
+        let (connection, set_aside) = match open::writable(path) {
             Err(Fault::Damaged { complaint, .. }) => {
                 let aside = open::set_aside(path, at)?;
                 ::log::error!(
@@ -117,7 +124,7 @@ impl ScanLog {
                     path.display(),
                     aside.display()
                 );
-                (open::writable(path, options.max_bytes)?, Some(aside))
+                (open::writable(path)?, Some(aside))
             }
             answer => (answer?, None),
         };
@@ -125,6 +132,9 @@ impl ScanLog {
         let floor = Floor { stored: UnixMillis(stored), since: Instant::now() };
         let mut log = ScanLog { connection, options, log: Uuid::nil(), set_aside, floor };
         log.begin(at)?;
+        if let Err(error) = space::keep_reserve(&log.options.path) {
+            ::log::warn!("no reserve beside the scan log: {error}");
+        }
         Ok(log)
     }
 
@@ -150,60 +160,14 @@ impl ScanLog {
     pub fn append(&mut self, row: &ScanRow) -> Result<(Uuid, Head), Fault> {
         let id = row::new_id(row.at_ms)?;
         let heads = self.commit(&[Change::Row { body: row.body(&id), at: row.at_ms, trust: row.time_trust }])?;
-        Ok((id, heads[0].expect("a row has a place in the chain")))
+        Ok((id, heads[0]))
     }
 
     /// Appends one event and waits for the disk.
     pub fn record(&mut self, event: &Event, at: UnixMillis, trust: TimeTrust) -> Result<(Uuid, Head), Fault> {
         let id = row::new_id(at)?;
         let heads = self.commit(&[Change::Row { body: event.body(&id, at), at, trust }])?;
-        Ok((id, heads[0].expect("an event has a place in the chain")))
-    }
-
-    /// Commits everything in one transaction; for each row its place in the chain.
-    pub(crate) fn commit(&mut self, changes: &[Change]) -> Result<Vec<Option<Head>>, Fault> {
-        let elapsed = i64::try_from(self.floor.since.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut head = head(&transaction)?;
-        let mut floor = self.floor.stored;
-        let mut heads = Vec::with_capacity(changes.len());
-        for change in changes {
-            let mut place = None;
-            match change {
-                Change::Row { body, at, trust } => {
-                    head = insert(&transaction, head, body, self.options.upload)?;
-                    place = Some(head);
-                    floor = raised(floor, self.floor.stored, *at, *trust, elapsed);
-                }
-                Change::Time { at, trust } => floor = raised(floor, self.floor.stored, *at, *trust, elapsed),
-                Change::DayKey(day) => day_keys::ensure(&transaction, *day)?,
-            }
-            heads.push(place);
-        }
-        if floor != self.floor.stored {
-            set_meta(&transaction, "floor_ms", &floor.0.to_string())?;
-            // Tomorrow's key too, so that no lane waits for one at midnight.
-            day_keys::ensure(&transaction, floor.day())?;
-            day_keys::ensure(&transaction, floor.day() + 1)?;
-        }
-        if head.seq >= anchored(&transaction)? + ANCHOR_EVERY {
-            write_anchor(&transaction, self.log, head, &self.options.signer)?;
-        }
-        transaction.commit()?;
-        if floor != self.floor.stored {
-            self.floor = Floor { stored: floor, since: Instant::now() };
-        }
-        Ok(heads)
-    }
-
-    /// Signs the head unless it is signed already.
-    pub fn anchor(&mut self) -> Result<(), Fault> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let head = head(&transaction)?;
-        if head.seq > anchored(&transaction)? {
-            write_anchor(&transaction, self.log, head, &self.options.signer)?;
-        }
-        Ok(transaction.commit()?)
+        Ok((id, heads[0]))
     }
 
     /// Whether the write-ahead log has grown past what may wait for a quiet moment.
@@ -245,68 +209,6 @@ impl ScanLog {
         }
         Ok(transaction.commit()?)
     }
-}
-
-/// How far a moment raises the floor.
-///
-/// A confirmed clock raises it to what it shows. One that nothing has confirmed since boot raises it by no more than has
-/// passed on the monotonic clock since `stored`: that much is certain, and a clock that ran ahead once does not make every
-/// later, correct time look like the past. An untrusted one raises nothing.
-fn raised(floor: UnixMillis, stored: UnixMillis, at: UnixMillis, trust: TimeTrust, elapsed: i64) -> UnixMillis {
-    let certain = match trust {
-        TimeTrust::Synced | TimeTrust::Holdover => at,
-        TimeTrust::FloorOnly if stored.0 != i64::MIN => at.min(stored.plus(elapsed)),
-        TimeTrust::FloorOnly => at,
-        TimeTrust::Untrusted => floor,
-    };
-    floor.max(certain)
-}
-
-/// The last row's place and hash.
-fn head(connection: &Connection) -> Result<Head, Fault> {
-    let mut statement = connection.prepare_cached("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1")?;
-    let head = statement.query_row([], |row| Ok(Head { seq: row.get(0)?, hash: row.get(1)? })).optional()?;
-    Ok(head.unwrap_or(Head::ORIGIN))
-}
-
-fn insert(connection: &Connection, head: Head, body: &str, upload: bool) -> Result<Head, Fault> {
-    let next = head.followed_by(body);
-    connection
-        .prepare_cached("INSERT INTO entries (seq, body, previous, hash) VALUES (?1, ?2, ?3, ?4)")?
-        .execute((next.seq, body, head.hash, next.hash))?;
-    if upload {
-        connection.prepare_cached("INSERT INTO outbox (seq) VALUES (?1)")?.execute([next.seq])?;
-    }
-    Ok(next)
-}
-
-/// The last row an anchor covers.
-fn anchored(connection: &Connection) -> Result<u64, Fault> {
-    let mut statement = connection.prepare_cached("SELECT coalesce(max(seq), 0) FROM anchors")?;
-    Ok(statement.query_row([], |row| row.get(0))?)
-}
-
-fn write_anchor(connection: &Connection, log: Uuid, head: Head, signer: &NoteSigner) -> Result<(), Fault> {
-    let at: i64 = connection
-        .prepare_cached("SELECT at_ms FROM entries WHERE seq = ?1")?
-        .query_row([head.seq], |row| row.get(0))?;
-    let note = Anchor { log, head, at: UnixMillis(at) }.sign(signer);
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO anchors (seq, note) VALUES (?1, ?2)")?
-        .execute((head.seq, note))?;
-    Ok(())
-}
-
-fn meta(connection: &Connection, name: &str) -> Result<Option<String>, Fault> {
-    let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
-    Ok(statement.query_row([name], |row| row.get(0)).optional()?)
-}
-
-fn set_meta(connection: &Connection, name: &str, value: &str) -> Result<(), Fault> {
-    connection
-        .prepare_cached("INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2")?
-        .execute((name, value))?;
-    Ok(())
 }
 
 #[cfg(test)]

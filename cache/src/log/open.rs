@@ -26,7 +26,7 @@ const WAL_LIMIT: i64 = 4 << 20;
 pub(super) const PAGE: u64 = 4096;
 
 /// Opens for writing; a new file where there is none. [`Fault::Damaged`] means that it may be set aside.
-pub(super) fn writable(path: &Path, max_bytes: u64) -> Result<Connection, Fault> {
+pub(super) fn writable(path: &Path) -> Result<Connection, Fault> {
     look(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || -> Result<Connection, rusqlite::Error> {
@@ -41,8 +41,6 @@ pub(super) fn writable(path: &Path, max_bytes: u64) -> Result<Connection, Fault>
         connection.pragma_update_and_check(None, "journal_size_limit", WAL_LIMIT, |_| Ok(()))?;
         // Checkpoints run when nobody waits for a row (see the writer), not inside a commit.
         connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
-        let pages = i64::try_from(max_bytes / PAGE).unwrap_or(i64::MAX).max(64);
-        connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
         connection.set_prepared_statement_cache_capacity(32);
         schema::migrate(&mut connection)?;
         Ok(connection)

@@ -59,6 +59,10 @@ impl Reader {
         Ok(row.and_then(|(id, at, lane)| Some(Seen { id: id.parse().ok()?, at: UnixMillis(at), lane })))
     }
 
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Rows in the log.
     pub fn rows(&self) -> Result<u64, Fault> {
         Ok(self.connection.query_row("SELECT count(*) FROM entries", [], |row| row.get(0))?)

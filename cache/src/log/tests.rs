@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use trustlist::verdict::{Reason, Verdict};
 
-use super::{row::tests::row, *};
+use super::{commit::raised, row::tests::row, *};
 
 pub(super) fn signer() -> NoteSigner {
     NoteSigner::new("gate-3", &[5; 32]).expect("a name")

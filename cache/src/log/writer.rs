@@ -7,7 +7,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError},
     },
     thread::{self, JoinHandle},
@@ -16,6 +16,8 @@ use std::{
 
 use trustlist::time::{Moment, TimeTrust};
 use uuid::Uuid;
+
+use crate::outbox::Mark;
 
 use super::{Change, Event, Fault, ScanLog, ScanRow, UnixMillis, WriteFault, chain::Head, row};
 
@@ -30,6 +32,8 @@ pub const ANCHOR_WITHIN: Duration = Duration::from_secs(60);
 const TIME_EVERY: Duration = Duration::from_secs(60);
 /// Quiet time after which the write-ahead log is folded into the database.
 const QUIET: Duration = Duration::from_millis(250);
+/// Pause between two steps of deleting, for rows to come in between.
+const SWEEP_PAUSE: Duration = Duration::from_millis(20);
 
 /// Handle to the writing thread; clones share it. The thread ends when the last handle is dropped.
 #[derive(Clone, Debug)]
@@ -39,11 +43,13 @@ pub struct Writer {
 }
 
 /// Counters for metrics and the page; they survive a full disk because they are not on it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Gauges {
     rows: AtomicU64,
     commits: AtomicU64,
     failed: AtomicU64,
+    dropped: AtomicU64,
+    healthy: AtomicBool,
 }
 
 impl Gauges {
@@ -57,6 +63,18 @@ impl Gauges {
     #[must_use]
     pub fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Acknowledged rows given up for want of space since the start.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Whether the last attempt to write succeeded. `false` is an alarm.
+    #[must_use]
+    pub fn healthy(&self) -> bool {
+        self.healthy.load(Ordering::Relaxed)
     }
 
     /// Rows that could not be written since the start.
@@ -112,11 +130,19 @@ impl Writer {
     /// Starts the thread. Join the handle after the last `Writer` is dropped: it ends with everything committed and anchored.
     pub fn spawn(log: ScanLog) -> (Writer, JoinHandle<()>) {
         let (sender, jobs) = mpsc::sync_channel(WAITING);
-        let gauges = Arc::new(Gauges::default());
+        let gauges = Arc::new(Gauges {
+            rows: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            healthy: AtomicBool::new(true),
+        });
         let shared = Arc::clone(&gauges);
         let thread = thread::Builder::new()
             .name("scan-log".into())
-            .spawn(move || Desk { log, gauges: shared, unanchored: None, unfolded: 0, time: None }.work(&jobs))
+            .spawn(move || {
+                Desk { log, gauges: shared, unanchored: None, unfolded: 0, time: None, sweeping: true }.work(&jobs)
+            })
             .expect("the system gives a thread at start");
         (Writer { sender, gauges }, thread)
     }
@@ -157,6 +183,15 @@ impl Writer {
         result.recv().map_err(|_| Fault::Closed)?
     }
 
+    /// Hands over what became of rows in the outbox; it shares the next transaction. Resolves like a row's receipt.
+    pub fn mark(&self, mark: Mark) -> Receipt {
+        let (answer, result) = mpsc::sync_channel(1);
+        if self.sender.send(Job::Change(Change::Mark(mark), Some(answer.clone()))).is_err() {
+            answer.send(Err(WriteFault::Closed)).expect("the receipt is held below, and its slot is empty");
+        }
+        Receipt { id: Uuid::nil(), answer: result }
+    }
+
     /// Makes the key of a day, should the clock have jumped to one that has none.
     pub(super) fn make_day_key(&self, day: i64) -> Result<(), Fault> {
         self.with_log(move |log| log.commit(&[Change::DayKey(day)]).map(|_| ()))
@@ -195,6 +230,8 @@ struct Desk {
     unfolded: usize,
     /// When the time alone was last stored.
     time: Option<Instant>,
+    /// Whether a receipt may have given up rows that are still there.
+    sweeping: bool,
 }
 
 impl Desk {
@@ -230,6 +267,7 @@ impl Desk {
             self.commit(&changes, waiting);
             if let Some(work) = whole {
                 work(&mut self.log);
+                self.sweeping = true;
             }
             if self.unanchored.is_some_and(|since| since.elapsed() >= ANCHOR_WITHIN) {
                 self.anchor();
@@ -240,6 +278,9 @@ impl Desk {
     }
 
     fn patience(&self) -> Duration {
+        if self.sweeping {
+            return SWEEP_PAUSE;
+        }
         if self.unfolded > 0 {
             return QUIET;
         }
@@ -250,11 +291,22 @@ impl Desk {
         if changes.is_empty() {
             return;
         }
-        let result = self.log.commit(changes).map_err(|fault| {
-            ::log::error!("{fault}");
+        let result = self.log.commit_or_make_room(changes);
+        let result = result.map(|(heads, dropped)| {
+            self.gauges.dropped.fetch_add(dropped, Ordering::Relaxed);
+            heads
+        });
+        let result = result.map_err(|fault| {
+            // One line for each change of state, however many rows fail.
+            if self.gauges.healthy.swap(false, Ordering::Relaxed) {
+                ::log::error!("rows cannot be written: {fault}");
+            }
             WriteFault::from(&fault)
         });
-        let rows = waiting.iter().filter(|answer| answer.is_some()).count();
+        if result.is_ok() && !self.gauges.healthy.swap(true, Ordering::Relaxed) {
+            ::log::warn!("rows are written again");
+        }
+        let rows = changes.iter().filter(|change| matches!(change, Change::Row { .. })).count();
         match &result {
             Ok(_) => {
                 self.gauges.commits.fetch_add(1, Ordering::Relaxed);
@@ -271,10 +323,8 @@ impl Desk {
         }
         for (at, answer) in waiting.into_iter().enumerate() {
             let Some(answer) = answer else { continue };
-            let place = result.as_ref().map_err(|fault| *fault);
-            let place = place.map(|heads| heads[at].expect("whoever waits for an answer has appended a row"));
             // The lane may have given up waiting; the row is in the log all the same.
-            let _ = answer.send(place);
+            let _ = answer.send(result.as_ref().map(|heads| heads[at]).map_err(|fault| *fault));
         }
         if self.log.should_fold() {
             self.log.fold();
@@ -284,6 +334,12 @@ impl Desk {
 
     /// Nobody waits.
     fn tidy(&mut self) {
+        if self.sweeping {
+            self.sweeping = self.log.sweep().unwrap_or_else(|fault| {
+                ::log::error!("old rows cannot be deleted: {fault}");
+                false
+            });
+        }
         if self.unfolded > 0 {
             self.log.fold();
             self.unfolded = 0;

@@ -1,0 +1,224 @@
+//! Forgetting: old rows are deleted and old day keys destroyed, and the chain says so.
+//!
+//! A cut has two steps. The *receipt* is one transaction: it names the last row that goes and that row's hash, destroys the
+//! day keys, and is anchored at once. The *sweep* then deletes in small steps between the lane's rows, so that nobody waits
+//! at the gate for last fortnight; a power cut in between only delays it. Rows are deleted strictly from the beginning:
+//! never a young row, whatever a clock once wrote into one.
+//!
+//! Rows still owed to a centre are kept until they are delivered, but not longer than [`Retention::hard_days`]. Their
+//! tokens name nobody any more: the keys go on time in any case.
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use trustlist::time::{Moment, TimeTrust};
+
+use super::{
+    Event, Fault, ScanLog, UnixMillis,
+    chain::Head,
+    commit,
+    row::{self, Cut},
+};
+
+const DAY: i64 = 86_400_000;
+/// A row stamped later than this after now was written by a clock that ran ahead.
+const SKEW: i64 = 300_000;
+/// Rows one step of a sweep deletes.
+const SWEEP: u64 = 200;
+/// Rows given up at once for want of space. Their deletion must fit into the reserve ([`super::space`]).
+const GIVE_UP: u64 = 1024;
+
+/// How long rows are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Rows and day keys older than this go.
+    pub days: u32,
+    /// Rows that no centre has acknowledged go after this long nevertheless.
+    pub hard_days: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Retention { days: 14, hard_days: 56 }
+    }
+}
+
+/// What a cut will have removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Rows.
+    pub rows: u64,
+    /// Of those, not acknowledged by a centre.
+    pub unsent: u64,
+    /// Day keys.
+    pub keys: u64,
+}
+
+impl ScanLog {
+    /// Writes the receipt for everything that is too old, and destroys the keys. [`ScanLog::sweep`] then deletes.
+    ///
+    /// Does nothing, and says [`Fault::ClockUntrusted`], while the time is not believed: a clock that jumped ahead must
+    /// not empty the log.
+    pub fn retain(&mut self, retention: Retention, now: Moment) -> Result<Removed, Fault> {
+        if now.trust == TimeTrust::Untrusted {
+            return Err(Fault::ClockUntrusted);
+        }
+        let now = UnixMillis::from(now.at);
+        let cutoff = now.plus(-DAY * i64::from(retention.days));
+        let hard = now.plus(-DAY * i64::from(retention.hard_days.max(retention.days)));
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let through = old_through(&transaction, cutoff, hard, now)?.max(cut(&transaction)?);
+        let keys = transaction
+            .prepare_cached("DELETE FROM day_keys WHERE day < ?1 OR day > ?2")?
+            .execute((cutoff.day(), now.day() + 2))?;
+        let mut removed = count(&transaction, through)?;
+        removed.keys = keys as u64;
+        if removed == Removed::default() {
+            return Ok(removed);
+        }
+        let cut = Planned { through, removed, keys_through_day: Some(cutoff.day() - 1), why: Cut::Age };
+        receipt(&transaction, &self.options, self.log, cut, now)?;
+        transaction.commit()?;
+        Ok(removed)
+    }
+
+    /// Deletes some of the rows the last receipt gave up; `true` when there are more.
+    pub fn sweep(&mut self) -> Result<bool, Fault> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let through = cut(&transaction)?;
+        let deleted = delete(&transaction, through, SWEEP)?;
+        if deleted == 0 {
+            return Ok(false);
+        }
+        transaction.commit()?;
+        if deleted < SWEEP {
+            // What was deleted must not live on in the write-ahead log, nor the space be lost.
+            self.connection.execute_batch("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")?;
+        }
+        Ok(deleted == SWEEP)
+    }
+
+    /// Gives up the oldest rows that a centre has acknowledged, for want of space. Returns how many.
+    ///
+    /// Without a centre nothing is given up: those rows exist nowhere else.
+    pub(super) fn give_up(&mut self) -> Result<u64, Fault> {
+        if !self.options.upload {
+            return Ok(0);
+        }
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let first: u64 = transaction.query_row("SELECT coalesce(min(seq), 0) FROM entries", [], |row| row.get(0))?;
+        let owed: Option<u64> =
+            transaction.query_row("SELECT min(seq) FROM outbox WHERE state <> 2", [], |row| row.get(0))?;
+        let last = commit::head(&transaction)?.seq;
+        let through = owed.unwrap_or(last).min(last).min(first + GIVE_UP).saturating_sub(1);
+        if through < first {
+            return Ok(0);
+        }
+        let head = hash_at(&transaction, through)?;
+        let removed = count(&transaction, through)?;
+        let at: i64 =
+            transaction.query_row("SELECT max(at_ms) FROM entries WHERE seq = ?1", [last], |row| row.get(0))?;
+        // Deleted first, so that the receipt finds room in the pages that became free.
+        delete(&transaction, through, GIVE_UP)?;
+        let cut = Planned { through, removed, keys_through_day: None, why: Cut::Space };
+        receipt_with(&transaction, &self.options, self.log, cut, head, UnixMillis(at))?;
+        transaction.commit()?;
+        Ok(removed.rows)
+    }
+}
+
+/// The last row that is old, before the first that is young.
+fn old_through(connection: &Connection, cutoff: UnixMillis, hard: UnixMillis, now: UnixMillis) -> Result<u64, Fault> {
+    let young: Option<u64> = connection.query_row(
+        "SELECT min(seq) FROM entries WHERE at_ms BETWEEN ?1 AND ?2",
+        (cutoff.0, now.0 + SKEW),
+        |row| row.get(0),
+    )?;
+    // An unsent row keeps itself and what follows, until it is too old even for that.
+    let owed: Option<u64> = connection.query_row(
+        "SELECT min(o.seq) FROM outbox o JOIN entries e USING (seq) WHERE o.state <> 2 AND e.at_ms >= ?1",
+        [hard.0],
+        |row| row.get(0),
+    )?;
+    let stop = [young, owed].into_iter().flatten().min().unwrap_or(i64::MAX as u64);
+    Ok(connection.query_row(
+        "SELECT coalesce(max(seq), 0) FROM entries WHERE at_ms < ?1 AND seq < ?2",
+        (cutoff.0, stop),
+        |row| row.get(0),
+    )?)
+}
+
+fn count(connection: &Connection, through: u64) -> Result<Removed, Fault> {
+    let done = cut(connection)?;
+    let rows =
+        connection.query_row("SELECT count(*) FROM entries WHERE seq <= ?1 AND seq > ?2", (through, done), |row| {
+            row.get(0)
+        })?;
+    let unsent = connection.query_row(
+        "SELECT count(*) FROM outbox WHERE state <> 2 AND seq <= ?1 AND seq > ?2",
+        (through, done),
+        |row| row.get(0),
+    )?;
+    Ok(Removed { rows, unsent, keys: 0 })
+}
+
+/// Everything up to here has been given up by a receipt.
+fn cut(connection: &Connection) -> Result<u64, Fault> {
+    Ok(commit::meta(connection, "cut")?.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+#[derive(Clone, Copy)]
+struct Planned {
+    through: u64,
+    removed: Removed,
+    keys_through_day: Option<i64>,
+    why: Cut,
+}
+
+fn receipt(
+    connection: &Connection,
+    options: &super::Options,
+    log: uuid::Uuid,
+    planned: Planned,
+    at: UnixMillis,
+) -> Result<(), Fault> {
+    let head = hash_at(connection, planned.through)?;
+    receipt_with(connection, options, log, planned, head, at)
+}
+
+fn receipt_with(
+    connection: &Connection,
+    options: &super::Options,
+    log: uuid::Uuid,
+    planned: Planned,
+    head: [u8; 32],
+    at: UnixMillis,
+) -> Result<(), Fault> {
+    let Planned { through, removed, keys_through_day, why } = planned;
+    let event = Event::Retention { through, head, rows: removed.rows, unsent: removed.unsent, keys_through_day, why };
+    let head =
+        commit::insert(connection, commit::head(connection)?, &event.body(&row::new_id(at)?, at), options.upload)?;
+    commit::write_anchor(connection, log, head, &options.signer)?;
+    commit::set_meta(connection, "cut", &through.to_string())
+}
+
+/// Hash of a row, or of the last one given up when it is gone already.
+fn hash_at(connection: &Connection, seq: u64) -> Result<[u8; 32], Fault> {
+    let own = connection.query_row("SELECT hash FROM entries WHERE seq = ?1", [seq], |row| row.get(0)).optional()?;
+    if let Some(hash) = own {
+        return Ok(hash);
+    }
+    let next = connection.query_row("SELECT previous FROM entries WHERE seq = ?1", [seq + 1], |row| row.get(0));
+    Ok(next.optional()?.unwrap_or(Head::ORIGIN.hash))
+}
+
+fn delete(connection: &Connection, through: u64, at_most: u64) -> Result<u64, Fault> {
+    let first: Option<u64> = connection.query_row("SELECT min(seq) FROM entries", [], |row| row.get(0))?;
+    let Some(first) = first.filter(|first| *first <= through) else { return Ok(0) };
+    let until = through.min(first + at_most - 1);
+    for table in ["entries", "outbox", "anchors"] {
+        connection.prepare_cached(&format!("DELETE FROM {table} WHERE seq <= ?1"))?.execute([until])?;
+    }
+    Ok(until - first + 1)
+}
+
+#[cfg(test)]
+mod tests;
