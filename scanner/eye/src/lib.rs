@@ -14,14 +14,23 @@
 #![forbid(unsafe_code)]
 
 pub mod decode;
-mod foreign;
+pub mod explain;
+mod eye;
+mod finder;
+mod frame;
+mod geometry;
 pub mod grid;
+mod group;
 mod light;
 mod luma;
+mod mesh;
+mod plane;
 mod reader;
+mod sample;
+mod scan;
 mod symbol;
 
-pub use foreign::Eye;
+pub use eye::Eye;
 pub use grid::SoftGrid;
 pub use luma::{Luma, LumaError, MAX_HEIGHT, MAX_WIDTH};
 pub use reader::{Budget, Effort, Hint, MAX_UNREAD, Reader, Reading, Sighting, Statistics};

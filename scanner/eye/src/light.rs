@@ -155,8 +155,8 @@ impl Light {
     }
 
     /// The line between dark and light at a pixel inside the plane: what is at most this bright is dark.
-    #[cfg(test)]
-    fn threshold(&self, x: usize, y: usize) -> u8 {
+    #[inline]
+    pub(crate) fn threshold(&self, x: usize, y: usize) -> u8 {
         self.thresholds[(y / BLOCK) * self.blocks_x + x / BLOCK]
     }
 

@@ -1,0 +1,333 @@
+//! From three finders to a first map of the whole symbol: how many modules it has, and where they lie.
+//!
+//! Every edge of every finder that can be seen gives one equation, and one least squares over all of them gives the
+//! map; no finder is extrapolated alone. The number of modules comes from what the finders measure, and is believed
+//! only when something inside the symbol agrees: its timing patterns, or its version information.
+
+use crate::{
+    decode::nearest_version,
+    geometry::{Fit, Homography},
+    group::Triple,
+    plane::Plane,
+    symbol::{MAX_SIZE, Point, Version},
+};
+
+/// A symbol's outline before its alignment patterns are looked at.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    /// Modules along a side.
+    pub(crate) size: usize,
+    /// From modules (the symbol's own corner is 0, 0) to pixels.
+    pub(crate) map: Homography,
+    /// The equations the map came from, for more to be added.
+    fit: Fit,
+    /// Each finder's own centre and module axes, in the order top left, top right, bottom left.
+    pub(crate) corners: [Axes; 3],
+    /// How much the symbol agrees with this size, at most 1.
+    pub(crate) evidence: f32,
+}
+
+/// A finder's own geometry: its centre, and one module along each of the symbol's axes, in pixels.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Axes {
+    pub(crate) center: Point,
+    pub(crate) u: Point,
+    pub(crate) v: Point,
+}
+
+impl Axes {
+    /// Pixels of one module, the smaller way.
+    pub(crate) fn module(&self) -> f32 {
+        self.u.length().min(self.v.length())
+    }
+}
+
+/// An edge seen on a finder: the pixel, and which line of the finder it lies on.
+#[derive(Clone, Copy, Debug)]
+struct Edge {
+    at: Point,
+    finder: usize,
+    /// Along the rows (a column boundary) or down the columns.
+    horizontal: bool,
+    /// Modules from the finder's middle.
+    line: f32,
+}
+
+/// Agreement below which a size is not believed.
+const MIN_EVIDENCE: f32 = 0.3;
+
+/// All frames that three finders may be part of, the most agreeing first; at most three.
+pub(crate) fn frames(plane: &Plane<'_>, triple: &Triple) -> Vec<Frame> {
+    let Some((corners, along_u, along_v)) = measure(plane, triple) else { return Vec::new() };
+    if along_u > 1.6 * along_v + 6.0 || along_v > 1.6 * along_u + 6.0 {
+        return Vec::new();
+    }
+    let edges = edges(plane, &corners);
+    if edges.len() < 30 {
+        return Vec::new();
+    }
+    let mut sizes: Vec<usize> = Vec::new();
+    let mut add = |modules: f32| {
+        let version = ((modules - 17.0) / 4.0).round().max(1.0) as usize;
+        let size = 17 + 4 * version;
+        if size <= MAX_SIZE && !sizes.contains(&size) {
+            sizes.push(size);
+        }
+    };
+    let mean = (along_u + along_v) / 2.0;
+    for modules in [mean, along_u, along_v, mean - 2.0, mean + 2.0] {
+        add(modules);
+    }
+    if mean > 40.0 {
+        add(mean - 4.0);
+        add(mean + 4.0);
+    }
+    let mut frames: Vec<Frame> =
+        sizes.iter().filter_map(|size| frame(plane, triple, &corners, &edges, *size)).collect();
+    // The version information overrules what was measured, within reason.
+    for i in 0..frames.len() {
+        if let Some(size) = named_size(plane, &frames[i])
+            && size.abs_diff(mean as usize) <= 8 + mean as usize / 10
+        {
+            if let Some(known) = frames.iter_mut().find(|f| f.size == size) {
+                known.evidence += 0.5;
+            } else if let Some(mut new) = frame(plane, triple, &corners, &edges, size) {
+                new.evidence += 0.5;
+                frames.push(new);
+            }
+            break;
+        }
+    }
+    frames.retain(|f| f.evidence >= MIN_EVIDENCE);
+    frames.sort_by(|a, b| b.evidence.total_cmp(&a.evidence));
+    frames.truncate(2);
+    frames
+}
+
+fn unit(p: Point) -> Point {
+    p * (1.0 / p.length().max(1e-6))
+}
+
+/// Module axes at each finder, and how many modules lie along the top and the left side.
+fn measure(plane: &Plane<'_>, triple: &Triple) -> Option<([Axes; 3], f32, f32)> {
+    let finders = [triple.top_left, triple.top_right, triple.bottom_left];
+    let across = triple.top_right.center - triple.top_left.center;
+    let down = triple.bottom_left.center - triple.top_left.center;
+    let (u, v) = (unit(across), unit(down));
+    let mut axes = [Axes { center: Point::default(), u, v }; 3];
+    for (a, finder) in axes.iter_mut().zip(&finders) {
+        let (mu, shift_u) = module_along(plane, finder.center, u, finder.size)?;
+        let (mv, shift_v) = module_along(plane, finder.center, v, finder.size)?;
+        if mu > 3.5 * mv || mv > 3.5 * mu {
+            return None;
+        }
+        a.center = finder.center + u * shift_u + v * shift_v;
+        a.u = u * mu;
+        a.v = v * mv;
+    }
+    // Along a line seen in perspective, the number of modules is the distance by the geometric mean of the module
+    // sizes at its ends: exactly, not approximately.
+    let count = |a: Point, b: Point, p: Point, q: Point| (b - a).length() / (p.length() * q.length()).sqrt() + 7.0;
+    let along_u = count(axes[0].center, axes[1].center, axes[0].u, axes[1].u);
+    let along_v = count(axes[0].center, axes[2].center, axes[0].v, axes[2].v);
+    Some((axes, along_u, along_v))
+}
+
+/// Pixels a module along a line through a finder's middle, and how far its true middle lies along that line.
+fn module_along(plane: &Plane<'_>, center: Point, direction: Point, size: f32) -> Option<(f32, f32)> {
+    let reach = size;
+    let forth = crossings(plane, center, direction, reach);
+    let back = crossings(plane, center, direction * -1.0, reach);
+    let [a1, a2, a3] = forth;
+    let [b1, b2, b3] = back;
+    let (a1, a2, b1, b2) = (a1?, a2?, b1?, b2?);
+    let (three, five) = (a1 + b1, a2 + b2);
+    // Ink that spreads widens the square of three and narrows that of five by as much: their sum is honest.
+    let mut module = (three + five) / 8.0;
+    let mut shift = (a1 - b1 + a2 - b2) / 4.0;
+    if let (Some(a3), Some(b3)) = (a3, b3) {
+        let seven = a3 + b3;
+        if (five..2.2 * five).contains(&seven) {
+            module = (five + seven) / 12.0;
+            shift = (a1 - b1 + a2 - b2 + a3 - b3) / 6.0;
+        }
+    }
+    (three > 1.2 * module && three < 5.0 * module && module > 0.8).then_some((module, shift))
+}
+
+/// Distances from a dark middle to its first three edges along a ray.
+fn crossings(plane: &Plane<'_>, from: Point, direction: Point, reach: f32) -> [Option<f32>; 3] {
+    let mut out = [None; 3];
+    let step = 0.5;
+    let mut last = plane.contrast(from);
+    if last <= 0.0 {
+        return out;
+    }
+    let mut distance = 0.0;
+    let mut next = 0;
+    while distance < reach {
+        distance += step;
+        let value = plane.contrast(from + direction * distance);
+        if (value > 0.0) != (last > 0.0) {
+            out[next] = Some(distance - step * value / (value - last));
+            next += 1;
+            if next == 3 {
+                break;
+            }
+        }
+        last = value;
+    }
+    out
+}
+
+/// Looks for every edge of the finders where it is expected.
+fn edges(plane: &Plane<'_>, corners: &[Axes; 3]) -> Vec<Edge> {
+    let mut edges = Vec::with_capacity(160);
+    for (finder, axes) in corners.iter().enumerate() {
+        for (horizontal, along, aside) in [(true, axes.u, axes.v), (false, axes.v, axes.u)] {
+            for offset in [-2.0_f32, -1.0, 0.0, 1.0, 2.0] {
+                let start = axes.center + aside * offset;
+                for sign in [-1.0_f32, 1.0] {
+                    for (line, rising) in [(1.5_f32, false), (2.5, true), (3.5, false)] {
+                        if line < 2.0 && offset.abs() > 1.5 {
+                            continue;
+                        }
+                        if let Some(at) = edge_near(plane, start, along * sign, line, rising) {
+                            edges.push(Edge { at, finder, horizontal, line: line * sign });
+                        }
+                    }
+                }
+            }
+        }
+    }
+    edges
+}
+
+/// The edge nearest to `line` modules along an axis, within three quarters of a module.
+fn edge_near(plane: &Plane<'_>, start: Point, module: Point, line: f32, rising: bool) -> Option<Point> {
+    const HALF: usize = 3;
+    let value = |i: usize| plane.contrast(start + module * (line + (i as f32 - HALF as f32) * 0.25));
+    let mut best: Option<(f32, f32)> = None;
+    let mut last = value(0);
+    for i in 1..=2 * HALF {
+        let now = value(i);
+        if (now > 0.0) == rising && (last > 0.0) != rising {
+            let place = i as f32 - HALF as f32 - now / (now - last);
+            if best.is_none_or(|(away, _)| place.abs() < away) {
+                best = Some((place.abs(), line + place * 0.25));
+            }
+        }
+        last = now;
+    }
+    best.map(|(_, at)| start + module * at)
+}
+
+fn frame(plane: &Plane<'_>, triple: &Triple, corners: &[Axes; 3], edges: &[Edge], size: usize) -> Option<Frame> {
+    let far = size as f32 - 7.0;
+    let middles = [Point::new(3.5, 3.5), Point::new(3.5 + far, 3.5), Point::new(3.5, 3.5 + far)];
+    let reach = (triple.top_right.center - triple.bottom_left.center).length();
+    let mut kept: Vec<&Edge> = edges.iter().collect();
+    let mut fit = Fit::default();
+    let mut back = None;
+    for round in 0..3 {
+        fit = Fit::around(triple.middle(), reach * 0.5);
+        for edge in &kept {
+            let middle = middles[edge.finder];
+            if edge.horizontal {
+                fit.column(edge.at, middle.x + edge.line, 1.0);
+            } else {
+                fit.row(edge.at, middle.y + edge.line, 1.0);
+            }
+        }
+        // The middles themselves, lightly: they hold the map where one side of a finder cannot be seen.
+        for (axes, middle) in corners.iter().zip(&middles) {
+            fit.point(axes.center, *middle, 2.0);
+        }
+        let solved = fit.solve()?;
+        back = Some(solved);
+        if round == 2 {
+            break;
+        }
+        let tolerance = if round == 0 { 0.8 } else { 0.4 };
+        let before = kept.len();
+        kept.retain(|edge| {
+            let seen = solved.map(edge.at);
+            let middle = middles[edge.finder];
+            let error = if edge.horizontal { seen.x - middle.x - edge.line } else { seen.y - middle.y - edge.line };
+            error.abs() < tolerance
+        });
+        if kept.len() * 2 < edges.len() {
+            return None;
+        }
+        if kept.len() == before && round == 1 {
+            break;
+        }
+    }
+    let map = back?.inverse()?;
+    let mut frame = Frame { size, map, fit, corners: *corners, evidence: 0.0 };
+    let outline = frame.outline();
+    // The map must not fold the symbol over or stretch it out of the picture.
+    for i in 0..4 {
+        let (a, b, c) = (outline[i], outline[(i + 1) % 4], outline[(i + 2) % 4]);
+        if (b - a).cross(c - b) <= 0.0 || (b - a).length() > 4.0 * reach {
+            return None;
+        }
+    }
+    frame.evidence = timing(plane, &frame);
+    Some(frame)
+}
+
+impl Frame {
+    /// The four outer corners in pixels, clockwise from the symbol's own top left.
+    pub(crate) fn outline(&self) -> [Point; 4] {
+        let n = self.size as f32;
+        [Point::new(0.0, 0.0), Point::new(n, 0.0), Point::new(n, n), Point::new(0.0, n)].map(|p| self.map.map(p))
+    }
+
+    /// Adds places that are known (module coordinates and pixels) to the equations and solves them again.
+    pub(crate) fn with_points(&self, points: &[(Point, Point)]) -> Option<Homography> {
+        let mut fit = self.fit.clone();
+        for (module, pixel) in points {
+            fit.point(*pixel, *module, 12.0);
+        }
+        fit.solve()?.inverse()
+    }
+}
+
+/// How well the two timing patterns alternate: the share of modules that fit less the share that does not, of the
+/// better pattern mostly.
+fn timing(plane: &Plane<'_>, frame: &Frame) -> f32 {
+    let score = |column: bool| {
+        let mut sum = 0_i32;
+        for i in 8..frame.size - 8 {
+            let along = i as f32 + 0.5;
+            let p = if column { Point::new(6.5, along) } else { Point::new(along, 6.5) };
+            let dark = plane.contrast(frame.map.map(p)) > 0.0;
+            sum += if dark == (i % 2 == 0) { 1 } else { -1 };
+        }
+        sum as f32 / (frame.size - 16) as f32
+    };
+    let (a, b) = (score(false), score(true));
+    a.max(b) * 0.7 + a.min(b) * 0.3
+}
+
+/// The size named by the version information, if either copy can be made out.
+fn named_size(plane: &Plane<'_>, frame: &Frame) -> Option<usize> {
+    if frame.size < 41 {
+        return None;
+    }
+    // Read from the finders' own axes: a wrong size has not spoilt those.
+    let [_, right, below] = frame.corners;
+    let bit = |p: Point| u32::from(plane.contrast(p) > 0.0);
+    let mut words = [0_u32; 4];
+    for i in 0..18_u32 {
+        let (near, across) = ((i % 3) as f32, (i / 3) as f32);
+        let p = right.center + right.u * (near - 7.0) + right.v * (across - 3.0);
+        let q = below.center + below.v * (near - 7.0) + below.u * (across - 3.0);
+        words[0] |= bit(p) << i;
+        words[1] |= bit(q) << i;
+    }
+    let (version, distance) = words[..2].iter().map(|w| nearest_version(*w)).min_by_key(|(_, distance)| *distance)?;
+    let Version::Model2(_) = version else { return None };
+    (distance <= 3).then(|| version.size())
+}

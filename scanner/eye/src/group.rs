@@ -1,0 +1,135 @@
+//! Which three finder patterns belong to one symbol, best guesses first.
+//!
+//! Every plausible corner is judged by all three patterns together; the dense codes that other readers lose are lost
+//! where one small pattern's shape is extrapolated over fifty modules.
+
+use crate::{finder::Finder, symbol::Point};
+
+/// Three finders, in the order a symbol that is not mirrored has them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Triple {
+    pub(crate) top_left: Finder,
+    pub(crate) top_right: Finder,
+    pub(crate) bottom_left: Finder,
+    score: f32,
+    /// Places in the list of finders, to know what is used.
+    pub(crate) members: [usize; 3],
+}
+
+/// Neighbours of a finder that are looked at; the attack: the number of triples grows with their square.
+const NEIGHBOURS: usize = 14;
+
+/// The most plausible triples, best first, at most `limit`; says whether more were left out.
+pub(crate) fn triples(finders: &[Finder], limit: usize) -> (Vec<Triple>, bool) {
+    let mut all = Vec::new();
+    let mut near: Vec<(f32, usize)> = Vec::new();
+    for (i, a) in finders.iter().enumerate() {
+        // Larger finders first in the list's order by size: every triple is met once, from its largest.
+        near.clear();
+        for (j, b) in finders.iter().enumerate() {
+            let first = a.size > b.size || (a.size == b.size && i < j);
+            if i != j && first && a.size < 2.2 * b.size {
+                let distance = (b.center - a.center).length();
+                if distance < a.size / 7.0 * 170.0 * 1.5 && distance > a.size * 0.8 {
+                    near.push((distance, j));
+                }
+            }
+        }
+        near.sort_by(|p, q| p.0.total_cmp(&q.0));
+        near.truncate(NEIGHBOURS);
+        for (n, (_, j)) in near.iter().enumerate() {
+            for (_, k) in &near[n + 1..] {
+                all.extend(triple(finders, [i, *j, *k]));
+            }
+        }
+    }
+    all.sort_by(|a, b| a.score.total_cmp(&b.score));
+    let capped = all.len() > limit;
+    all.truncate(limit);
+    (all, capped)
+}
+
+fn triple(finders: &[Finder], ids: [usize; 3]) -> Option<Triple> {
+    // Squared distances, made up a little for the shortening of the far side of a tilted symbol.
+    let square = |a: Finder, b: Finder| {
+        let d = a.center - b.center;
+        d.dot(d)
+    };
+    let [p, q, r] = ids.map(|i| finders[i]);
+    let (pq, qr, rp) = (square(p, q), square(q, r), square(r, p));
+    // The corner lies opposite the longest side.
+    let (b, a, c) = if pq >= qr && pq >= rp {
+        (2, 0, 1)
+    } else if qr >= pq && qr >= rp {
+        (0, 1, 2)
+    } else {
+        (1, 2, 0)
+    };
+    let [corner, mut one, mut two] = [finders[ids[b]], finders[ids[a]], finders[ids[c]]];
+    let mut members = [ids[b], ids[a], ids[c]];
+    let (u, v) = (one.center - corner.center, two.center - corner.center);
+    let (lu, lv) = (u.length(), v.length());
+    if lu > 2.6 * lv || lv > 2.6 * lu {
+        return None;
+    }
+    let module = (corner.size + one.size + two.size) / 21.0;
+    let modules = (lu + lv) / 2.0 / module + 7.0;
+    if !(17.0..=177.0 * 1.5).contains(&modules) {
+        return None;
+    }
+    let cosine = u.dot(v) / (lu * lv);
+    if cosine.abs() > 0.62 {
+        return None;
+    }
+    if u.cross(v) < 0.0 {
+        (one, two) = (two, one);
+        members.swap(1, 2);
+    }
+    let unlike = (corner.size.max(one.size).max(two.size)) / corner.size.min(one.size).min(two.size) - 1.0;
+    let quality = (corner.quality + one.quality + two.quality) / 3.0;
+    let score = (2.0 - quality) * (lu + lv) * (1.0 + 0.5 * unlike + 0.7 * cosine.abs()) + 0.7 * (lu - lv).abs();
+    Some(Triple { top_left: corner, top_right: one, bottom_left: two, score, members })
+}
+
+impl Triple {
+    /// The middle of the line between the two outer finders: about the middle of the symbol.
+    pub(crate) fn middle(&self) -> Point {
+        (self.top_right.center + self.bottom_left.center) * 0.5
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finder(x: f32, y: f32) -> Finder {
+        Finder { center: Point::new(x, y), size: 28.0, quality: 1.0 }
+    }
+
+    #[test]
+    fn three_corners_of_a_square_are_put_in_order() {
+        let finders = [finder(300.0, 100.0), finder(100.0, 300.0), finder(100.0, 100.0)];
+        let (triples, capped) = triples(&finders, 8);
+        assert_eq!(triples.len(), 1);
+        assert!(!capped);
+        let t = triples[0];
+        assert_eq!(
+            (t.top_left.center, t.top_right.center, t.bottom_left.center),
+            (finders[2].center, finders[0].center, finders[1].center)
+        );
+    }
+
+    #[test]
+    fn a_wall_of_finders_gives_no_more_triples_than_asked_for() {
+        let wall: Vec<Finder> = (0..400).map(|i| finder((i % 20) as f32 * 60.0, (i / 20) as f32 * 60.0)).collect();
+        let (triples, capped) = triples(&wall, 32);
+        assert_eq!(triples.len(), 32);
+        assert!(capped);
+    }
+
+    #[test]
+    fn three_in_a_row_are_no_symbol() {
+        let row = [finder(100.0, 100.0), finder(300.0, 100.0), finder(500.0, 100.0)];
+        assert!(triples(&row, 8).0.is_empty());
+    }
+}

@@ -1,0 +1,163 @@
+//! Looks for the 1 : 1 : 3 : 1 : 1 of finder patterns along single rows, in both polarities at once.
+//!
+//! A row is packed to one bit a pixel, 64 to a word, so that whole stretches without an edge cost nothing; a finder
+//! pattern is found by its run lengths whichever colour it starts with.
+
+use crate::{
+    light::{BLOCK, Light},
+    luma::Luma,
+};
+
+/// A place in one row where the run lengths fit a finder pattern.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Crossing {
+    /// Middle of the centre run.
+    pub(crate) x: f32,
+    /// The row.
+    pub(crate) y: usize,
+    /// Length of all five runs.
+    pub(crate) width: f32,
+    /// The centre is light.
+    pub(crate) inverted: bool,
+}
+
+/// Buffers for scanning a row.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scanner {
+    thresholds: Vec<u8>,
+    block_row: Option<usize>,
+    edges: Vec<u16>,
+}
+
+impl Scanner {
+    /// Forgets the plane before.
+    pub(crate) fn start(&mut self) {
+        self.block_row = None;
+    }
+
+    /// Finds the crossings of row `y` and hands them to `found`.
+    pub(crate) fn row(&mut self, luma: Luma<'_>, light: &Light, y: usize, mut found: impl FnMut(Crossing)) {
+        if self.block_row != Some(y / BLOCK) {
+            self.block_row = Some(y / BLOCK);
+            self.thresholds.clear();
+            for t in light.thresholds_of_row(y) {
+                self.thresholds.extend_from_slice(&[*t; BLOCK]);
+            }
+        }
+        let first_dark = self.edges_of(luma.row(y));
+        for (i, w) in self.edges.windows(6).enumerate() {
+            let [a, b, c, d, e, f] = [w[0], w[1], w[2], w[3], w[4], w[5]];
+            let runs = [b - a, c - b, d - c, e - d, f - e];
+            if runs[2] >= 3
+                && runs[2] >= runs[1].max(runs[3])
+                && runs[2] >= 2 * runs[0].max(runs[4])
+                && is_finder(runs.map(f32::from))
+            {
+                let inverted = (i % 2 == 0) != first_dark;
+                let x = (f32::from(c) + f32::from(d)) / 2.0;
+                found(Crossing { x, y, width: f32::from(f - a), inverted });
+            }
+        }
+    }
+
+    /// Collects where the colour changes, with both ends of the row; says whether the first pixel is dark.
+    fn edges_of(&mut self, row: &[u8]) -> bool {
+        self.edges.clear();
+        self.edges.push(0);
+        let mut last = 0;
+        let mut first_dark = false;
+        for (i, (pixels, thresholds)) in row.chunks(64).zip(self.thresholds.chunks(64)).enumerate() {
+            let word = pack(pixels, thresholds);
+            if i == 0 {
+                first_dark = word & 1 == 1;
+                last = word & 1;
+            }
+            let mut changes = word ^ (word << 1 | last);
+            if pixels.len() < 64 {
+                changes &= (1 << pixels.len()) - 1;
+            }
+            while changes != 0 {
+                self.edges.push((i * 64) as u16 + changes.trailing_zeros() as u16);
+                changes &= changes - 1;
+            }
+            last = word >> 63;
+        }
+        self.edges.push(row.len() as u16);
+        first_dark
+    }
+}
+
+/// One bit a pixel, the first one lowest; set where the pixel is dark.
+fn pack(pixels: &[u8], thresholds: &[u8]) -> u64 {
+    let mut dark = [0_u8; 64];
+    for ((d, p), t) in dark.iter_mut().zip(pixels).zip(thresholds) {
+        *d = u8::from(p <= t);
+    }
+    dark.as_chunks::<8>().0.iter().enumerate().fold(0, |word, (i, eight)| {
+        // The multiplication gathers the lowest bits of eight bytes in the top byte.
+        let byte = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        word | byte << (8 * i)
+    })
+}
+
+/// Whether five runs are 1 : 1 : 3 : 1 : 1 with the tolerance that blur, tilt and ink spread ask for.
+///
+/// Dark and light are measured apart, so that ink that spread (or light that bled) does not count as an error.
+pub(crate) fn is_finder(runs: [f32; 5]) -> bool {
+    let bar = (runs[0] + runs[2] + runs[4]) / 5.0;
+    let space = (runs[1] + runs[3]) / 2.0;
+    if bar.max(space) > 4.0 * bar.min(space) {
+        return false;
+    }
+    let (bar_error, space_error) = (bar * 0.75 + 0.5, space / 3.0 + 0.5);
+    (runs[0] - bar).abs() <= bar_error
+        && (runs[2] - 3.0 * bar).abs() <= bar_error
+        && (runs[4] - bar).abs() <= bar_error
+        && (runs[1] - space).abs() <= space_error
+        && (runs[3] - space).abs() <= space_error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn crossings(row: &[u8]) -> Vec<Crossing> {
+        let data: Vec<u8> = (0..16).flat_map(|_| row.iter().copied()).collect();
+        let luma = Luma::new(&data, row.len(), 16).expect("fits");
+        let mut light = Light::default();
+        light.measure(luma);
+        let mut scanner = Scanner::default();
+        scanner.start();
+        let mut all = Vec::new();
+        scanner.row(luma, &light, 8, |c| all.push(c));
+        all
+    }
+
+    fn row_with_finder(dark: u8, light: u8) -> Vec<u8> {
+        let mut row = vec![light; 200];
+        for (i, v) in [dark, light, dark, dark, dark, light, dark].iter().enumerate() {
+            row[90 + i * 4..94 + i * 4].fill(*v);
+        }
+        row
+    }
+
+    #[test]
+    fn a_finder_is_seen_in_either_polarity_and_its_centre_is_exact() {
+        let seen = crossings(&row_with_finder(20, 220));
+        assert_eq!(seen, [Crossing { x: 104.0, y: 8, width: 28.0, inverted: false }]);
+        let seen = crossings(&row_with_finder(220, 20));
+        assert_eq!(seen, [Crossing { x: 104.0, y: 8, width: 28.0, inverted: true }]);
+    }
+
+    #[test]
+    fn an_even_row_has_no_crossing() {
+        assert!(crossings(&[128; 777]).is_empty());
+    }
+
+    #[test]
+    fn packing_keeps_the_order_of_pixels() {
+        let pixels: Vec<u8> = (0..64).map(|i| if i % 3 == 0 { 10 } else { 200 }).collect();
+        let word = pack(&pixels, &[100; 64]);
+        assert!((0..64).all(|i| (word >> i & 1 == 1) == (i % 3 == 0)));
+    }
+}
