@@ -6,7 +6,13 @@
 #![forbid(unsafe_code)]
 
 pub mod code;
+pub mod freshness;
+pub mod judge;
 pub mod key;
+pub mod lists;
+pub mod recognise;
 pub mod region;
+pub mod status;
 pub mod time;
+pub mod trust;
 pub mod verdict;

@@ -2,12 +2,27 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de};
 
 /// Seconds since 1970-01-01T00:00:00Z, without leap seconds (RFC 8392 §2, NumericDate).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+///
+/// Written and read as RFC 3339 text in lists and on screens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(pub i64);
+
+impl Serialize for UnixTime {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for UnixTime {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        UnixTime::parse_rfc3339(&text)
+            .ok_or_else(|| de::Error::custom(format!("{text:?} is no RFC 3339 time such as 2021-02-01T08:00:00Z")))
+    }
+}
 
 impl UnixTime {
     /// Seconds from `earlier` to `self`; negative when `earlier` is in fact later.

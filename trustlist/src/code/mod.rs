@@ -232,7 +232,7 @@ struct Claims {
 }
 
 /// What kind of thing a certificate states; keys may be limited to some (EU DCC, "extended key usage").
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A test.

@@ -1,0 +1,354 @@
+//! The verdict. One pure function, [`decide`], that the daemon, the commands, the tests and the benches all call.
+//!
+//! The order of checks is the specification's: envelope → key → signature → scope → time → recognition → status → colour → risk areas →
+//! code age → already used. The first that fails is the reason. What the *device* does not know refers: it never admits, and it never
+//! calls a traveller a forger.
+
+use serde::Serialize;
+
+use crate::{
+    code::{Credential, Envelope, Format, ParseError, Rejection},
+    freshness::Freshness,
+    key::KeyId,
+    lists::{
+        policy::Profile,
+        recognition::{Route, Suspension},
+    },
+    recognise::{self, Outcome as Recognised, Presented},
+    region::{NATIONAL, Region},
+    status::Status,
+    time::{Moment, TimeTrust},
+    trust::Trust,
+    verdict::{Reason, Verdict},
+};
+
+/// Seconds in a day.
+const DAY: i64 = 86_400;
+
+/// Where and when the decision is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// Now, and how far that is believed.
+    pub moment: Moment,
+    /// The region whose gate this is.
+    pub relying: Region,
+    /// The policy profile by name; the list's default when `None`.
+    pub profile: Option<&'a str>,
+}
+
+/// What became of a text.
+#[derive(Debug)]
+#[must_use]
+pub enum Outcome {
+    /// A bus ticket, a web link: counted, hinted at, and never logged with its text.
+    NotAPassCode,
+    /// A pass code, judged.
+    Judged(Judgement),
+}
+
+/// The decision as rows, pages and scripts see it. No personal data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Decision {
+    /// What the lane does.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: Reason,
+    /// A finer stable code, where there is one.
+    pub detail: Option<&'static str>,
+    /// The format that the text claims.
+    pub format: Option<Format>,
+    /// The issuer, once its signature is proven.
+    pub issuer: Option<Region>,
+    /// The key id that the code names.
+    pub kid: Option<KeyId>,
+    /// The route by which it counts here; `None` for a home code.
+    pub route: Option<Route>,
+    /// Freshness of the issuer's list.
+    pub freshness: Option<Freshness>,
+    /// Number of the issuer's list.
+    pub list_generation: Option<u64>,
+    /// Age of the issuer's list in seconds.
+    pub list_age_s: Option<i64>,
+    /// The suspension behind `recognition-suspended`.
+    pub notice: Option<Suspension>,
+}
+
+/// Proof that a judgement admitted. Opening a gate asks for one and consumes it.
+///
+/// ```compile_fail
+/// let forged = trustlist::judge::Admission { _private: () };
+/// ```
+#[derive(Debug)]
+pub struct Admission {
+    _private: (),
+}
+
+/// A decision, the admission if it is one, and what a repeat token is made from.
+#[derive(Debug)]
+pub struct Judgement {
+    decision: Decision,
+    id: Option<Vec<u8>>,
+}
+
+/// What the log knows of the code's earlier admissions within the anti-passback window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repetition {
+    /// Not seen, or anti-passback is off.
+    First,
+    /// Admitted already.
+    Used,
+}
+
+impl Judgement {
+    /// The decision so far.
+    #[must_use]
+    pub fn decision(&self) -> &Decision {
+        &self.decision
+    }
+
+    /// The code's unique id, once its signature is proven: make a keyed token of it, and keep nothing else.
+    #[must_use]
+    pub fn token_source(&self) -> Option<&[u8]> {
+        self.id.as_deref()
+    }
+
+    /// Applies what the log knows. Validity before repetition: a code that was not admitted for another reason stays so.
+    #[must_use]
+    pub fn with_repetition(self, seen: Repetition) -> Judgement {
+        match (self.decision.verdict, seen) {
+            (Verdict::Admit, Repetition::Used) => self.turned(Reason::AlreadyUsed),
+            _ => self,
+        }
+    }
+
+    /// The row could not be written: an admission becomes a referral. A refusal stays one.
+    #[must_use]
+    pub fn log_unavailable(self) -> Judgement {
+        if self.decision.verdict == Verdict::Admit { self.turned(Reason::LogUnavailable) } else { self }
+    }
+
+    /// Ends the judgement: the decision, and the one admission if it admits.
+    #[must_use]
+    pub fn close(self) -> (Decision, Option<Admission>) {
+        let admission = (self.decision.verdict == Verdict::Admit).then_some(Admission { _private: () });
+        (self.decision, admission)
+    }
+
+    fn turned(mut self, reason: Reason) -> Judgement {
+        self.decision.reason = reason;
+        self.decision.verdict = reason.verdict();
+        self
+    }
+}
+
+/// Judges a symbol's text against everything verified. Pure: the same arguments give the same answer.
+pub fn decide(text: &str, trust: &Trust, context: &Context<'_>) -> Outcome {
+    let profile = trust.profile(context.profile);
+    let mut decision = Decision {
+        verdict: Verdict::Refuse,
+        reason: Reason::Malformed,
+        detail: None,
+        format: None,
+        issuer: None,
+        kid: None,
+        route: None,
+        freshness: None,
+        list_generation: None,
+        list_age_s: None,
+        notice: None,
+    };
+    let envelope = match Envelope::parse(text) {
+        Ok(envelope) => envelope,
+        Err(ParseError::NotAPassCode) => return Outcome::NotAPassCode,
+        Err(ParseError::Malformed { format, detail }) => {
+            decision.format = Some(format);
+            decision.detail = Some(detail);
+            return judged(decision, None, &profile);
+        }
+    };
+    decision.format = Some(envelope.format());
+    decision.kid = Some(envelope.key_id());
+    let credential = match envelope.attest(trust.ring()) {
+        Ok(credential) => credential,
+        Err(rejection) => {
+            decision.reason = triage(rejection, trust, context.moment, &profile);
+            decision.detail = rejection.detail;
+            if let Some(repository) = rejection.issuer.and_then(|issuer| trust.speaks_for(issuer)) {
+                describe_list(&mut decision, repository.entry.id, trust, context.moment, &profile);
+            }
+            // Only a signature proves an issuer; a rejection after it does too.
+            let proven = matches!(decision.reason, Reason::IssuerOutOfScope | Reason::KeyRetired | Reason::KeyRevoked);
+            decision.issuer = rejection.issuer.filter(|_| proven);
+            return judged(decision, None, &profile);
+        }
+    };
+    decision.issuer = Some(credential.issuer());
+    describe_list(&mut decision, credential.repository(), trust, context.moment, &profile);
+    decision.reason = weigh(&credential, trust, context, &profile, &mut decision);
+    judged(decision, Some(credential.id().to_vec()), &profile)
+}
+
+/// An unknown key is three things: an issuer nobody lists, a key that is newer than our list, or a key that is not.
+fn triage(rejection: Rejection, trust: &Trust, moment: Moment, profile: &Profile) -> Reason {
+    if rejection.reason != Reason::UnknownKey {
+        return rejection.reason;
+    }
+    let Some(issuer) = rejection.issuer else { return Reason::UnknownKey };
+    let Some(listed) = trust.speaks_for(issuer) else { return Reason::UnknownIssuer };
+    match trust.freshness(listed.entry.id, moment, profile) {
+        None => Reason::ListMissing,
+        Some((_, Freshness::Fresh)) => Reason::UnknownKey,
+        Some(_) => Reason::KeyNewerThanList,
+    }
+}
+
+fn describe_list(decision: &mut Decision, issuer: Region, trust: &Trust, moment: Moment, profile: &Profile) {
+    if let Some((age, freshness)) = trust.freshness(issuer, moment, profile) {
+        decision.list_age_s = age;
+        decision.freshness = Some(freshness);
+    }
+    decision.list_generation =
+        trust.issuer(issuer).and_then(|issuer| issuer.repository).map(|repository| repository.generation);
+}
+
+/// The checks after the signature, in the specification's order.
+fn weigh(
+    credential: &Credential,
+    trust: &Trust,
+    context: &Context<'_>,
+    profile: &Profile,
+    decision: &mut Decision,
+) -> Reason {
+    if let Some(reason) = time(credential, context.moment, profile) {
+        return reason;
+    }
+    let freshness = decision.freshness.unwrap_or(Freshness::Stale);
+    if let Some(reason) = recognition(credential, trust, context, decision) {
+        // What an old list does not recognise, a newer one may: that is ignorance, not a refusal.
+        let ignorant = freshness >= Freshness::Restricted && reason.verdict() == Verdict::Refuse;
+        return if ignorant { Reason::ListStale } else { reason };
+    }
+    let checks = [
+        status(credential, trust),
+        colour(credential, profile, decision),
+        risk_areas(credential, trust, context.moment, profile, decision),
+        age(credential, context.moment, profile),
+    ];
+    if let Some(reason) = checks.into_iter().flatten().next() {
+        return reason;
+    }
+    let home = context.relying.province().contains(spoken_for(credential));
+    let restricted = if home { profile.restricted_home } else { profile.restricted_foreign };
+    match freshness {
+        Freshness::Fresh => Reason::Ok,
+        Freshness::Grace => Reason::OkGrace,
+        Freshness::Restricted if restricted == Verdict::Admit => Reason::OkGrace,
+        Freshness::Restricted | Freshness::Stale => Reason::ListStale,
+    }
+}
+
+fn time(credential: &Credential, moment: Moment, profile: &Profile) -> Option<Reason> {
+    if moment.trust == TimeTrust::Untrusted {
+        return Some(Reason::ClockUntrusted);
+    }
+    let skew = profile.skew_s.clamp(0, DAY);
+    if moment.at.plus(skew) < credential.valid_from() {
+        return Some(Reason::NotYetValid);
+    }
+    let over = credential.valid_until().is_some_and(|until| moment.at.plus(-skew) >= until);
+    over.then_some(Reason::Expired)
+}
+
+/// The region that the code is about: a national code speaks for another.
+fn spoken_for(credential: &Credential) -> Region {
+    match credential.statement().on_behalf_of {
+        Some(region) if credential.issuer() == NATIONAL => region,
+        _ => credential.issuer(),
+    }
+}
+
+fn recognition(
+    credential: &Credential,
+    trust: &Trust,
+    context: &Context<'_>,
+    decision: &mut Decision,
+) -> Option<Reason> {
+    let presented = Presented {
+        issuing: spoken_for(credential),
+        national: credential.issuer() == NATIONAL,
+        vouched: credential.vouched_by_national(),
+    };
+    let explanation = recognise::recognise(presented, context.relying, trust.recognition(), context.moment.at);
+    match explanation.outcome {
+        Recognised::Home => None,
+        Recognised::Recognised { route } => {
+            decision.route = Some(route);
+            None
+        }
+        Recognised::RecognitionSuspended { suspension } => {
+            decision.notice = Some(suspension);
+            Some(Reason::RecognitionSuspended)
+        }
+        Recognised::NotVouched => Some(Reason::NotVouched),
+        Recognised::NotRecognised => Some(Reason::NotRecognised),
+    }
+}
+
+fn status(credential: &Credential, trust: &Trust) -> Option<Reason> {
+    let reference = credential.status()?;
+    let issuer = trust.issuer(credential.repository());
+    match issuer.map_or(Status::Unknown, |issuer| issuer.statuses.status(&reference.uri, reference.index)) {
+        Status::Valid => None,
+        Status::Revoked => Some(Reason::Revoked),
+        Status::Suspended => Some(Reason::StatusSuspended),
+        Status::Unknown => Some(Reason::StatusUnknown),
+    }
+}
+
+fn colour(credential: &Credential, profile: &Profile, decision: &mut Decision) -> Option<Reason> {
+    use crate::code::Colour;
+    let colour = credential.statement().colour?;
+    let reason = match colour {
+        Colour::Green => return None,
+        Colour::Yellow => Reason::ColourYellow,
+        Colour::Red => Reason::ColourRed,
+    };
+    let wish = profile.colours.get(&colour).copied().unwrap_or(reason.verdict());
+    // Red can be made no milder than refer.
+    let wish = if colour == Colour::Red { wish.max(Verdict::Refer) } else { wish };
+    decision.verdict = wish;
+    (wish != Verdict::Admit).then_some(reason)
+}
+
+fn risk_areas(
+    credential: &Credential,
+    trust: &Trust,
+    moment: Moment,
+    profile: &Profile,
+    decision: &mut Decision,
+) -> Option<Reason> {
+    let visits = &credential.statement().itinerary;
+    let today = moment.at.0.div_euclid(DAY);
+    let recent = visits.iter().filter(|visit| today - visit.last_day <= profile.risk_days);
+    let worst = recent
+        .flat_map(|visit| trust.risk_areas().areas.iter().filter(move |area| area.area.contains(visit.area)))
+        .filter(|area| area.window.contains(moment.at))
+        .filter_map(|area| profile.risk_areas.get(&area.level))
+        .max()?;
+    decision.verdict = *worst;
+    (*worst != Verdict::Admit).then_some(Reason::RiskArea)
+}
+
+fn age(credential: &Credential, moment: Moment, profile: &Profile) -> Option<Reason> {
+    let oldest = profile.max_code_age_s?;
+    (moment.at.since(credential.issued_at()) > oldest).then_some(Reason::CodeTooOld)
+}
+
+/// Sets the verdict: the reason's own, what the profile says of colours and areas, or what it says stricter.
+fn judged(mut decision: Decision, id: Option<Vec<u8>>, profile: &Profile) -> Outcome {
+    let chosen_by_profile = matches!(decision.reason, Reason::ColourYellow | Reason::ColourRed | Reason::RiskArea);
+    let own = if chosen_by_profile { decision.verdict } else { decision.reason.verdict() };
+    let stricter = profile.stricter.get(&decision.reason).copied().unwrap_or(own);
+    decision.verdict = own.max(stricter);
+    Outcome::Judged(Judgement { decision, id })
+}

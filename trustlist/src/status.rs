@@ -1,0 +1,248 @@
+//! Token Status Lists (IETF draft-ietf-oauth-status-list, CWT form): two bits a code, packed, signed, a million codes a shard.
+//!
+//! Bits are counted from the least significant end of each byte (draft §4.1). A shard that is missing, or does not reach an index, says
+//! *unknown*: never good.
+
+use std::{collections::BTreeMap, io::Read};
+
+use ciborium::Value;
+use flate2::read::ZlibDecoder;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    code::{
+        IssuerKey, KeyState,
+        cbor::{self, Strictness},
+        cose::{Profile, Sign1},
+        cwt::{self, Map},
+    },
+    time::UnixTime,
+};
+
+/// Codes in one shard.
+pub const SHARD: u64 = 1_000_000;
+/// A shard inflated: stops a bomb. 32 million codes would fit.
+pub const MAX_INFLATED: usize = 8 * 1024 * 1024;
+/// Claim "status_list" (draft §5.2).
+pub const STATUS_LIST: i64 = 65533;
+/// Claim "ttl" (draft §5.2).
+pub const TTL: i64 = 65534;
+/// Claim "sub": the list's own name.
+pub const SUB: i64 = 2;
+
+const PROFILE: Profile = Profile { strictness: Strictness::Bounded, unprotected: false, untagged: false };
+
+/// How one code stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// 0.
+    Valid,
+    /// 1.
+    Revoked,
+    /// 2.
+    Suspended,
+    /// 3, a missing shard, or an index beyond its end.
+    Unknown,
+}
+
+impl Status {
+    /// The two bits.
+    #[must_use]
+    pub const fn bits(self) -> u8 {
+        match self {
+            Self::Valid => 0,
+            Self::Revoked => 1,
+            Self::Suspended => 2,
+            Self::Unknown => 3,
+        }
+    }
+
+    const fn of_bits(bits: u8) -> Status {
+        match bits & 3 {
+            0 => Self::Valid,
+            1 => Self::Revoked,
+            2 => Self::Suspended,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// A packed array of statuses: four to a byte.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatusArray(Vec<u8>);
+
+impl StatusArray {
+    /// `codes` valid codes, rounded up to a whole byte.
+    #[must_use]
+    pub fn valid(codes: usize) -> StatusArray {
+        StatusArray(vec![0; codes.div_ceil(4)])
+    }
+
+    /// The array whose packed bytes these are.
+    #[must_use]
+    pub fn from_bytes(bytes: Vec<u8>) -> StatusArray {
+        StatusArray(bytes)
+    }
+
+    /// The packed bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// How the code at `index` stands.
+    #[must_use]
+    pub fn status(&self, index: u64) -> Status {
+        let byte = usize::try_from(index / 4).ok().and_then(|at| self.0.get(at));
+        byte.map_or(Status::Unknown, |byte| Status::of_bits(byte >> (index % 4 * 2)))
+    }
+
+    /// Sets the code at `index`; false when the array does not reach so far.
+    pub fn set(&mut self, index: u64, status: Status) -> bool {
+        let Some(byte) = usize::try_from(index / 4).ok().and_then(|at| self.0.get_mut(at)) else { return false };
+        let shift = index % 4 * 2;
+        *byte = *byte & !(3 << shift) | status.bits() << shift;
+        true
+    }
+
+    /// How many codes stand as revoked, suspended, unknown.
+    #[must_use]
+    pub fn counts(&self) -> [u64; 3] {
+        let mut counts = [0; 4];
+        for byte in self.0.iter().filter(|byte| **byte != 0) {
+            for shift in [0, 2, 4, 6] {
+                counts[usize::from(byte >> shift & 3)] += 1;
+            }
+        }
+        [counts[1], counts[2], counts[3]]
+    }
+}
+
+/// One verified shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusList {
+    /// Its own name, which is its target's: `status/3`.
+    pub uri: String,
+    /// When it was issued.
+    pub issued: UnixTime,
+    /// The statuses.
+    pub statuses: StatusArray,
+}
+
+impl StatusList {
+    /// Reads the shard that stands under `uri` in the repository of the issuer whose keys these are.
+    ///
+    /// # Errors
+    /// With what is wrong, in words.
+    pub fn read(bytes: &[u8], uri: &str, keys: &[&IssuerKey]) -> Result<StatusList, String> {
+        // The compressed list is one byte string, so the walk's bounds on items and depth hold for it too.
+        let sign1 = Sign1::parse(bytes, PROFILE).map_err(str::to_owned)?;
+        let mut fitting = keys.iter().filter(|key| {
+            key.state != KeyState::Revoked
+                && key.kid.0.as_slice() == sign1.kid.as_slice()
+                && sign1.algorithm == Some(key.public.algorithm().cose())
+        });
+        if !fitting.any(|key| sign1.signed_by(|message, signature| key.public.verify(message, signature))) {
+            return Err("no status key of the issuer made its signature".to_owned());
+        }
+        cbor::walk(&sign1.payload, Strictness::Bounded).map_err(|fault| fault.to_string())?;
+        let value: Value = ciborium::from_reader(sign1.payload.as_slice()).map_err(|_| "its payload is no CBOR")?;
+        let map = Map::new(value).ok_or("its payload is no CWT")?;
+        let named = map.text(SUB)?.ok_or("it does not name itself")?;
+        if named != uri {
+            return Err(format!("it is the list {named}"));
+        }
+        let list = map.map(STATUS_LIST)?.ok_or("it has no status_list")?;
+        if list.named("bits").map(cwt::integer) != Some(Ok(2)) {
+            return Err("it has not two bits a code".to_owned());
+        }
+        let packed = list.named("lst").and_then(Value::as_bytes).ok_or("it has no lst")?;
+        Ok(StatusList {
+            uri: named.to_owned(),
+            issued: map.time(cwt::IAT, false)?.ok_or("it has no iat")?,
+            statuses: StatusArray(inflate(packed)?),
+        })
+    }
+}
+
+fn inflate(packed: &[u8]) -> Result<Vec<u8>, String> {
+    let mut inflated = Vec::new();
+    let mut decoder = ZlibDecoder::new(packed);
+    decoder
+        .by_ref()
+        .take(MAX_INFLATED as u64 + 1)
+        .read_to_end(&mut inflated)
+        .map_err(|_| "its zlib stream is damaged")?;
+    if inflated.len() > MAX_INFLATED {
+        return Err(format!("it inflates beyond {MAX_INFLATED} bytes"));
+    }
+    inflated.shrink_to_fit();
+    Ok(inflated)
+}
+
+/// All shards of one issuer by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatusLists(BTreeMap<String, StatusList>);
+
+impl StatusLists {
+    /// Adds a shard.
+    pub fn add(&mut self, list: StatusList) {
+        self.0.insert(list.uri.clone(), list);
+    }
+
+    /// How the code at `index` of the list `uri` stands.
+    #[must_use]
+    pub fn status(&self, uri: &str, index: u64) -> Status {
+        self.0.get(uri).map_or(Status::Unknown, |list| list.statuses.status(index))
+    }
+
+    /// How many shards there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many codes stand as revoked, suspended, unknown, over all shards.
+    #[must_use]
+    pub fn counts(&self) -> [u64; 3] {
+        self.0.values().fold([0; 3], |sum, list| {
+            let counts = list.statuses.counts();
+            [sum[0] + counts[0], sum[1] + counts[1], sum[2] + counts[2]]
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_counted_from_the_least_significant_end() {
+        // draft §4.1: with two bits a code, index 0 is in bits 0 and 1 of the first byte.
+        let array = StatusArray::from_bytes(vec![0b1110_0100, 0b0000_0001]);
+        let statuses: Vec<Status> = (0..9).map(|index| array.status(index)).collect();
+        assert_eq!(statuses[..4], [Status::Valid, Status::Revoked, Status::Suspended, Status::Unknown]);
+        assert_eq!(statuses[4], Status::Revoked);
+        assert_eq!(statuses[8], Status::Unknown, "beyond the end is unknown, not valid");
+    }
+
+    #[test]
+    fn setting_one_code_leaves_its_neighbours() {
+        let mut array = StatusArray::valid(10);
+        assert!(array.set(5, Status::Suspended) && array.set(6, Status::Revoked) && array.set(5, Status::Revoked));
+        assert_eq!(array.counts(), [2, 0, 0]);
+        assert!(!array.set(12, Status::Revoked));
+    }
+
+    #[test]
+    fn a_missing_shard_is_unknown() {
+        assert_eq!(StatusLists::default().status("status/0", 0), Status::Unknown);
+    }
+}

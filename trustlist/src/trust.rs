@@ -1,0 +1,279 @@
+//! Everything that was verified, put together for judging: the national lists, and each issuer's keys and status lists.
+//!
+//! A [`Repository`] is what the TUF workflow delivers. One that is broken or missing ages alone: it becomes a [`Fault`], and the others
+//! work. Only a broken national one is an error, because nothing can be judged without it.
+
+use std::{collections::BTreeMap, fmt};
+
+use crate::{
+    code::{Format, IssuerKey, KeyRing, Usage},
+    freshness::{self, Freshness},
+    lists::{
+        BadDocument, Fault, entries,
+        keys::KeyEntry,
+        policy::{Policy, Profile},
+        recognition::Recognition,
+        risk::RiskAreas,
+        trustlist::{IssuerEntry, TrustList},
+    },
+    region::{NATIONAL, Region},
+    status::{StatusList, StatusLists},
+    time::{Moment, UnixTime},
+};
+
+/// One issuer's repository as the TUF workflow last accepted it ([`crate::tuf`] makes it).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repository {
+    /// Whose it is.
+    pub issuer: Region,
+    /// Version of its timestamp metadata.
+    pub generation: u64,
+    /// When that was issued, by its own signed word; 1970 when it does not say.
+    pub issued: UnixTime,
+    /// When that expires.
+    pub expires: UnixTime,
+    /// Verified targets by name.
+    pub targets: BTreeMap<String, Vec<u8>>,
+}
+
+/// What is known of one issuer.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    /// Its line in the national list.
+    pub entry: IssuerEntry,
+    /// What its repository says; `None` when this device holds none.
+    pub repository: Option<RepositoryFacts>,
+    /// Its status lists.
+    pub statuses: StatusLists,
+}
+
+/// Number and age of a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RepositoryFacts {
+    /// Version of its timestamp metadata.
+    pub generation: u64,
+    /// When that was issued.
+    pub issued: UnixTime,
+    /// When that expires.
+    pub expires: UnixTime,
+}
+
+/// All that a verdict rests on. Immutable: a newer one takes its place whole.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    national: RepositoryFacts,
+    issuers: BTreeMap<Region, Issuer>,
+    ring: KeyRing,
+    recognition: Recognition,
+    policy: Policy,
+    risk_areas: RiskAreas,
+    configuration_key: Option<String>,
+}
+
+/// The national repository cannot be used.
+#[derive(Debug)]
+pub enum TrustError {
+    /// It lacks a list that nothing can be judged without.
+    Missing {
+        /// Which.
+        file: &'static str,
+    },
+    /// A list in it cannot be read.
+    Bad(BadDocument),
+}
+
+impl fmt::Display for TrustError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { file } => write!(f, "the national repository has no {file}; publish it again"),
+            Self::Bad(document) => write!(f, "the national repository: {document}"),
+        }
+    }
+}
+
+impl std::error::Error for TrustError {}
+
+impl From<BadDocument> for TrustError {
+    fn from(document: BadDocument) -> TrustError {
+        TrustError::Bad(document)
+    }
+}
+
+impl Trust {
+    /// Puts verified repositories together. The second value names what was left out.
+    ///
+    /// # Errors
+    /// When the national repository lacks its list of issuers, or one of its lists is no document.
+    pub fn assemble(national: Repository, repositories: Vec<Repository>) -> Result<(Trust, Vec<Fault>), TrustError> {
+        let mut faults = Vec::new();
+        let read = |file: &'static str| national.targets.get(file).map(Vec::as_slice);
+        let list = read("trustlist.json").ok_or(TrustError::Missing { file: "trustlist.json" })?;
+        let entries_of = entries::<IssuerEntry>(list, NATIONAL, "trustlist.json", "issuers", &mut faults)?;
+        let configuration_key =
+            serde_json::from_slice::<TrustList>(list).ok().and_then(|document| document.configuration_key);
+        let recognition = match read("recognition.json") {
+            None => Recognition::default(),
+            Some(bytes) => Recognition {
+                arrangements: entries(bytes, NATIONAL, "recognition.json", "arrangements", &mut faults)?,
+                suspensions: entries(bytes, NATIONAL, "recognition.json", "suspensions", &mut faults)?,
+            },
+        };
+        let risk_areas = match read("risk-areas.json") {
+            None => RiskAreas::default(),
+            Some(bytes) => RiskAreas { areas: entries(bytes, NATIONAL, "risk-areas.json", "areas", &mut faults)? },
+        };
+        let mut trust = Trust {
+            national: facts(&national),
+            issuers: BTreeMap::new(),
+            ring: KeyRing::default(),
+            recognition,
+            policy: policy(read("policy.json"))?,
+            risk_areas,
+            configuration_key,
+        };
+        for entry in entries_of {
+            trust.issuers.insert(entry.id, Issuer { entry, repository: None, statuses: StatusLists::default() });
+        }
+        for repository in repositories.iter().chain(std::iter::once(&national)) {
+            trust.take(repository, &mut faults);
+        }
+        Ok((trust, faults))
+    }
+
+    /// Takes an issuer's keys and status lists, inside the scope and the formats that the national list gives it.
+    fn take(&mut self, repository: &Repository, faults: &mut Vec<Fault>) {
+        let mut fault = |file: &str, what: String| {
+            faults.push(Fault { issuer: repository.issuer, file: file.to_owned(), what });
+        };
+        let Some(issuer) = self.issuers.get_mut(&repository.issuer) else {
+            if repository.issuer != NATIONAL {
+                fault("", "the national list does not name this issuer; its repository is left out".to_owned());
+            }
+            return;
+        };
+        issuer.repository = Some(facts(repository));
+        let Some(bytes) = repository.targets.get("keys.json") else {
+            fault("keys.json", "missing; the issuer's codes will not be known".to_owned());
+            return;
+        };
+        let mut left_out = Vec::new();
+        let keys = match entries::<KeyEntry>(bytes, repository.issuer, "keys.json", "keys", &mut left_out) {
+            Ok(keys) => keys,
+            Err(bad) => {
+                fault("keys.json", bad.why);
+                return;
+            }
+        };
+        let mut status_keys: Vec<IssuerKey> = Vec::new();
+        for (index, entry) in keys.iter().enumerate() {
+            match entry.issuer_key(repository.issuer, &issuer.entry.scope) {
+                Err(why) => fault("keys.json", format!("keys[{index}] is left out: {why}")),
+                Ok(key) if key.usage == Usage::Status => status_keys.push(key),
+                Ok(mut key) => {
+                    key.formats.retain(|format: &Format| issuer.entry.formats.contains(format));
+                    if !self.ring.add(key) {
+                        fault("keys.json", format!("keys[{index}] is left out: too many keys share its key id"));
+                    }
+                }
+            }
+        }
+        let status_keys: Vec<&IssuerKey> = status_keys.iter().collect();
+        for (name, bytes) in
+            repository.targets.range("status/".to_owned()..).take_while(|(name, _)| name.starts_with("status/"))
+        {
+            if name.contains(".delta-") {
+                continue;
+            }
+            match StatusList::read(bytes, name, &status_keys) {
+                Ok(list) => issuer.statuses.add(list),
+                Err(why) => fault(name, format!("left out, so its codes are unknown: {why}")),
+            }
+        }
+        faults.append(&mut left_out);
+    }
+
+    /// The keys of all issuers.
+    #[must_use]
+    pub fn ring(&self) -> &KeyRing {
+        &self.ring
+    }
+
+    /// Arrangements and suspensions.
+    #[must_use]
+    pub fn recognition(&self) -> &Recognition {
+        &self.recognition
+    }
+
+    /// Listed risk areas.
+    #[must_use]
+    pub fn risk_areas(&self) -> &RiskAreas {
+        &self.risk_areas
+    }
+
+    /// Every issuer in the order of its code.
+    pub fn issuers(&self) -> impl Iterator<Item = &Issuer> {
+        self.issuers.values()
+    }
+
+    /// What is known of one issuer.
+    #[must_use]
+    pub fn issuer(&self, region: Region) -> Option<&Issuer> {
+        self.issuers.get(&region)
+    }
+
+    /// The issuer that speaks for `region`: itself, its city's, or its province's.
+    #[must_use]
+    pub fn speaks_for(&self, region: Region) -> Option<&Issuer> {
+        self.issuers.get(&region).or_else(|| {
+            self.issuers.values().find(|issuer| issuer.entry.scope.iter().any(|scope| scope.contains(region)))
+        })
+    }
+
+    /// The national repository's number and age.
+    #[must_use]
+    pub fn national(&self) -> RepositoryFacts {
+        self.national
+    }
+
+    /// The key that signs configuration codes, in Base64.
+    #[must_use]
+    pub fn configuration_key(&self) -> Option<&str> {
+        self.configuration_key.as_deref()
+    }
+
+    /// The profile of this name, or the default one. A name that is not there falls back, so that a withdrawn profile closes nothing.
+    #[must_use]
+    pub fn profile(&self, name: Option<&str>) -> Profile {
+        let named = |name: &str| self.policy.profiles.get(name);
+        name.and_then(named).or_else(|| named(&self.policy.default)).cloned().unwrap_or_default()
+    }
+
+    /// The newest issue time of any list: no honest clock is before it.
+    #[must_use]
+    pub fn newest_issue(&self) -> UnixTime {
+        let repositories = self.issuers.values().filter_map(|issuer| issuer.repository);
+        repositories.map(|repository| repository.issued).fold(self.national.issued, UnixTime::max)
+    }
+
+    /// Age in seconds and freshness of what is known of `issuer`: the older of its own list and the national one, which says what it may do.
+    ///
+    /// `None` when this device holds no list of it; an age of `None` when the clock cannot say, which counts as stale.
+    #[must_use]
+    pub fn freshness(&self, issuer: Region, moment: Moment, profile: &Profile) -> Option<(Option<i64>, Freshness)> {
+        let own = self.issuers.get(&issuer)?.repository?;
+        let age = freshness::age(own.issued.min(self.national.issued), moment);
+        Some((age, age.map_or(Freshness::Stale, |age| Freshness::of_age(age, profile.freshness))))
+    }
+}
+
+fn facts(repository: &Repository) -> RepositoryFacts {
+    RepositoryFacts { generation: repository.generation, issued: repository.issued, expires: repository.expires }
+}
+
+fn policy(bytes: Option<&[u8]>) -> Result<Policy, BadDocument> {
+    let bad = |why: String| BadDocument { file: "policy.json".to_owned(), why };
+    bytes.map_or_else(
+        || Ok(Policy::default()),
+        |bytes| serde_json::from_slice(bytes).map_err(|error| bad(error.to_string())),
+    )
+}
