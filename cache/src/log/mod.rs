@@ -11,15 +11,18 @@ pub mod chain;
 mod commit;
 pub mod day_keys;
 pub mod device_key;
+pub mod export;
 pub mod fault;
 pub mod memory;
 pub mod note;
 mod open;
+pub mod query;
 pub mod reader;
 pub mod retention;
 pub mod row;
 mod schema;
 mod space;
+pub mod stats;
 pub mod verify;
 pub mod writer;
 

@@ -34,7 +34,7 @@ fn log(rows: i64) -> (TempDir, PathBuf) {
 }
 
 fn check(path: &std::path::Path, anchors: &[String]) -> Report {
-    let evidence = Evidence { keys: vec![signer().verifier()], anchors: anchors.to_vec() };
+    let evidence = Evidence { keys: vec![signer().verifier()], anchors: anchors.to_vec(), excerpt: false };
     verify(&Reader::open(path).expect("opened"), &evidence).expect("read")
 }
 
@@ -166,7 +166,7 @@ fn an_anchor_of_another_key_another_log_and_no_anchor_at_all_are_told_apart() {
     let (_other_directory, other) = log(10);
     assert!(matches!(check(&path, &[last_anchor(&other)]).findings[..], [Finding::OtherLog { .. }]));
     let stranger = NoteSigner::new("gate-4", &[6; 32]).expect("a name");
-    let evidence = Evidence { keys: vec![stranger.verifier()], anchors: vec![] };
+    let evidence = Evidence { keys: vec![stranger.verifier()], anchors: vec![], excerpt: false };
     let report = verify(&Reader::open(&path).expect("opened"), &evidence).expect("read");
     assert!(matches!(report.findings[0], Finding::BadAnchor { seq: Some(_), .. }), "{report:?}");
     assert!(matches!(check(&path, &["hello".into()]).findings[..], [Finding::BadAnchor { seq: None, .. }]));

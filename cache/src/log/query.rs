@@ -1,0 +1,161 @@
+//! Asking the log: filters in, rows out, in the order of the chain or newest first.
+
+use rusqlite::{ToSql, types::Value};
+use trustlist::{
+    region::Region,
+    verdict::{Reason, Verdict},
+};
+use uuid::Uuid;
+
+use super::{
+    fault::Fault,
+    reader::Reader,
+    row::{Entry, UnixMillis, Unreadable},
+};
+
+/// Which rows. The default is every scan, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Not before.
+    pub from: Option<UnixMillis>,
+    /// Before.
+    pub until: Option<UnixMillis>,
+    /// This lane.
+    pub lane: Option<String>,
+    /// This verdict.
+    pub verdict: Option<Verdict>,
+    /// This reason.
+    pub reason: Option<Reason>,
+    /// Codes of this issuer.
+    pub issuer: Option<Region>,
+    /// This scan, and the events that name it.
+    pub id: Option<Uuid>,
+    /// Events too, not only scans.
+    pub events: bool,
+    /// The latest first.
+    pub newest_first: bool,
+    /// At most so many.
+    pub limit: Option<usize>,
+}
+
+/// A row as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Place in the chain.
+    pub seq: u64,
+    /// Its exact text.
+    pub body: String,
+    /// Hash of the row before.
+    pub previous: [u8; 32],
+    /// Its hash.
+    pub hash: [u8; 32],
+}
+
+impl Stored {
+    /// What the row says.
+    pub fn entry(&self) -> Result<Entry, Unreadable> {
+        Entry::parse(self.seq, &self.body)
+    }
+
+    /// One line of JSON: place, hashes and the row exactly as chained.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
+        let Stored { seq, body, previous, hash } = self;
+        format!("{{\"seq\":{seq},\"previous\":\"{}\",\"hash\":\"{}\",\"row\":{body}}}", hex(previous), hex(hash))
+    }
+}
+
+impl Reader {
+    /// Hands every matching row to `visit` until it says stop (`false`). Rows are streamed, never all in memory.
+    pub fn each(&self, filter: &Filter, mut visit: impl FnMut(Stored) -> bool) -> Result<(), Fault> {
+        let mut conditions = Vec::new();
+        let mut values: Vec<Value> = Vec::new();
+        let mut when = |condition: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                values.push(value);
+                conditions.push(condition.replace('?', &format!("?{}", values.len())));
+            }
+        };
+        when("at_ms >= ?", filter.from.map(|at| at.0.into()));
+        when("at_ms < ?", filter.until.map(|at| at.0.into()));
+        when("body ->> '$.lane' = ?", filter.lane.clone().map(Value::from));
+        when("body ->> '$.verdict' = ?", filter.verdict.map(|verdict| verdict.code().to_owned().into()));
+        when("body ->> '$.reason' = ?", filter.reason.map(|reason| reason.code().to_owned().into()));
+        when("body ->> '$.issuer' = ?", filter.issuer.map(|issuer| issuer.to_string().into()));
+        when("(id = ? OR scan = ?)", filter.id.map(|id| id.to_string().into()));
+        if !filter.events && filter.id.is_none() {
+            conditions.push("kind = 'scan'".to_owned());
+        }
+        let conditions = if conditions.is_empty() { "1".to_owned() } else { conditions.join(" AND ") };
+        let order = if filter.newest_first { "DESC" } else { "ASC" };
+        let limit = filter.limit.map_or(String::new(), |limit| format!(" LIMIT {limit}"));
+        let sql =
+            format!("SELECT seq, body, previous, hash FROM entries WHERE {conditions} ORDER BY seq {order}{limit}");
+        let mut statement = self.connection.prepare(&sql)?;
+        let values: Vec<&dyn ToSql> = values.iter().map(|value| value as &dyn ToSql).collect();
+        let mut rows = statement.query(&values[..])?;
+        while let Some(row) = rows.next()? {
+            let stored = Stored { seq: row.get(0)?, body: row.get(1)?, previous: row.get(2)?, hash: row.get(3)? };
+            if !visit(stored) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// All matching rows; for filters with a limit.
+    pub fn query(&self, filter: &Filter) -> Result<Vec<Stored>, Fault> {
+        let mut found = Vec::new();
+        self.each(filter, |stored| {
+            found.push(stored);
+            true
+        })?;
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::{Body, Event, Options, Passage, ScanLog, note::NoteSigner, row::tests::row};
+    use trustlist::time::TimeTrust;
+
+    #[test]
+    fn each_filter_keeps_what_it_names_and_together_they_narrow() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let signer = NoteSigner::new("gate-3", &[5; 32]).expect("a name");
+        let path = directory.path().join("scans.db");
+        let mut log = ScanLog::open(Options::new(&path, signer), row(0).at_ms).expect("opened");
+        let mut ids = Vec::new();
+        for n in 0..12 {
+            let mut scan = row(n);
+            if n % 4 == 0 {
+                (scan.verdict, scan.reason) = (Verdict::Refer, Reason::ListStale);
+                scan.issuer = Some("440000".parse().expect("a region"));
+            }
+            ids.push(log.append(&scan).expect("appended").0);
+        }
+        let lapsed = Event::Passage { scan: ids[3], passage: Passage::Lapsed };
+        log.record(&lapsed, row(12).at_ms, TimeTrust::Synced).expect("recorded");
+        let reader = Reader::open(&path).expect("opened");
+        let count = |filter: Filter| reader.query(&filter).expect("asked").len();
+
+        assert_eq!(count(Filter::default()), 12);
+        assert_eq!(count(Filter { events: true, ..Filter::default() }), 14);
+        assert_eq!(count(Filter { lane: Some("1".into()), ..Filter::default() }), 4);
+        assert_eq!(count(Filter { verdict: Some(Verdict::Refer), ..Filter::default() }), 3);
+        assert_eq!(count(Filter { reason: Some(Reason::Ok), ..Filter::default() }), 9);
+        assert_eq!(count(Filter { issuer: Some("440000".parse().expect("a region")), ..Filter::default() }), 3);
+        let span = Filter { from: Some(row(2).at_ms), until: Some(row(5).at_ms), ..Filter::default() };
+        assert_eq!(count(span.clone()), 3);
+        assert_eq!(count(Filter { verdict: Some(Verdict::Refer), ..span }), 1);
+        assert_eq!(count(Filter { lane: Some("1' OR 1=1 --".into()), ..Filter::default() }), 0);
+
+        let newest = reader.query(&Filter { newest_first: true, limit: Some(2), ..Filter::default() }).expect("asked");
+        assert_eq!(newest.iter().map(|stored| stored.seq).collect::<Vec<_>>(), [13, 12]);
+        let story = reader.query(&Filter { id: Some(ids[3]), ..Filter::default() }).expect("asked");
+        assert_eq!(story.len(), 2, "the scan and what became of it");
+        assert!(matches!(story[1].entry().expect("readable").body, Body::Event(event) if event == lapsed));
+    }
+}
