@@ -70,10 +70,15 @@ impl Eye {
             if search.done() {
                 return;
             }
-            if let Some(luma) = halve(luma, quarter) {
-                light.measure(luma);
-                search.level(luma, light, scanner, 4.0);
+            let Some(luma) = halve(luma, quarter) else { return };
+            light.measure(luma);
+            search.level(luma, light, scanner, 4.0);
+            if search.done() {
+                return;
             }
+            let Some(luma) = halve(luma, half) else { return };
+            light.measure(luma);
+            search.level(luma, light, scanner, 8.0);
         }
     }
 }
@@ -106,7 +111,7 @@ impl Search {
                     return;
                 }
                 crossings[polarity] += 1;
-                if crossings[polarity] > MAX_CROSSINGS || known.len() >= self.budget.finders {
+                if crossings[polarity] > MAX_CROSSINGS || known.len() >= 4 * self.budget.finders {
                     self.reading.statistics.capped = true;
                     return;
                 }
@@ -114,7 +119,13 @@ impl Search {
             });
             y += step;
         }
-        for (plane, finders) in planes.iter().zip(&finders) {
+        for (plane, finders) in planes.iter().zip(&mut finders) {
+            if finders.len() > self.budget.finders {
+                self.reading.statistics.capped = true;
+                finders.sort_by(|a, b| b.quality.total_cmp(&a.quality));
+                finders.truncate(self.budget.finders);
+            }
+            let finders = &*finders;
             for f in finders {
                 let (center, size, inverted) = (f.center * scale, f.size * scale, plane.inverted());
                 self.notes.take(|| Note::Finder { center, size, inverted });
@@ -207,5 +218,30 @@ impl Search {
             structured_append: decoded.structured_append,
             eci: decoded.eci,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drawn_symbol_is_read() {
+        let code = qrcode::QrCode::new(b"hello gate").expect("fits");
+        let n = code.width();
+        let colors = code.to_colors();
+        let (scale, quiet) = (4, 4);
+        let side = (n + 2 * quiet) * scale;
+        let mut data = vec![230_u8; side * side];
+        for y in 0..n * scale {
+            for x in 0..n * scale {
+                if colors[y / scale * n + x / scale] == qrcode::Color::Dark {
+                    data[(y + quiet * scale) * side + x + quiet * scale] = 20;
+                }
+            }
+        }
+        let reading = Eye::new().read(Luma::new(&data, side, side).expect("fits"), Budget::frame(0));
+        assert_eq!(reading.symbols.first().map(|s| s.payload.as_slice()), Some(b"hello gate".as_slice()));
+        assert!(reading.hints().is_empty());
     }
 }

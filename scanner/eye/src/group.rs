@@ -39,7 +39,7 @@ pub(crate) fn triples(finders: &[Finder], limit: usize) -> (Vec<Triple>, bool) {
         near.truncate(NEIGHBOURS);
         for (n, (_, j)) in near.iter().enumerate() {
             for (_, k) in &near[n + 1..] {
-                all.extend(triple(finders, [i, *j, *k]));
+                corners_of(finders, [i, *j, *k], &mut all);
             }
         }
     }
@@ -49,24 +49,22 @@ pub(crate) fn triples(finders: &[Finder], limit: usize) -> (Vec<Triple>, bool) {
     (all, capped)
 }
 
-fn triple(finders: &[Finder], ids: [usize; 3]) -> Option<Triple> {
-    // Squared distances, made up a little for the shortening of the far side of a tilted symbol.
-    let square = |a: Finder, b: Finder| {
-        let d = a.center - b.center;
-        d.dot(d)
-    };
-    let [p, q, r] = ids.map(|i| finders[i]);
-    let (pq, qr, rp) = (square(p, q), square(q, r), square(r, p));
-    // The corner lies opposite the longest side.
-    let (b, a, c) = if pq >= qr && pq >= rp {
-        (2, 0, 1)
-    } else if qr >= pq && qr >= rp {
-        (0, 1, 2)
-    } else {
-        (1, 2, 0)
-    };
-    let [corner, mut one, mut two] = [finders[ids[b]], finders[ids[a]], finders[ids[c]]];
-    let mut members = [ids[b], ids[a], ids[c]];
+/// The corner lies opposite the longest side; where tilt leaves that in doubt, both are tried.
+fn corners_of(finders: &[Finder], ids: [usize; 3], all: &mut Vec<Triple>) {
+    let side = |a: usize, b: usize| (finders[ids[a]].center - finders[ids[b]].center).length();
+    let mut opposite = [(side(1, 2), 0), (side(2, 0), 1), (side(0, 1), 2)];
+    opposite.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let longest = opposite[0].0;
+    for (length, corner) in opposite {
+        if length > 0.8 * longest {
+            all.extend(triple(finders, [ids[corner], ids[(corner + 1) % 3], ids[(corner + 2) % 3]], length / longest));
+        }
+    }
+}
+
+fn triple(finders: &[Finder], ids: [usize; 3], likely: f32) -> Option<Triple> {
+    let [corner, mut one, mut two] = ids.map(|i| finders[i]);
+    let mut members = ids;
     let (u, v) = (one.center - corner.center, two.center - corner.center);
     let (lu, lv) = (u.length(), v.length());
     if lu > 2.6 * lv || lv > 2.6 * lu {
@@ -78,7 +76,7 @@ fn triple(finders: &[Finder], ids: [usize; 3]) -> Option<Triple> {
         return None;
     }
     let cosine = u.dot(v) / (lu * lv);
-    if cosine.abs() > 0.62 {
+    if cosine.abs() > 0.82 {
         return None;
     }
     if u.cross(v) < 0.0 {
@@ -87,7 +85,9 @@ fn triple(finders: &[Finder], ids: [usize; 3]) -> Option<Triple> {
     }
     let unlike = (corner.size.max(one.size).max(two.size)) / corner.size.min(one.size).min(two.size) - 1.0;
     let quality = (corner.quality + one.quality + two.quality) / 3.0;
-    let score = (2.0 - quality) * (lu + lv) * (1.0 + 0.5 * unlike + 0.7 * cosine.abs()) + 0.7 * (lu - lv).abs();
+    // Nearer ones first, but a bad shape counts more than a long way.
+    let shape = 1.0 + unlike + 1.5 * cosine.abs() + (lu - lv).abs() / (lu + lv) * 2.0 + 4.0 * (1.0 - likely);
+    let score = (3.0 - 2.0 * quality) * shape * (lu + lv).sqrt();
     Some(Triple { top_left: corner, top_right: one, bottom_left: two, score, members })
 }
 

@@ -154,7 +154,7 @@ impl Light {
         Brightness { dark, mean, light }
     }
 
-    /// The line between dark and light at a pixel inside the plane: what is at most this bright is dark.
+    /// The line between dark and light at a pixel inside the plane: what is less bright is dark.
     #[inline]
     pub(crate) fn threshold(&self, x: usize, y: usize) -> u8 {
         self.thresholds[(y / BLOCK) * self.blocks_x + x / BLOCK]

@@ -47,7 +47,7 @@ impl<'a> Plane<'a> {
             return false;
         }
         let (x, y) = (x as usize, y as usize);
-        (self.luma.at(x, y) <= self.light.threshold(x, y)) != self.inverted
+        (self.luma.at(x, y) < self.light.threshold(x, y)) != self.inverted
     }
 
     /// Brightness between pixels, darker being larger; outside it is that of the border.
@@ -61,7 +61,7 @@ impl<'a> Plane<'a> {
     pub(crate) fn contrast(&self, p: Point) -> f32 {
         let x = (p.x.max(0.0) as usize).min(self.width() - 1);
         let y = (p.y.max(0.0) as usize).min(self.height() - 1);
-        self.sign * (f32::from(self.light.threshold(x, y)) + 0.5 - self.brightness(p))
+        self.sign * (f32::from(self.light.threshold(x, y)) - 0.5 - self.brightness(p))
     }
 
     /// Bilinear brightness; the centre of a pixel is at one half.

@@ -91,7 +91,7 @@ impl Scanner {
 fn pack(pixels: &[u8], thresholds: &[u8]) -> u64 {
     let mut dark = [0_u8; 64];
     for ((d, p), t) in dark.iter_mut().zip(pixels).zip(thresholds) {
-        *d = u8::from(p <= t);
+        *d = u8::from(p < t);
     }
     dark.as_chunks::<8>().0.iter().enumerate().fold(0, |word, (i, eight)| {
         // The multiplication gathers the lowest bits of eight bytes in the top byte.
