@@ -1,1 +1,10 @@
 //! The publisher's desk: keys, lists, publishing, test codes. Never installed on a gate.
+//!
+//! What a province, a city or the national platform runs, each on its own machine. The only code of the project that signs.
+//! Time is an argument here too; only the command asks the machine for it.
+
+#![forbid(unsafe_code)]
+
+pub mod code;
+pub mod key;
+pub mod regions;

@@ -1,0 +1,290 @@
+//! Private keys: made, kept as PKCS#8 PEM, and used. The only type in the project that signs.
+//!
+//! A key file has no passphrase: it is as safe as the machine and the directory it lies in, so nothing here prints a key,
+//! and the workspace writes the files readable by their owner only. Copies in memory are wiped by the crates that hold them.
+
+use std::fmt;
+
+use ed25519_dalek::Signer;
+use getrandom::SysRng;
+use p256::pkcs8::{
+    AlgorithmIdentifierRef, DecodePrivateKey, EncodePrivateKey, EncodePublicKey, LineEnding, ObjectIdentifier,
+    PrivateKeyInfoRef, SecretDocument,
+    der::{Decode, asn1::OctetStringRef},
+};
+use rsa::signature::{RandomizedSigner, SignatureEncoding};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use trustlist::key::{Algorithm, KeyId};
+
+/// Bits of the RSA keys made here: what TUF clients and the judge both accept.
+const RSA_BITS: usize = 3072;
+/// `id-Ed25519` (RFC 8410 §3).
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+const PEM_LABEL: &str = "PRIVATE KEY";
+
+/// A kind of key that can be made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyType {
+    /// Ed25519 (RFC 8032).
+    #[default]
+    Ed25519,
+    /// ECDSA on P-256 with SHA-256.
+    Ecdsa,
+    /// RSA-PSS with SHA-256, 3072 bits.
+    Rsa,
+}
+
+/// Why a key cannot be made or read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyError {
+    /// The machine gives no random numbers.
+    NoRandomness,
+    /// The text is no PKCS#8 private key in PEM.
+    NotAKey,
+    /// A PKCS#8 key, but neither Ed25519, P-256 nor RSA.
+    Unsupported,
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoRandomness => "the machine gives no random numbers; no key was made",
+            Self::NotAKey => "no private key in PEM (\"-----BEGIN PRIVATE KEY-----\") without a passphrase",
+            Self::Unsupported => "a private key that is neither Ed25519, P-256 nor RSA",
+        })
+    }
+}
+
+impl std::error::Error for KeyError {}
+
+/// A private key. It prints its id only.
+#[derive(Clone)]
+pub struct SigningKey(Inner);
+
+#[derive(Clone)]
+enum Inner {
+    Ed25519(ed25519_dalek::SigningKey),
+    Ecdsa(p256::ecdsa::SigningKey),
+    Rsa(Box<rsa::PrivateKey>),
+}
+
+impl SigningKey {
+    /// Makes a key from the machine's randomness.
+    ///
+    /// # Errors
+    /// When the machine gives none.
+    pub fn generate(key_type: KeyType) -> Result<SigningKey, KeyError> {
+        match key_type {
+            KeyType::Ed25519 => Ok(SigningKey::from_seed(random()?)),
+            KeyType::Ecdsa => {
+                // About one seed in 2^32 is no scalar of the group.
+                loop {
+                    if let Ok(key) = p256::ecdsa::SigningKey::from_slice(&random::<32>()?) {
+                        return Ok(SigningKey(Inner::Ecdsa(key)));
+                    }
+                }
+            }
+            KeyType::Rsa => {
+                let key = rsa::PrivateKey::new(&mut SysRng, RSA_BITS).map_err(|_| KeyError::NoRandomness)?;
+                Ok(SigningKey(Inner::Rsa(Box::new(key))))
+            }
+        }
+    }
+
+    /// The Ed25519 key of a seed, for tests and demonstrations that must come out the same every time.
+    #[must_use]
+    pub fn from_seed(seed: [u8; 32]) -> SigningKey {
+        SigningKey(Inner::Ed25519(ed25519_dalek::SigningKey::from_bytes(&seed)))
+    }
+
+    /// Reads a PKCS#8 key in PEM.
+    ///
+    /// # Errors
+    /// When the text is none, or of an algorithm that is not used here.
+    pub fn from_pem(pem: &str) -> Result<SigningKey, KeyError> {
+        let (label, document) = SecretDocument::from_pem(pem).map_err(|_| KeyError::NotAKey)?;
+        if label != PEM_LABEL {
+            return Err(KeyError::NotAKey);
+        }
+        let der = document.as_bytes();
+        let info = PrivateKeyInfoRef::from_der(der).map_err(|_| KeyError::NotAKey)?;
+        if info.algorithm.oid == ED25519 {
+            // RFC 8410 §7: the private key is an OCTET STRING inside the OCTET STRING.
+            let seed = <&OctetStringRef>::from_der(info.private_key.as_bytes()).map_err(|_| KeyError::NotAKey)?;
+            return Ok(SigningKey::from_seed(seed.as_bytes().try_into().map_err(|_| KeyError::NotAKey)?));
+        }
+        if let Ok(key) = p256::ecdsa::SigningKey::from_pkcs8_der(der) {
+            return Ok(SigningKey(Inner::Ecdsa(key)));
+        }
+        let key = rsa::PrivateKey::from_pkcs8_der(der).map_err(|_| KeyError::Unsupported)?;
+        Ok(SigningKey(Inner::Rsa(Box::new(key))))
+    }
+
+    /// The key as PKCS#8 in PEM; wiped when dropped.
+    #[must_use]
+    pub fn to_pem(&self) -> impl std::ops::Deref<Target = String> + use<> {
+        let document = match &self.0 {
+            Inner::Ed25519(key) => {
+                let mut wrapped = [0x04; 34];
+                wrapped[1] = 32;
+                wrapped[2..].copy_from_slice(key.as_bytes());
+                let algorithm = AlgorithmIdentifierRef { oid: ED25519, parameters: None };
+                let octets = OctetStringRef::new(&wrapped).expect("34 bytes fit an octet string");
+                SecretDocument::encode_msg(&PrivateKeyInfoRef::new(algorithm, octets))
+            }
+            Inner::Ecdsa(key) => return pem(&key.to_pkcs8_der().expect("a P-256 key has a PKCS#8 form")),
+            Inner::Rsa(key) => return pem(&key.to_pkcs8_der().expect("an RSA key has a PKCS#8 form")),
+        };
+        pem(&document.expect("an Ed25519 key has a PKCS#8 form"))
+    }
+
+    /// What kind of key it is.
+    #[must_use]
+    pub fn key_type(&self) -> KeyType {
+        match &self.0 {
+            Inner::Ed25519(_) => KeyType::Ed25519,
+            Inner::Ecdsa(_) => KeyType::Ecdsa,
+            Inner::Rsa(_) => KeyType::Rsa,
+        }
+    }
+
+    /// The algorithm that a list pins to its public half.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        match self.key_type() {
+            KeyType::Ed25519 => Algorithm::EdDsa,
+            KeyType::Ecdsa => Algorithm::Es256,
+            KeyType::Rsa => Algorithm::Ps256,
+        }
+    }
+
+    /// The public half as `keys.json` states it: 32 raw bytes for Ed25519, otherwise a DER SubjectPublicKeyInfo.
+    #[must_use]
+    pub fn public_bytes(&self) -> Vec<u8> {
+        match &self.0 {
+            Inner::Ed25519(key) => key.verifying_key().to_bytes().to_vec(),
+            Inner::Ecdsa(key) => spki(key.verifying_key()),
+            Inner::Rsa(key) => spki(key.as_public_key()),
+        }
+    }
+
+    /// The public half in PEM, as TUF metadata states ECDSA and RSA keys.
+    #[must_use]
+    pub fn public_pem(&self) -> Option<String> {
+        let pem = match &self.0 {
+            Inner::Ed25519(_) => return None,
+            Inner::Ecdsa(key) => key.verifying_key().to_public_key_pem(LineEnding::LF),
+            Inner::Rsa(key) => key.as_public_key().to_public_key_pem(LineEnding::LF),
+        };
+        Some(pem.expect("a public key has a PEM form"))
+    }
+
+    /// The id under which codes name the key.
+    #[must_use]
+    pub fn kid(&self) -> KeyId {
+        KeyId::of(&self.public_bytes())
+    }
+
+    /// Signs as COSE wants it: ECDSA as r ‖ s (RFC 9053 §2.1).
+    ///
+    /// # Errors
+    /// When an RSA signature finds no randomness for its salt.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        match &self.0 {
+            Inner::Ed25519(key) => Ok(key.sign(message).to_vec()),
+            Inner::Ecdsa(key) => {
+                let signature: p256::ecdsa::Signature = key.sign(message);
+                Ok(signature.to_vec())
+            }
+            Inner::Rsa(key) => {
+                let key = rsa::pss::SigningKey::<Sha256>::new((**key).clone());
+                let signature = key.try_sign_with_rng(&mut SysRng, message).map_err(|_| KeyError::NoRandomness)?;
+                Ok(signature.to_vec())
+            }
+        }
+    }
+
+    /// Signs as TUF wants it: ECDSA in DER.
+    ///
+    /// # Errors
+    /// When an RSA signature finds no randomness for its salt.
+    pub fn sign_metadata(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        if let Inner::Ecdsa(key) = &self.0 {
+            let signature: p256::ecdsa::Signature = key.sign(message);
+            return Ok(signature.to_der().as_bytes().to_vec());
+        }
+        self.sign(message)
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({})", self.kid())
+    }
+}
+
+/// So many random bytes.
+///
+/// # Errors
+/// When the machine gives none.
+pub fn random<const N: usize>() -> Result<[u8; N], KeyError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| KeyError::NoRandomness)?;
+    Ok(bytes)
+}
+
+fn spki(key: &impl EncodePublicKey) -> Vec<u8> {
+    key.to_public_key_der().expect("a public key has a DER form").into_vec()
+}
+
+fn pem(document: &SecretDocument) -> impl std::ops::Deref<Target = String> + use<> {
+    document.to_pem(PEM_LABEL, LineEnding::LF).expect("the label is plain ASCII")
+}
+
+#[cfg(test)]
+mod tests {
+    use trustlist::key::PublicKey;
+
+    use super::*;
+
+    fn public(key: &SigningKey) -> PublicKey {
+        match key.algorithm() {
+            Algorithm::EdDsa => PublicKey::ed25519(&key.public_bytes()),
+            other => PublicKey::from_spki(&key.public_bytes(), other),
+        }
+        .expect("the judge takes the keys that are made here")
+    }
+
+    #[test]
+    fn every_kind_of_key_survives_its_file_and_the_judge_takes_its_signatures() {
+        for key_type in [KeyType::Ed25519, KeyType::Ecdsa, KeyType::Rsa] {
+            let key = SigningKey::generate(key_type).expect("randomness");
+            let read = SigningKey::from_pem(&key.to_pem()).expect("the key that was written");
+            assert_eq!(read.kid(), key.kid());
+            let signature = read.sign(b"a message").expect("randomness");
+            assert!(public(&key).verify(b"a message", &signature), "{key_type:?}");
+            assert!(!public(&key).verify(b"a messagf", &signature), "{key_type:?}");
+        }
+    }
+
+    #[test]
+    fn an_ed25519_key_is_written_as_rfc_8410_shows_it() {
+        // RFC 8410 §10.3.
+        let pem = "-----BEGIN PRIVATE KEY-----\n\
+                   MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
+                   -----END PRIVATE KEY-----\n";
+        let key = SigningKey::from_pem(pem).expect("the example");
+        assert_eq!(*key.to_pem(), pem);
+        assert!(key.public_bytes().starts_with(&[0x19, 0xbf, 0x44, 0x09, 0x69, 0x84]));
+    }
+
+    #[test]
+    fn what_is_no_key_is_told_from_what_is_a_key_of_another_kind() {
+        assert_eq!(SigningKey::from_pem("nonsense").err(), Some(KeyError::NotAKey));
+        let certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert_eq!(SigningKey::from_pem(certificate).err(), Some(KeyError::NotAKey));
+        assert!(!format!("{:?}", SigningKey::from_seed([7; 32])).contains("0707"));
+    }
+}
