@@ -4,7 +4,7 @@
 //! over the corrected block: nothing is handed out that is not a codeword. All arrays are as long as the largest
 //! block, so the work is bounded by it.
 
-use super::field::{MAX_CORRECTION, over, power, syndromes, times};
+use super::field::{MAX_CORRECTION, over, power, step_powers, syndromes, times};
 
 /// Codewords in the largest block (30-Q … 40-L: 123 data and 30 correction).
 pub const MAX_BLOCK: usize = 153;
@@ -124,9 +124,11 @@ fn roots<'a>(
             *places.get_mut(found)? = (position as u8, power((start + position) % 255));
             found += 1;
         }
-        for (exponent, term) in terms[..=degree].iter_mut().enumerate() {
-            *term = times(*term, power(exponent));
+        // As many roots must follow as are missing: most wrong locators end here.
+        if degree - found > length - 1 - position {
+            return None;
         }
+        step_powers(&mut terms[..=degree]);
     }
     (found == degree).then_some(&places[..found])
 }

@@ -30,11 +30,11 @@ const LOG: [u8; 256] = {
 /// Most correction codewords any block has.
 pub const MAX_CORRECTION: usize = 30;
 
-/// `TIMES_POWER[i][v]` = v · 2ⁱ: one load a step when syndromes are summed.
-static TIMES_POWER: [[u8; 256]; MAX_CORRECTION] = {
-    let mut table = [[0; 256]; MAX_CORRECTION];
+/// `TIMES_POWER[i][v]` = v · 2ⁱ: one load a step where the same power multiplies again and again.
+static TIMES_POWER: [[u8; 256]; MAX_CORRECTION + 1] = {
+    let mut table = [[0; 256]; MAX_CORRECTION + 1];
     let mut power = 0;
-    while power < MAX_CORRECTION {
+    while power <= MAX_CORRECTION {
         let mut value = 1;
         while value < 256 {
             table[power][value] = EXP[LOG[value] as usize + power];
@@ -63,6 +63,13 @@ pub fn over(one: u8, divisor: u8) -> u8 {
 /// The generator to the power of `exponent`, at most 509.
 pub fn power(exponent: usize) -> u8 {
     EXP[exponent]
+}
+
+/// Multiplies each coefficient by 2 to the power of its degree, in place.
+pub fn step_powers(coefficients: &mut [u8]) {
+    for (coefficient, table) in coefficients.iter_mut().zip(&TIMES_POWER) {
+        *coefficient = table[usize::from(*coefficient)];
+    }
 }
 
 /// Syndromes of a block, `syndromes[i]` = block(2ⁱ); all zero when it is a codeword of the code.

@@ -69,7 +69,8 @@ pub fn soft_bits(grid: &SoftGrid, version: Version, mask: u8, mirrored: bool, bi
     let map = FunctionMap::new(version);
     let size = version.size();
     let modules = grid.modules();
-    let flipped = mask_rule(version, mask);
+    let flips = MaskTile::new(version, mask);
+    let (across, down) = if mirrored { (size, 1) } else { (1, size) };
     bits.clear();
     bits.reserve(size * size);
     let mut upwards = true;
@@ -79,15 +80,23 @@ pub fn soft_bits(grid: &SoftGrid, version: Version, mask: u8, mirrored: bool, bi
         if right == 6 && !version.is_micro() {
             right -= 1;
         }
+        let columns = [right, right - 1].map(|x| (x, flips.column(x)));
+        let mut tile_row = if upwards { (size - 1) % TILE } else { 0 };
         for step in 0..size {
             let y = if upwards { size - 1 - step } else { step };
-            for x in [right, right - 1] {
-                if map.covers(x, y) {
-                    continue;
+            for (x, flip) in &columns {
+                if !map.covers(*x, y) {
+                    // −1 turns the sign of the module round, 0 leaves it.
+                    let flip = flip[tile_row];
+                    bits.push((modules[x * across + y * down] ^ flip).wrapping_sub(flip));
                 }
-                let value = if mirrored { modules[x * size + y] } else { modules[y * size + x] };
-                bits.push(if flipped(x, y) { value.saturating_neg() } else { value });
             }
+            tile_row = match (upwards, tile_row) {
+                (true, 0) => TILE - 1,
+                (true, row) => row - 1,
+                (false, row) if row == TILE - 1 => 0,
+                (false, row) => row + 1,
+            };
         }
         upwards = !upwards;
         if right < 3 {
@@ -97,35 +106,50 @@ pub fn soft_bits(grid: &SoftGrid, version: Version, mask: u8, mirrored: bool, bi
     }
 }
 
-/// The mask's rule: which modules it flips (ISO/IEC 18004:2015 Table 10, columns j = x, rows i = y).
-fn mask_rule(version: Version, mask: u8) -> fn(usize, usize) -> bool {
-    const RULES: [fn(usize, usize) -> bool; 8] = [
-        |x, y| (x + y) % 2 == 0,
-        |_, y| y % 2 == 0,
-        |x, _| x % 3 == 0,
-        |x, y| (x + y) % 3 == 0,
-        |x, y| (y / 2 + x / 3) % 2 == 0,
-        |x, y| (x * y) % 6 == 0,
-        |x, y| (x * y % 2 + x * y % 3) % 2 == 0,
-        |x, y| ((x + y) % 2 + x * y % 3) % 2 == 0,
-    ];
-    let rule = if version.is_micro() { [1, 4, 6, 7][usize::from(mask & 3)] } else { usize::from(mask & 7) };
-    RULES[rule]
+/// Every mask repeats after this many modules, across and down.
+const TILE: usize = 12;
+
+/// One tile of a mask (ISO/IEC 18004:2015 Table 10, columns j = x, rows i = y).
+struct MaskTile([[i8; TILE]; TILE]);
+
+impl MaskTile {
+    fn new(version: Version, mask: u8) -> MaskTile {
+        const RULES: [fn(usize, usize) -> bool; 8] = [
+            |x, y| (x + y) % 2 == 0,
+            |_, y| y % 2 == 0,
+            |x, _| x % 3 == 0,
+            |x, y| (x + y) % 3 == 0,
+            |x, y| (y / 2 + x / 3) % 2 == 0,
+            |x, y| (x * y) % 6 == 0,
+            |x, y| (x * y % 2 + x * y % 3) % 2 == 0,
+            |x, y| ((x + y) % 2 + x * y % 3) % 2 == 0,
+        ];
+        let rule = if version.is_micro() { [1, 4, 6, 7][usize::from(mask & 3)] } else { usize::from(mask & 7) };
+        MaskTile(std::array::from_fn(|x| std::array::from_fn(|y| -i8::from(RULES[rule](x, y)))))
+    }
+
+    /// −1 for rows of column `x` that are flipped, 0 for the others.
+    fn column(&self, x: usize) -> [i8; TILE] {
+        self.0[x % TILE]
+    }
 }
 
-/// Whether the timing patterns alternate: modules that do, less twice those that do not (0 where nothing is known).
+/// Whether the timing patterns alternate, the horizontal one and the vertical one: modules that do, less twice those
+/// that do not (those that say nothing count for nothing).
 ///
 /// In bits of evidence: a run of modules that has nothing to do with a symbol agrees half of the time.
-pub fn timing_evidence(grid: &SoftGrid, version: Version) -> i32 {
+pub fn timing_evidence(grid: &SoftGrid, version: Version) -> [i32; 2] {
     let size = version.size();
     let (line, from, to) = if version.is_micro() { (0, 8, size) } else { (6, 8, size - 8) };
-    let mut evidence = 0;
+    let weigh = |value: i8, at: usize| match value {
+        0 => 0,
+        value if (value > 0) == (at % 2 == 0) => 1,
+        _ => -2,
+    };
+    let mut evidence = [0; 2];
     for at in from..to {
-        for value in [grid.module(at, line), grid.module(line, at)] {
-            if value != 0 {
-                evidence += if (value > 0) == (at % 2 == 0) { 1 } else { -2 };
-            }
-        }
+        evidence[0] += weigh(grid.module(at, line), at);
+        evidence[1] += weigh(grid.module(line, at), at);
     }
     evidence
 }

@@ -30,6 +30,13 @@ pub use symbology::{AlignmentCentres, Blocks};
 /// frames a second sees 2²⁴ grids in a day, and only a fraction of a percent of those are unlike any symbol's.
 const SYMBOL_EVIDENCE: i32 = 30;
 
+/// Evidence of the better timing pattern below which nothing is tried: two of five modules wrong in either, where
+/// noise has every second one wrong.
+const NO_TIMING: i32 = -6;
+
+/// Evidence in bits that a grid's patterns must give before retries are spent on it; noise has less than none.
+const RETRY_STRUCTURE: i32 = 4;
+
 /// What a symbol says.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Decoded {
@@ -73,6 +80,8 @@ impl std::fmt::Debug for Decoded {
 pub enum DecodeError {
     /// No symbol has so many modules a side.
     NoSuchSize(usize),
+    /// Neither timing pattern alternates: the grid is no symbol, or was laid wrongly.
+    NoTiming,
     /// No format information could be made out.
     NoFormat,
     /// Too many codewords are wrong: this many of the symbol's blocks could be corrected.
@@ -92,6 +101,7 @@ impl std::fmt::Display for DecodeError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             DecodeError::NoSuchSize(size) => write!(formatter, "no symbol has {size} modules a side"),
+            DecodeError::NoTiming => write!(formatter, "no timing pattern"),
             DecodeError::NoFormat => write!(formatter, "no format information"),
             DecodeError::Uncorrectable { solved, blocks } => {
                 write!(formatter, "too many errors: {solved} of {blocks} blocks corrected")
@@ -130,12 +140,19 @@ pub fn decode(grid: &SoftGrid) -> Result<Decoded, DecodeError> {
 /// Reads a grid.
 pub fn decode_with(grid: &SoftGrid, effort: Effort) -> Result<Decoded, DecodeError> {
     let version = Version::from_size(grid.size()).ok_or(DecodeError::NoSuchSize(grid.size()))?;
+    let timing = layout::timing_evidence(grid, version);
+    if timing[0].max(timing[1]) < NO_TIMING {
+        return Err(DecodeError::NoTiming);
+    }
     let formats = likely_formats(grid, version);
     let mut best = DecodeError::NoFormat;
     let mut bits = Vec::new();
     let passes = [(0, effort.formats), (effort.tries, effort.soft_formats)];
     for (tries, count) in passes {
         for format in formats.iter().take(count) {
+            if tries > 0 && structure(grid, version, format) < RETRY_STRUCTURE {
+                continue;
+            }
             let Some(blocks) = version.blocks(format.level) else { continue };
             layout::soft_bits(grid, version, format.mask, format.mirrored, &mut bits);
             let corrected =
@@ -168,10 +185,7 @@ fn read(
         return Err(DecodeError::Doubtful);
     }
     let padding = if wrong == 0 { right.min(16) as i32 } else { 0 };
-    let evidence = corrected.evidence
-        + layout::timing_evidence(grid, version).clamp(-16, 16)
-        + format::evidence(grid, version, format)
-        + padding;
+    let evidence = corrected.evidence + structure(grid, version, format) + padding;
     if evidence < SYMBOL_EVIDENCE {
         return Err(DecodeError::Doubtful);
     }
@@ -188,10 +202,15 @@ fn read(
     })
 }
 
+/// What timing patterns and format cells say for there being a symbol, in bits.
+fn structure(grid: &SoftGrid, version: Version, format: &Format) -> i32 {
+    layout::timing_evidence(grid, version).iter().sum::<i32>().clamp(-16, 16) + format::evidence(grid, version, format)
+}
+
 /// Of two failures the one that got further.
 fn further(one: DecodeError, other: DecodeError) -> DecodeError {
     let rank = |error: &DecodeError| match error {
-        DecodeError::NoSuchSize(_) | DecodeError::NoFormat => 0,
+        DecodeError::NoSuchSize(_) | DecodeError::NoTiming | DecodeError::NoFormat => 0,
         DecodeError::Uncorrectable { solved, .. } => 1 + solved,
         DecodeError::Content(_) => 1000,
         DecodeError::Doubtful => 1001,

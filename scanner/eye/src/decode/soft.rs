@@ -16,6 +16,9 @@ const RETRY_EVIDENCE: i32 = 26;
 /// Shakiest bits of a block that Chase's patterns flip, alone and in pairs.
 const CHASE_BITS: usize = 6;
 
+/// Retries while nothing yet says that the grid is a symbol; enough for the erasures alone.
+const UNPROVEN_TRIES: usize = 24;
+
 /// The corrected data codewords of a symbol, and what correcting them took.
 #[derive(Clone, Debug, Default)]
 pub struct Corrected {
@@ -53,8 +56,8 @@ pub fn plain(bits: &[i8], blocks: &Blocks) -> Result<Corrected, Uncorrected> {
 
 /// Corrects every block, with up to `tries` retries each.
 ///
-/// Retries are spent on the first block only until some block has been corrected: on a grid that is no symbol, or was
-/// laid wrongly, nothing is.
+/// While no block has been corrected only a few are spent: on a grid that is no symbol, or was laid wrongly, none
+/// ever is.
 pub fn retrying(bits: &[i8], blocks: &Blocks, tries: usize) -> Result<Corrected, Uncorrected> {
     let mut corrected = Corrected { data: Vec::with_capacity(blocks.data_total()), ..Corrected::default() };
     let mut open: Vec<usize> = Vec::new();
@@ -71,6 +74,7 @@ pub fn retrying(bits: &[i8], blocks: &Blocks, tries: usize) -> Result<Corrected,
     let before = blocks.count - open.len();
     for (rescued, index) in open.into_iter().enumerate() {
         let mut block = Block::gather(bits, blocks, index);
+        let tries = if before + rescued == 0 { tries.min(UNPROVEN_TRIES) } else { tries };
         let Some(taken) = block.retry(tries) else {
             return Err(Uncorrected { solved: before + rescued, blocks: blocks.count });
         };
