@@ -15,4 +15,5 @@ pub mod region;
 pub mod status;
 pub mod time;
 pub mod trust;
+pub mod tuf;
 pub mod verdict;
