@@ -8,3 +8,5 @@
 pub mod code;
 pub mod key;
 pub mod regions;
+pub mod repository;
+pub mod status;

@@ -1,0 +1,94 @@
+//! Status lists (Token Status List, CWT form) as the issuer signs them. The judge's half is [`trustlist::status`].
+
+use std::io::Write;
+
+use ciborium::Value;
+use coset::{CoseSign1Builder, HeaderBuilder, TaggedCborSerializable, iana};
+use flate2::{Compression, write::ZlibEncoder};
+use trustlist::{
+    code::cwt,
+    status::{STATUS_LIST, SUB, StatusArray, TTL},
+    time::UnixTime,
+};
+
+use crate::key::{KeyError, SigningKey};
+
+/// Header parameter "typ" (RFC 9596).
+const TYP: i64 = 16;
+
+/// Signs a shard under its own name, `status/3`.
+///
+/// # Errors
+/// When the key cannot sign.
+pub fn shard(
+    uri: &str,
+    statuses: &StatusArray,
+    issued: UnixTime,
+    ttl: i64,
+    key: &SigningKey,
+) -> Result<Vec<u8>, KeyError> {
+    let list = Value::Map(vec![
+        (Value::from("bits"), Value::from(2)),
+        (Value::from("lst"), Value::Bytes(deflate(statuses.bytes()))),
+    ]);
+    let claims = Value::Map(vec![
+        (Value::from(SUB), Value::from(uri)),
+        (Value::from(cwt::IAT), Value::from(issued.0)),
+        (Value::from(STATUS_LIST), list),
+        (Value::from(TTL), Value::from(ttl)),
+    ]);
+    let mut payload = Vec::new();
+    ciborium::into_writer(&claims, &mut payload).expect("writing to memory does not fail");
+    let protected = HeaderBuilder::new()
+        .algorithm(iana::Algorithm::EdDSA)
+        .key_id(key.kid().0.to_vec())
+        .value(TYP, Value::from("application/statuslist+cwt"))
+        .build();
+    let message = CoseSign1Builder::new()
+        .protected(protected)
+        .payload(payload)
+        .try_create_signature(b"", |message| key.sign(message))?
+        .build();
+    Ok(message.to_tagged_vec().expect("a message of plain parts encodes"))
+}
+
+fn deflate(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).expect("writing to memory does not fail");
+    encoder.finish().expect("writing to memory does not fail")
+}
+
+#[cfg(test)]
+mod tests {
+    use trustlist::{
+        code::{IssuerKey, KeyState, Usage},
+        key::PublicKey,
+        status::{Status, StatusList},
+        time::Window,
+    };
+
+    use super::*;
+
+    #[test]
+    fn the_judge_reads_a_shard_as_it_was_set_and_only_under_its_own_name() {
+        let key = SigningKey::from_seed([5; 32]);
+        let mut statuses = StatusArray::valid(1000);
+        assert!(statuses.set(77, Status::Revoked));
+        let bytes = shard("status/0", &statuses, UnixTime(1_612_137_600), 3600, &key).expect("signed");
+        let region = "420000".parse().expect("a region");
+        let issuer_key = IssuerKey {
+            issuer: region,
+            scope: vec![region],
+            kid: key.kid(),
+            public: PublicKey::ed25519(&key.public_bytes()).expect("a key"),
+            formats: Vec::new(),
+            usage: Usage::Status,
+            window: Window::default(),
+            state: KeyState::Active,
+        };
+        let list = StatusList::read(&bytes, "status/0", &[&issuer_key]).expect("verified");
+        assert_eq!((list.statuses.status(77), list.statuses.status(78)), (Status::Revoked, Status::Valid));
+        assert!(StatusList::read(&bytes, "status/1", &[&issuer_key]).is_err(), "it stands under another name");
+        assert!(StatusList::read(&bytes, "status/0", &[]).is_err(), "no key of the issuer made it");
+    }
+}
