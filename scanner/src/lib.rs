@@ -8,6 +8,7 @@ pub mod journal;
 pub mod metrics;
 pub mod page;
 pub mod telemetry;
+pub mod upload;
 
 /// This build, for pages and metrics.
 pub const BUILD: &str = env!("CARGO_PKG_VERSION");

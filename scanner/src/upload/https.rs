@@ -1,0 +1,126 @@
+//! Rows as JSON lines over HTTPS: one `POST` a batch, `application/x-ndjson`, answered with any 2xx once all rows are kept.
+//!
+//! | answer | means |
+//! |---|---|
+//! | 2xx | every row is kept |
+//! | 400, 409, 413, 415, 422 | the rows are not acceptable: smaller batches find the guilty one, which becomes a dead letter |
+//! | anything else, or none | not now: tried again later |
+//!
+//! A missing endpoint (404) or a wrong token (401, 403) says nothing about the rows, so nothing is given up for it.
+
+use std::time::Duration;
+
+use cache::outbox::{Answer, Item};
+use ureq::{
+    Agent,
+    tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
+};
+
+use super::{Centre, Options, OptionsError};
+
+/// What is kept of an answer's text.
+const ANSWER: u64 = 400;
+
+/// An endpoint that takes JSON lines.
+pub struct Endpoint {
+    agent: Agent,
+    url: String,
+    post: String,
+    token: Option<String>,
+}
+
+impl Endpoint {
+    /// Reads certificate and token; connects with the first batch.
+    pub fn new(options: &Options) -> Result<Endpoint, OptionsError> {
+        let mut config =
+            Agent::config_builder().timeout_global(Some(options.timeout)).http_status_as_error(false).max_redirects(0);
+        if let Some(path) = &options.ca {
+            let wrong = |why: String| OptionsError::File(path.clone(), why);
+            let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+            let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
+                .filter_map(|item| match item {
+                    Ok(PemItem::Certificate(certificate)) => Some(certificate),
+                    _ => None,
+                })
+                .collect();
+            if certificates.is_empty() {
+                return Err(wrong("holds no certificate (expected PEM)".into()));
+            }
+            let roots = RootCerts::new_with_certs(&certificates);
+            config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
+        }
+        Ok(Endpoint {
+            agent: config.build().into(),
+            url: options.url.clone(),
+            post: options.post.clone(),
+            token: options.read_secret()?,
+        })
+    }
+
+    fn send(&self, body: String) -> Answer {
+        let mut request = self
+            .agent
+            .post(&self.url)
+            .header("content-type", "application/x-ndjson")
+            .header("user-agent", concat!("checkpointd/", env!("CARGO_PKG_VERSION")));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        match request.send(body) {
+            Err(error) => Answer::Again(format!("{}: {error}", self.url)),
+            Ok(mut response) => {
+                let status = response.status().as_u16();
+                let text = response.body_mut().with_config().limit(ANSWER).read_to_string().unwrap_or_default();
+                judge(status, text.trim())
+            }
+        }
+    }
+}
+
+fn judge(status: u16, text: &str) -> Answer {
+    let said = if text.is_empty() { status.to_string() } else { format!("{status} {text}") };
+    match status {
+        200..=299 => Answer::Accepted,
+        400 | 409 | 413 | 415 | 422 => Answer::Refused(said),
+        _ => Answer::Again(said),
+    }
+}
+
+impl Centre for Endpoint {
+    fn deliver(&mut self, items: &[Item]) -> Answer {
+        let mut body = String::new();
+        for item in items {
+            body.push_str(&item.line(&self.post));
+            body.push('\n');
+        }
+        self.send(body)
+    }
+
+    fn anchor(&mut self, note: &str) -> Answer {
+        let post = serde_json::to_string(&self.post).expect("a text always serialises");
+        let note = serde_json::to_string(note).expect("a text always serialises");
+        self.send(format!("{{\"post\":{post},\"anchor\":{note}}}\n"))
+    }
+
+    fn idle(&mut self, at_most: Duration) {
+        std::thread::sleep(at_most);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_about_the_rows_refuses_them_and_an_answer_about_the_server_does_not() {
+        for status in [200, 201, 204] {
+            assert_eq!(judge(status, ""), Answer::Accepted);
+        }
+        for status in [400, 413, 422] {
+            assert_eq!(judge(status, "no"), Answer::Refused(format!("{status} no")));
+        }
+        for status in [301, 401, 403, 404, 408, 429, 500, 502, 503] {
+            assert_eq!(judge(status, ""), Answer::Again(status.to_string()), "{status} deletes nothing");
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Sending rows to a centre, on a thread of its own: the lane, the page and the list sync never wait for it, nor it for them.
+//!
+//! What to send next and what an answer means is decided by [`cache::outbox::Courier`]; this file obeys it. How it is sent is a
+//! [`Centre`]: an MQTT 5 broker ([`mqtt`]) or an HTTPS endpoint ([`https`]).
+
+pub mod https;
+#[cfg(feature = "mqtt")]
+pub mod mqtt;
+
+use std::{
+    fmt, fs,
+    path::PathBuf,
+    sync::mpsc::{Receiver, TryRecvError},
+    time::{Duration, Instant},
+};
+
+use cache::{
+    log::{Fault, Reader, Writer, Written},
+    outbox::{Answer, Backoff, Courier, Item, Mark, Step},
+};
+use tokio::sync::watch;
+
+/// Longest pause between two looks into the outbox: what a fresh row waits at most when the centre is there.
+const LOOK: Duration = Duration::from_millis(500);
+/// Longest wait for the disk when a mark is committed.
+const DISK: Duration = Duration::from_secs(30);
+
+/// Where rows go. One implementation owns one connection.
+pub trait Centre {
+    /// Delivers the rows and waits until the centre has them all, or says why not.
+    fn deliver(&mut self, items: &[Item]) -> Answer;
+
+    /// Delivers a signed head of the chain.
+    fn anchor(&mut self, note: &str) -> Answer;
+
+    /// Keeps the connection alive for this long; returns early when it is lost.
+    fn idle(&mut self, at_most: Duration);
+}
+
+/// How to reach a centre.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// `mqtt://`, `mqtts://`, `https://` or `http://`, with host and port.
+    pub url: String,
+    /// This post's name: in the topic, in each line.
+    pub post: String,
+    /// First part of the topics.
+    pub topic: String,
+    /// Authorities that vouch for the centre's certificate (PEM); the web's when absent.
+    pub ca: Option<PathBuf>,
+    /// MQTT user name.
+    pub user: Option<String>,
+    /// File with the MQTT password, or the HTTPS bearer token.
+    pub secret: Option<PathBuf>,
+    /// Rows at once.
+    pub batch: usize,
+    /// Longest wait for one answer.
+    pub timeout: Duration,
+    /// How long to wait after failures.
+    pub backoff: Backoff,
+}
+
+impl Options {
+    /// The usual batch, timeout and back-off.
+    #[must_use]
+    pub fn new(url: &str, post: &str) -> Options {
+        Options {
+            url: url.to_owned(),
+            post: post.to_owned(),
+            topic: "checkpoint".to_owned(),
+            ca: None,
+            user: None,
+            secret: None,
+            batch: 256,
+            timeout: Duration::from_secs(20),
+            backoff: Backoff::default(),
+        }
+    }
+
+    /// The secret's first line.
+    fn read_secret(&self) -> Result<Option<String>, OptionsError> {
+        let Some(path) = &self.secret else { return Ok(None) };
+        let text = fs::read_to_string(path).map_err(|error| OptionsError::File(path.clone(), error.to_string()))?;
+        Ok(Some(text.lines().next().unwrap_or_default().to_owned()))
+    }
+}
+
+/// The options cannot work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OptionsError {
+    /// Another scheme, or no host.
+    Url(String),
+    /// A file that cannot be read, or holds something else.
+    File(PathBuf, String),
+}
+
+impl fmt::Display for OptionsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(url) => write!(f, "upload: {url:?} must be mqtt://, mqtts://, https:// or http:// with a host"),
+            Self::File(path, why) => write!(f, "upload: {}: {why}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for OptionsError {}
+
+/// The driver the URL asks for.
+pub fn centre(options: &Options) -> Result<Box<dyn Centre>, OptionsError> {
+    match options.url.split_once("://").map(|(scheme, _)| scheme) {
+        Some("https" | "http") => Ok(Box::new(https::Endpoint::new(options)?)),
+        #[cfg(feature = "mqtt")]
+        Some("mqtt" | "mqtts") => Ok(Box::new(mqtt::Broker::new(options)?)),
+        _ => Err(OptionsError::Url(options.url.clone())),
+    }
+}
+
+/// How the upload does, for the page and metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Failures since the last success; 0 means connected, or nothing tried yet.
+    pub failures: u32,
+    /// What the last failure said.
+    pub trouble: Option<String>,
+    /// Rows the centre has acknowledged since the start.
+    pub delivered: u64,
+    /// Rows it has refused since the start.
+    pub refused: u64,
+}
+
+/// Uploads until the other end of `stop` is dropped. Run it on a thread of its own.
+pub fn run(
+    options: &Options,
+    centre: &mut dyn Centre,
+    writer: &Writer,
+    reader: &Reader,
+    stop: &Receiver<()>,
+    status: &watch::Sender<Status>,
+) {
+    let mut upload = Upload {
+        courier: Courier::new(options.batch, options.backoff),
+        start: Instant::now(),
+        chance: seed(),
+        batch: options.batch,
+        centre,
+        writer,
+        reader,
+        status,
+    };
+    let mut outcome = upload.commit(Mark::Restart);
+    while stop.try_recv() != Err(TryRecvError::Disconnected) {
+        if let Err(fault) = outcome {
+            // The log itself is in trouble; it has said so. Rows keep.
+            ::log::debug!("upload pauses: {fault}");
+            std::thread::sleep(LOOK);
+        }
+        outcome = upload.step();
+    }
+}
+
+struct Upload<'a> {
+    courier: Courier,
+    start: Instant,
+    chance: u64,
+    batch: usize,
+    centre: &'a mut dyn Centre,
+    writer: &'a Writer,
+    reader: &'a Reader,
+    status: &'a watch::Sender<Status>,
+}
+
+impl Upload<'_> {
+    fn step(&mut self) -> Result<(), Fault> {
+        let open = self.reader.outbox_open(self.batch)?;
+        match self.courier.next(self.start.elapsed(), &open) {
+            Step::Wait(wait) => self.centre.idle(wait.min(LOOK)),
+            Step::Rest => {
+                if let Some((seq, note)) = self.reader.unsent_anchor()? {
+                    let answer = self.centre.anchor(&note);
+                    if answer == Answer::Accepted {
+                        return self.commit(Mark::AnchorsSent(seq));
+                    }
+                    // An anchor is no row: whatever was said, it waits for a better moment.
+                    self.answered(Vec::new(), Answer::Again(text(&answer)));
+                }
+                self.centre.idle(LOOK);
+            }
+            Step::Send(seqs) => {
+                self.commit(Mark::InFlight(seqs.clone()))?;
+                let items = self.reader.outbox_items(&seqs)?;
+                let answer = if items.is_empty() { Answer::Accepted } else { self.centre.deliver(&items) };
+                let mark = self.answered(seqs, answer);
+                self.commit(mark)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, seqs: Vec<u64>, answer: Answer) -> Mark {
+        let trouble = (answer != Answer::Accepted).then(|| text(&answer));
+        // xorshift: chance enough to keep a fleet from arriving all at once.
+        self.chance ^= self.chance << 13;
+        self.chance ^= self.chance >> 7;
+        self.chance ^= self.chance << 17;
+        let before = self.courier.failures();
+        let mark = self.courier.answered(seqs, answer, self.start.elapsed(), self.chance);
+        let failures = self.courier.failures();
+        match (&trouble, before, failures) {
+            (Some(trouble), 0, 1..) => ::log::warn!("upload waits: {trouble}"),
+            (None, 1.., 0) => ::log::info!("upload goes on"),
+            _ => {}
+        }
+        self.status.send_modify(|status| {
+            status.failures = failures;
+            status.trouble = trouble;
+            match &mark {
+                Mark::Acknowledged(rows) => status.delivered += rows.len() as u64,
+                Mark::Dead(rows, answer) => {
+                    status.refused += rows.len() as u64;
+                    ::log::error!("the centre refused row {:?}: {answer}; see `checkpointd log outbox`", rows);
+                }
+                _ => {}
+            }
+        });
+        mark
+    }
+
+    fn commit(&self, mark: Mark) -> Result<(), Fault> {
+        match self.writer.mark(mark).wait(DISK) {
+            Written::Committed(_) => Ok(()),
+            Written::Late => Err(Fault::Busy),
+            Written::Failed(_) => Err(Fault::Closed),
+        }
+    }
+}
+
+fn text(answer: &Answer) -> String {
+    match answer {
+        Answer::Accepted => String::new(),
+        Answer::Again(text) | Answer::Refused(text) => text.clone(),
+    }
+}
+
+/// Differs between processes; needs no secrecy.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish() | 1
+}

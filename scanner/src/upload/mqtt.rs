@@ -1,0 +1,246 @@
+//! Rows over MQTT 5 at quality of service 1, through `rumqttc`.
+//!
+//! | topic | retained | holds |
+//! |---|---|---|
+//! | `checkpoint/<post>/scan` | no | one scan row a message |
+//! | `checkpoint/<post>/event` | no | one row of any other kind |
+//! | `checkpoint/<post>/anchor` | yes | the newest signed head |
+//! | `checkpoint/<post>/state` | yes | `{"state":"online",…}` from birth, `{"state":"offline",…}` from the last will |
+//!
+//! A batch is delivered when the broker has acknowledged each of its messages. After any failure the connection is made anew
+//! and the batch is sent again: at least once, under the same ids.
+
+use std::{
+    fmt, fs,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use cache::outbox::{Answer, Item};
+use rumqttc::{
+    Outgoing, TlsConfiguration, Transport,
+    tokio_rustls::rustls::{
+        ClientConfig, RootCertStore, crypto::ring, pki_types::CertificateDer, pki_types::pem::PemObject,
+    },
+    v5::{
+        Client, Connection, ConnectionError, Event, MqttOptions,
+        mqttbytes::{
+            QoS,
+            v5::{LastWill, Packet, PubAckReason},
+        },
+    },
+};
+
+use super::{Centre, Options, OptionsError};
+
+/// Pings on a quiet connection: the broker calls the last will after one and a half of these.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// A broker.
+pub struct Broker {
+    options: Options,
+    host: String,
+    port: u16,
+    tls: Option<Arc<ClientConfig>>,
+    password: Option<String>,
+    session: Option<Session>,
+}
+
+struct Session {
+    client: Client,
+    connection: Connection,
+}
+
+/// Why a session ended.
+enum Lost {
+    Connection(Box<ConnectionError>),
+    Refused(PubAckReason),
+    Timeout,
+    Ended,
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connection(error) => write!(f, "{error}"),
+            Self::Refused(reason) => write!(f, "the broker answered {reason:?}"),
+            Self::Timeout => f.write_str("no answer in time"),
+            Self::Ended => f.write_str("the connection ended"),
+        }
+    }
+}
+
+impl Broker {
+    /// Reads certificate and password; connects with the first batch.
+    pub fn new(options: &Options) -> Result<Broker, OptionsError> {
+        let wrong = || OptionsError::Url(options.url.clone());
+        let (scheme, rest) = options.url.split_once("://").ok_or_else(wrong)?;
+        let authority = rest.split('/').next().unwrap_or_default();
+        let secure = scheme == "mqtts";
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !host.ends_with(':') => (host, port.parse().map_err(|_| wrong())?),
+            _ => (authority, if secure { 8883 } else { 1883 }),
+        };
+        if host.is_empty() || options.post.is_empty() || options.post.contains(['/', '+', '#']) {
+            return Err(wrong());
+        }
+        Ok(Broker {
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port,
+            tls: if secure { Some(tls(options)?) } else { None },
+            password: options.read_secret()?,
+            options: options.clone(),
+            session: None,
+        })
+    }
+
+    fn topic(&self, last: &str) -> String {
+        format!("{}/{}/{last}", self.options.topic, self.options.post)
+    }
+
+    fn state(&self, state: &str) -> String {
+        let post = serde_json::to_string(&self.options.post).expect("a text always serialises");
+        format!("{{\"state\":\"{state}\",\"post\":{post},\"version\":\"{}\"}}", env!("CARGO_PKG_VERSION"))
+    }
+
+    /// Connects, waits for the broker's word, and says that we are here.
+    fn connect(&mut self) -> Result<(), Lost> {
+        let id = format!("checkpointd-{}", self.options.post);
+        let mut mqtt = MqttOptions::new(id, &self.host, self.port);
+        mqtt.set_keep_alive(KEEP_ALIVE).set_connection_timeout(self.options.timeout.as_secs().max(1));
+        if let Some(user) = &self.options.user {
+            mqtt.set_credentials(user, self.password.as_deref().unwrap_or_default());
+        }
+        if let Some(tls) = &self.tls {
+            mqtt.set_transport(Transport::Tls(TlsConfiguration::Rustls(Arc::clone(tls))));
+        }
+        mqtt.set_last_will(LastWill::new(self.topic("state"), self.state("offline"), QoS::AtLeastOnce, true, None));
+        // Room for a batch, the birth and an anchor: `publish` must never block the thread that also drives the connection.
+        let (client, connection) = Client::new(mqtt, self.options.batch + 8);
+        let mut session = Session { client, connection };
+        let until = Instant::now() + self.options.timeout;
+        while !matches!(session.event(until)?, Event::Incoming(Packet::ConnAck(_))) {}
+        session.publish(&[(self.topic("state"), true, self.state("online"))], until)?;
+        self.session = Some(session);
+        Ok(())
+    }
+
+    fn send(&mut self, messages: &[(String, bool, String)]) -> Answer {
+        if self.session.is_none()
+            && let Err(lost) = self.connect()
+        {
+            return Answer::Again(format!("{}: {lost}", self.options.url));
+        }
+        let until = Instant::now() + self.options.timeout;
+        let outcome = match &mut self.session {
+            Some(session) => session.publish(messages, until),
+            None => Err(Lost::Ended),
+        };
+        match outcome {
+            Ok(()) => Answer::Accepted,
+            Err(lost) => {
+                self.session = None;
+                match lost {
+                    Lost::Refused(PubAckReason::PayloadFormatInvalid) => Answer::Refused(lost.to_string()),
+                    _ => Answer::Again(format!("{}: {lost}", self.options.url)),
+                }
+            }
+        }
+    }
+}
+
+impl Session {
+    /// The next thing that happens on the connection.
+    fn event(&mut self, until: Instant) -> Result<Event, Lost> {
+        let left = until.saturating_duration_since(Instant::now());
+        match self.connection.recv_timeout(left) {
+            Ok(Ok(event)) => Ok(event),
+            Ok(Err(error)) => Err(Lost::Connection(Box::new(error))),
+            Err(_) if Instant::now() >= until => Err(Lost::Timeout),
+            Err(_) => Err(Lost::Ended),
+        }
+    }
+
+    /// Publishes all and waits until each is acknowledged.
+    fn publish(&mut self, messages: &[(String, bool, String)], until: Instant) -> Result<(), Lost> {
+        for (topic, retain, payload) in messages {
+            self.client.try_publish(topic, QoS::AtLeastOnce, *retain, payload.clone()).map_err(|_| Lost::Ended)?;
+        }
+        let mut waiting = messages.len();
+        while waiting > 0 {
+            match self.event(until)? {
+                Event::Incoming(Packet::PubAck(ack)) => match ack.reason {
+                    PubAckReason::Success | PubAckReason::NoMatchingSubscribers => waiting -= 1,
+                    reason => return Err(Lost::Refused(reason)),
+                },
+                Event::Incoming(Packet::Disconnect(_)) | Event::Outgoing(Outgoing::Disconnect) => {
+                    return Err(Lost::Ended);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Centre for Broker {
+    fn deliver(&mut self, items: &[Item]) -> Answer {
+        let messages: Vec<_> = items
+            .iter()
+            .map(|item| {
+                let topic = if item.body.contains("\"kind\":\"scan\"") { "scan" } else { "event" };
+                (self.topic(topic), false, item.line(&self.options.post))
+            })
+            .collect();
+        self.send(&messages)
+    }
+
+    fn anchor(&mut self, note: &str) -> Answer {
+        self.send(&[(self.topic("anchor"), true, note.to_owned())])
+    }
+
+    fn idle(&mut self, at_most: Duration) {
+        let until = Instant::now() + at_most;
+        while let Some(session) = &mut self.session {
+            match session.event(until) {
+                Ok(_) => {}
+                Err(Lost::Timeout) => return,
+                // The next batch connects again; between attempts the courier waits.
+                Err(_) => self.session = None,
+            }
+        }
+        std::thread::sleep(until.saturating_duration_since(Instant::now()));
+    }
+}
+
+/// An orderly goodbye: `offline` is said aloud, because a clean disconnect cancels the last will (MQTT 5 §3.14).
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let goodbye = (self.topic("state"), true, self.state("offline"));
+        if let Some(mut session) = self.session.take() {
+            let until = Instant::now() + Duration::from_secs(2);
+            if session.publish(&[goodbye], until).is_ok() && session.client.try_disconnect().is_ok() {
+                while session.event(until).is_ok_and(|event| event != Event::Outgoing(Outgoing::Disconnect)) {}
+            }
+        }
+    }
+}
+
+fn tls(options: &Options) -> Result<Arc<ClientConfig>, OptionsError> {
+    let mut roots = RootCertStore::empty();
+    let Some(path) = &options.ca else {
+        return Err(OptionsError::File("ca".into(), "mqtts:// needs the authority of the broker's certificate".into()));
+    };
+    let wrong = |why: String| OptionsError::File(path.clone(), why);
+    let pem = fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).flatten());
+    if roots.is_empty() {
+        return Err(wrong("holds no certificate (expected PEM)".into()));
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| wrong(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
