@@ -6,7 +6,17 @@
 #![forbid(unsafe_code)]
 
 pub mod code;
+pub mod desk;
+pub mod federation;
 pub mod key;
+pub mod metadata;
+pub mod national;
+pub mod publish;
 pub mod regions;
-pub mod repository;
+pub mod rotate;
 pub mod status;
+pub mod statuses;
+pub mod terms;
+
+pub use desk::{Authority, Plan, RolePlan, Source};
+pub use federation::Federation;

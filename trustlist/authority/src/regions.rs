@@ -2,7 +2,7 @@
 //!
 //! What a demonstration needs to make a whole country, and what `authority issuer add` proposes as names.
 
-use trustlist::region::Region;
+use trustlist::{lists::Names, region::Region};
 
 /// One region of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,12 @@ impl Province {
     #[must_use]
     pub fn region(&self) -> Region {
         self.code.parse().expect("the table holds division codes only, and a test reads them all")
+    }
+
+    /// Both names.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        Names { zh: self.zh.to_owned(), en: self.en.to_owned() }
     }
 }
 

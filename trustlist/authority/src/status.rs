@@ -7,6 +7,7 @@ use coset::{CoseSign1Builder, HeaderBuilder, TaggedCborSerializable, iana};
 use flate2::{Compression, write::ZlibEncoder};
 use trustlist::{
     code::cwt,
+    key::Algorithm,
     status::{STATUS_LIST, SUB, StatusArray, TTL},
     time::UnixTime,
 };
@@ -24,23 +25,27 @@ pub fn shard(
     uri: &str,
     statuses: &StatusArray,
     issued: UnixTime,
-    ttl: i64,
+    ttl: Option<i64>,
     key: &SigningKey,
 ) -> Result<Vec<u8>, KeyError> {
     let list = Value::Map(vec![
         (Value::from("bits"), Value::from(2)),
         (Value::from("lst"), Value::Bytes(deflate(statuses.bytes()))),
     ]);
-    let claims = Value::Map(vec![
+    let mut claims = vec![
         (Value::from(SUB), Value::from(uri)),
         (Value::from(cwt::IAT), Value::from(issued.0)),
         (Value::from(STATUS_LIST), list),
-        (Value::from(TTL), Value::from(ttl)),
-    ]);
+    ];
+    claims.extend(ttl.map(|ttl| (Value::from(TTL), Value::from(ttl))));
     let mut payload = Vec::new();
-    ciborium::into_writer(&claims, &mut payload).expect("writing to memory does not fail");
+    ciborium::into_writer(&Value::Map(claims), &mut payload).expect("writing to memory does not fail");
     let protected = HeaderBuilder::new()
-        .algorithm(iana::Algorithm::EdDSA)
+        .algorithm(match key.algorithm() {
+            Algorithm::EdDsa => iana::Algorithm::EdDSA,
+            Algorithm::Es256 => iana::Algorithm::ES256,
+            Algorithm::Ps256 => iana::Algorithm::PS256,
+        })
         .key_id(key.kid().0.to_vec())
         .value(TYP, Value::from("application/statuslist+cwt"))
         .build();
@@ -74,7 +79,7 @@ mod tests {
         let key = SigningKey::from_seed([5; 32]);
         let mut statuses = StatusArray::valid(1000);
         assert!(statuses.set(77, Status::Revoked));
-        let bytes = shard("status/0", &statuses, UnixTime(1_612_137_600), 3600, &key).expect("signed");
+        let bytes = shard("status/0", &statuses, UnixTime(1_612_137_600), Some(3600), &key).expect("signed");
         let region = "420000".parse().expect("a region");
         let issuer_key = IssuerKey {
             issuer: region,
