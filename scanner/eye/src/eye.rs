@@ -1,7 +1,13 @@
 //! The order of tries: which level, which polarity, which triple, which grid, until the budget is spent.
+//!
+//! First everything is looked at once, cheaply: every level, both polarities, every plausible triple, each grid as
+//! sampled. Most symbols are read there. Only then the most promising grids that did not decode are taken up again
+//! with what costs more: codewords disbelieved, blur taken out, cloth followed. So a symbol in plain sight never
+//! waits for a smudge to be investigated.
 
 use crate::{
-    decode::{self, Decoded},
+    decode::{self, DecodeError, Decoded},
+    elastic,
     explain::{Note, Notes},
     finder::{self, Finder},
     frame::{self, Frame},
@@ -18,17 +24,22 @@ use crate::{
 
 /// The eye: finds and reads QR symbols.
 ///
-/// Keeps buffers between frames (at most one and a third times the largest frame) and nothing else.
+/// Keeps buffers between frames (a third of the largest frame, and a few bytes per 64 pixels) and nothing else.
 #[derive(Clone, Debug, Default)]
 pub struct Eye {
-    light: Light,
     scanner: Scanner,
-    half: Vec<u8>,
-    quarter: Vec<u8>,
+    lights: [Light; LEVELS],
+    halves: [Vec<u8>; LEVELS - 1],
 }
 
+/// Full size, half, quarter, eighth.
+const LEVELS: usize = 4;
+/// What a block with an edge counts in the thresholds of each level.
+const EDGE_WEIGHTS: [u8; LEVELS] = [1, 3, 3, 3];
 /// Crossings checked per level and polarity; the attack: noise that looks like a finder in every row.
 const MAX_CROSSINGS: usize = 4000;
+/// Grids that did not decode and are remembered for a second look.
+const MAX_PENDING: usize = 12;
 
 impl Eye {
     /// An eye with empty buffers.
@@ -36,74 +47,113 @@ impl Eye {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// Reads a frame as [`Reader::read`] does, and tells what was seen and decided on the way.
+    pub fn explain(&mut self, luma: Luma<'_>, budget: Budget) -> (Reading, Vec<Note>) {
+        self.search(luma, budget, Notes::taking())
+    }
+
+    fn search(&mut self, luma: Luma<'_>, budget: Budget, notes: Notes) -> (Reading, Vec<Note>) {
+        let mut search = Search { budget, reading: Reading::default(), notes, pending: Vec::new() };
+        let mut views: Vec<View<'_>> = Vec::with_capacity(LEVELS);
+        let buffers = std::iter::once(None).chain(self.halves.iter_mut().map(Some));
+        for (level, (light, buffer)) in self.lights.iter_mut().zip(buffers).enumerate() {
+            let luma = match (buffer, views.last()) {
+                (Some(buffer), Some(view)) => match halve(view.luma, buffer) {
+                    Some(half) => half,
+                    None => break,
+                },
+                _ => luma,
+            };
+            let brightness = light.measure(luma, EDGE_WEIGHTS[level]);
+            if level == 0 {
+                let s = &mut search.reading.statistics;
+                (s.dark, s.mean, s.light) = (brightness.dark, brightness.mean, brightness.light);
+            }
+            views.push(View { luma, light, scale: (1 << level) as f32 });
+            search.level(views[level], level, &mut self.scanner);
+            if search.done() || (level == 0 && budget.effort == Effort::Quick) {
+                break;
+            }
+        }
+        search.second_look(&views);
+        (search.reading, search.notes.into_vec())
+    }
 }
 
 impl Reader for Eye {
     fn read(&mut self, luma: Luma<'_>, budget: Budget) -> Reading {
-        let mut search = Search { budget, reading: Reading::default(), notes: Notes::default() };
-        self.search(luma, &mut search);
-        search.reading
+        self.search(luma, budget, Notes::default()).0
     }
 }
 
-impl Eye {
-    /// Reads a frame as [`Reader::read`] does, and tells what was seen and decided on the way.
-    pub fn explain(&mut self, luma: Luma<'_>, budget: Budget) -> (Reading, Vec<Note>) {
-        let mut search = Search { budget, reading: Reading::default(), notes: Notes::taking() };
-        self.search(luma, &mut search);
-        (search.reading, search.notes.into_vec())
-    }
+/// One level of the pyramid.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    luma: Luma<'a>,
+    light: &'a Light,
+    /// Pixels of the frame that one pixel of this level is wide.
+    scale: f32,
+}
 
-    fn search(&mut self, luma: Luma<'_>, search: &mut Search) {
-        let budget = search.budget;
-        let Self { light, scanner, half, quarter } = self;
-        let brightness = light.measure(luma);
-        let s = &mut search.reading.statistics;
-        (s.dark, s.mean, s.light) = (brightness.dark, brightness.mean, brightness.light);
-        search.level(luma, light, scanner, 1.0);
-        if search.done() || budget.effort == Effort::Quick {
-            return;
-        }
-        if let Some(luma) = halve(luma, half) {
-            light.measure(luma);
-            search.level(luma, light, scanner, 2.0);
-            if search.done() {
-                return;
-            }
-            let Some(luma) = halve(luma, quarter) else { return };
-            light.measure(luma);
-            search.level(luma, light, scanner, 4.0);
-            if search.done() {
-                return;
-            }
-            let Some(luma) = halve(luma, half) else { return };
-            light.measure(luma);
-            search.level(luma, light, scanner, 8.0);
-        }
-    }
+/// A grid that did not decode at first.
+struct Pending {
+    level: usize,
+    inverted: bool,
+    frame: Frame,
+    alignment: (usize, usize),
+    places: Vec<Point>,
+    samples: Samples,
+    /// How much it looks like a symbol.
+    promise: f32,
 }
 
 struct Search {
     budget: Budget,
     reading: Reading,
     notes: Notes,
+    pending: Vec<Pending>,
 }
 
 impl Search {
     fn done(&self) -> bool {
-        self.reading.symbols.len() >= self.budget.symbols || self.reading.statistics.grids as usize >= self.budget.grids
+        self.reading.symbols.len() >= self.budget.symbols || self.spent()
     }
 
-    fn level(&mut self, luma: Luma<'_>, light: &Light, scanner: &mut Scanner, scale: f32) {
+    fn spent(&self) -> bool {
+        self.reading.statistics.grids as usize >= self.budget.grids
+    }
+
+    fn level(&mut self, view: View<'_>, level: usize, scanner: &mut Scanner) {
+        let View { luma, light, scale } = view;
+        self.notes.take(|| Note::Level { scale });
         let planes = [Plane::new(luma, light, false), Plane::new(luma, light, true)];
+        let finders = self.finders(&planes, view, scanner);
+        for (plane, mut finders) in planes.iter().zip(finders) {
+            if finders.len() > self.budget.finders {
+                self.reading.statistics.capped = true;
+                finders.sort_by(|a, b| b.quality.total_cmp(&a.quality));
+                finders.truncate(self.budget.finders);
+            }
+            for f in &finders {
+                let (center, size, inverted) = (f.center * scale, f.size * scale, plane.inverted());
+                self.notes.take(|| Note::Finder { center, size, inverted });
+            }
+            self.reading.statistics.finders += finders.len() as u32;
+            self.polarity(plane, &finders, level, scale);
+            if self.done() {
+                return;
+            }
+        }
+    }
+
+    /// Scans the rows of a level for finders, dark and light ones at once.
+    fn finders(&mut self, planes: &[Plane<'_>; 2], view: View<'_>, scanner: &mut Scanner) -> [Vec<Finder>; 2] {
         let mut finders: [Vec<Finder>; 2] = [Vec::new(), Vec::new()];
         let mut crossings = [0_usize; 2];
-        self.notes.take(|| Note::Level { scale });
         scanner.start();
-        let step = 3;
-        let mut y = step / 2;
-        while y < luma.height() {
-            scanner.row(luma, light, y, |crossing| {
+        for y in (1..view.luma.height()).step_by(3) {
+            scanner.row(view.luma, view.light, y, |crossing| {
                 let polarity = usize::from(crossing.inverted);
                 let known = &mut finders[polarity];
                 let p = Point::new(crossing.x, y as f32 + 0.5);
@@ -117,28 +167,11 @@ impl Search {
                 }
                 known.extend(finder::check(&planes[polarity], crossing));
             });
-            y += step;
         }
-        for (plane, finders) in planes.iter().zip(&mut finders) {
-            if finders.len() > self.budget.finders {
-                self.reading.statistics.capped = true;
-                finders.sort_by(|a, b| b.quality.total_cmp(&a.quality));
-                finders.truncate(self.budget.finders);
-            }
-            let finders = &*finders;
-            for f in finders {
-                let (center, size, inverted) = (f.center * scale, f.size * scale, plane.inverted());
-                self.notes.take(|| Note::Finder { center, size, inverted });
-            }
-            self.reading.statistics.finders += finders.len() as u32;
-            self.polarity(plane, finders, scale);
-            if self.done() {
-                return;
-            }
-        }
+        finders
     }
 
-    fn polarity(&mut self, plane: &Plane<'_>, finders: &[Finder], scale: f32) {
+    fn polarity(&mut self, plane: &Plane<'_>, finders: &[Finder], level: usize, scale: f32) {
         let (triples, capped) = group::triples(finders, self.budget.triples);
         self.reading.statistics.capped |= capped;
         let mut used = vec![false; finders.len()];
@@ -150,15 +183,11 @@ impl Search {
             let centers = [triple.top_left, triple.top_right, triple.bottom_left].map(|f| f.center * scale);
             self.notes.take(|| Note::Triple { centers });
             for frame in frame::frames(plane, triple) {
-                if let Some(decoded) = self.grid(plane, &frame, scale) {
-                    self.found(decoded, &frame, plane.inverted(), scale);
+                if self.first_look(plane, frame, level, scale) {
                     for i in triple.members {
                         used[i] = true;
                     }
                     break;
-                }
-                if self.done() {
-                    return;
                 }
             }
             if self.done() {
@@ -175,34 +204,118 @@ impl Search {
         })
     }
 
-    fn grid(&mut self, plane: &Plane<'_>, frame: &Frame, scale: f32) -> Option<Decoded> {
+    /// Samples a frame's grid and decodes it as it is; remembers it when it looks like a symbol and does not decode.
+    fn first_look(&mut self, plane: &Plane<'_>, frame: Frame, level: usize, scale: f32) -> bool {
         let outline = frame.outline().map(|p| p * scale);
         self.notes.take(|| Note::Frame { size: frame.size, evidence: frame.evidence, outline });
-        let mesh = Mesh::fitted(plane, frame);
-        let samples = Samples::take(plane, &mesh, frame.size);
-        let grid = samples.soften()?;
-        self.reading.statistics.grids += 1;
-        let decoded = decode::decode(&grid);
-        self.notes.take(|| Note::Grid {
-            alignment: mesh.seen,
-            grid: grid.clone(),
-            places: mesh.places(frame.size).into_iter().map(|p| p * scale).collect(),
-            outcome: decoded.as_ref().map(|_| ()).map_err(|e| *e),
-        });
-        if let Ok(decoded) = decoded {
-            return Some(decoded);
-        }
-        self.reading.statistics.module_size = Some(frame.corners[0].module() * scale);
-        for share in [0.15, 0.4] {
-            self.reading.statistics.grids += 1;
-            let grid = samples.sharpened(share).soften()?;
-            if let Ok(decoded) = decode::decode(&grid) {
-                return Some(decoded);
+        let mesh = Mesh::fitted(plane, &frame);
+        let places = mesh.places(frame.size);
+        let samples = Samples::take(plane, &places, frame.size);
+        let shown = Shown { alignment: mesh.seen, places: &places, scale };
+        match self.try_grid(&samples, shown, decode::Effort::QUICK) {
+            Ok(decoded) => {
+                self.found(decoded, &frame, plane.inverted(), scale);
+                true
+            }
+            Err(error) => {
+                let (seen, of) = mesh.seen;
+                let mut promise = frame.evidence + if of > 0 { seen as f32 / of as f32 } else { 0.3 };
+                if let DecodeError::Uncorrectable { solved, blocks } = error {
+                    promise += 0.3 + solved as f32 / blocks.max(1) as f32;
+                }
+                let alignment = mesh.seen;
+                let inverted = plane.inverted();
+                self.remember(Pending { level, inverted, frame, alignment, places, samples, promise });
+                false
             }
         }
-        if self.budget.keep_unread && self.reading.unread.len() < MAX_UNREAD {
-            let corners = frame.outline().map(|p| p * scale);
-            self.reading.unread.push(Sighting { grid, corners, inverted: plane.inverted() });
+    }
+
+    fn remember(&mut self, pending: Pending) {
+        let at = self.pending.partition_point(|p| p.promise >= pending.promise);
+        self.pending.insert(at, pending);
+        self.pending.truncate(MAX_PENDING);
+    }
+
+    fn try_grid(
+        &mut self,
+        samples: &Samples,
+        shown: Shown<'_>,
+        effort: decode::Effort,
+    ) -> Result<Decoded, DecodeError> {
+        self.reading.statistics.grids += 1;
+        let grid = samples.soften();
+        let outcome = decode::decode_with(&grid, effort);
+        self.notes.take(|| Note::Grid {
+            alignment: shown.alignment,
+            grid,
+            places: shown.places.iter().map(|p| *p * shown.scale).collect(),
+            outcome: outcome.as_ref().map(|_| ()).map_err(|e| *e),
+        });
+        outcome
+    }
+
+    /// Takes up the most promising grids again, with everything that helps.
+    fn second_look(&mut self, views: &[View<'_>]) {
+        let many = match self.budget.effort {
+            Effort::Quick => 1,
+            Effort::Rotating(_) => 2,
+            Effort::Thorough => 6,
+        };
+        let pending = std::mem::take(&mut self.pending);
+        let mut looked_at: Vec<Point> = Vec::new();
+        for p in pending {
+            if self.done() || looked_at.len() >= many {
+                break;
+            }
+            let view = views[p.level];
+            let outline = p.frame.outline();
+            let middle = (outline[0] + outline[2]) * (0.5 * view.scale);
+            let reach = (outline[0] - outline[2]).length() * view.scale * 0.2;
+            // The same place on another level is worth another look, a third time it is not.
+            if self.covered(middle) || looked_at.iter().filter(|q| (**q - middle).length() < reach).count() >= 2 {
+                continue;
+            }
+            looked_at.push(middle);
+            let plane = Plane::new(view.luma, view.light, p.inverted);
+            if let Some(decoded) = self.every_way(&plane, &p, view.scale) {
+                self.found(decoded, &p.frame, p.inverted, view.scale);
+                continue;
+            }
+            self.reading.statistics.module_size.get_or_insert(p.frame.corners[0].module() * view.scale);
+            if self.budget.keep_unread && self.reading.unread.len() < MAX_UNREAD {
+                let corners = outline.map(|q| q * view.scale);
+                self.reading.unread.push(Sighting { grid: p.samples.soften(), corners, inverted: p.inverted });
+            }
+        }
+    }
+
+    fn every_way(&mut self, plane: &Plane<'_>, p: &Pending, scale: f32) -> Option<Decoded> {
+        const FULL: decode::Effort = decode::Effort::FULL;
+        let size = p.frame.size;
+        let shown = Shown { alignment: p.alignment, places: &p.places, scale };
+        let first = self.try_grid(&p.samples, shown, FULL).ok();
+        let sharper = |s: &mut Self, samples: &Samples, shown, share| {
+            if s.spent() { None } else { s.try_grid(&samples.sharpened(share), shown, FULL).ok() }
+        };
+        if let Some(decoded) =
+            first.or_else(|| sharper(self, &p.samples, shown, 0.15)).or_else(|| sharper(self, &p.samples, shown, 0.4))
+        {
+            return Some(decoded);
+        }
+        let mut places = elastic::follow(plane, &p.places, &p.samples, size)?;
+        for round in 0..2 {
+            let samples = Samples::take(plane, &places, size);
+            let shown = Shown { places: &places, ..shown };
+            if self.spent() {
+                return None;
+            }
+            if let Ok(decoded) = self.try_grid(&samples, shown, FULL) {
+                return Some(decoded);
+            }
+            if round == 0 {
+                places = elastic::follow(plane, &places, &samples, size)?;
+            }
         }
         None
     }
@@ -219,6 +332,14 @@ impl Search {
             eci: decoded.eci,
         });
     }
+}
+
+/// What a note about a grid says besides the grid.
+#[derive(Clone, Copy)]
+struct Shown<'a> {
+    alignment: (usize, usize),
+    places: &'a [Point],
+    scale: f32,
 }
 
 #[cfg(test)]

@@ -187,7 +187,7 @@ mod tests {
     fn find(data: &[u8], module: usize) -> Option<Finder> {
         let luma = Luma::new(data, 160, 160).expect("fits");
         let mut light = Light::default();
-        light.measure(luma);
+        light.measure(luma, 1);
         let plane = Plane::new(luma, &light, false);
         let crossing =
             Crossing { x: 30.0 + 3.5 * module as f32, y: 40 + 3 * module, width: 7.0 * module as f32, inverted: false };

@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod decode;
+mod elastic;
 pub mod explain;
 mod eye;
 mod finder;

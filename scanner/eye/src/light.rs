@@ -18,6 +18,8 @@ pub struct Light {
     blocks_y: usize,
     thresholds: Vec<u8>,
     black_points: Vec<u8>,
+    weights: Vec<u8>,
+    edge_weight: u8,
     columns: Columns,
     histogram: Vec<u32>,
 }
@@ -28,6 +30,26 @@ struct Columns {
     sum: Vec<u16>,
     min: Vec<u8>,
     max: Vec<u8>,
+    count: Vec<u16>,
+}
+
+/// What a block holds.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    mean: u8,
+    lo: u8,
+    hi: u8,
+}
+
+impl Block {
+    fn of(sum: &[u16], min: &[u8], max: &[u8], rows: usize) -> Self {
+        let total: u32 = sum.iter().map(|s| u32::from(*s)).sum();
+        Self {
+            mean: (total / (sum.len() * rows) as u32) as u8,
+            lo: min.iter().fold(u8::MAX, |a, b| a.min(*b)),
+            hi: max.iter().fold(0, |a, b| a.max(*b)),
+        }
+    }
 }
 
 /// Brightness of the frame as a whole.
@@ -43,12 +65,15 @@ pub struct Brightness {
 
 impl Light {
     /// Measures a plane. Reuses the buffers of the plane before.
-    pub fn measure(&mut self, luma: Luma<'_>) -> Brightness {
+    pub fn measure(&mut self, luma: Luma<'_>, edge_weight: u8) -> Brightness {
+        self.edge_weight = edge_weight;
         let (width, height) = (luma.width(), luma.height());
         self.blocks_x = width.div_ceil(BLOCK);
         self.blocks_y = height.div_ceil(BLOCK);
         self.black_points.clear();
         self.black_points.resize(self.blocks_x * self.blocks_y, 0);
+        self.weights.clear();
+        self.weights.resize(self.blocks_x * self.blocks_y, 1);
         self.histogram.clear();
         self.histogram.resize(512, 0);
         for by in 0..self.blocks_y {
@@ -63,7 +88,7 @@ impl Light {
     fn block_row(&mut self, luma: Luma<'_>, by: usize, y0: usize) {
         let width = luma.width();
         let rows = BLOCK.min(luma.height());
-        let Columns { sum, min, max } = &mut self.columns;
+        let Columns { sum, min, max, .. } = &mut self.columns;
         sum.clear();
         sum.resize(width, 0);
         min.clear();
@@ -78,14 +103,16 @@ impl Light {
                 *hi = (*hi).max(*p);
             }
         }
+        let whole = sum.as_chunks::<BLOCK>().0.iter().zip(min.as_chunks::<BLOCK>().0).zip(max.as_chunks::<BLOCK>().0);
+        let mut measured = whole.map(|((sum, min), max)| Block::of(sum, min, max, rows));
+        // The last block of a row overlaps the one before when the width is no multiple of a block.
+        let rest = width.saturating_sub(BLOCK);
+        let last = Block::of(&sum[rest..], &min[rest..], &max[rest..], rows);
         for bx in 0..self.blocks_x {
-            let x0 = (bx * BLOCK).min(width.saturating_sub(BLOCK));
-            let x1 = (x0 + BLOCK).min(width);
-            let total: u32 = sum[x0..x1].iter().map(|s| u32::from(*s)).sum();
-            let lo = min[x0..x1].iter().fold(u8::MAX, |a, b| a.min(*b));
-            let hi = max[x0..x1].iter().fold(0, |a, b| a.max(*b));
-            let mean = (total / ((x1 - x0) * rows) as u32) as u8;
+            let Block { mean, lo, hi } = measured.next().unwrap_or(last);
+            let index = by * self.blocks_x + bx;
             let black = if hi - lo > MIN_CONTRAST {
+                self.weights[index] = self.edge_weight;
                 mean
             } else {
                 // An even block is taken for ground, unless darker than its neighbours' threshold: then it lies
@@ -100,33 +127,39 @@ impl Light {
                 }
                 black
             };
-            self.black_points[by * self.blocks_x + bx] = black;
+            self.black_points[index] = black;
             self.histogram[usize::from(lo)] += 1;
             self.histogram[256 + usize::from(hi)] += 1;
         }
     }
 
-    /// Thresholds are the mean black point of 5 × 5 blocks, computed by running sums.
+    /// Thresholds are the mean black point of 5 × 5 blocks, those with an edge counting more, by running sums.
     fn smooth(&mut self) {
         let (bw, bh) = (self.blocks_x, self.blocks_y);
         self.thresholds.clear();
         self.thresholds.resize(bw * bh, 0);
-        let sum = &mut self.columns.sum;
+        let Columns { sum, count, .. } = &mut self.columns;
         for by in 0..bh {
             let y0 = by.saturating_sub(2).min(bh.saturating_sub(5));
             let y1 = (y0 + 5).min(bh);
             sum.clear();
             sum.resize(bw, 0);
+            count.clear();
+            count.resize(bw, 0);
             for y in y0..y1 {
-                for (s, b) in sum.iter_mut().zip(&self.black_points[y * bw..(y + 1) * bw]) {
-                    *s += u16::from(*b);
+                let row = y * bw..(y + 1) * bw;
+                let weighted = self.black_points[row.clone()].iter().zip(&self.weights[row]);
+                for ((s, c), (b, w)) in sum.iter_mut().zip(count.iter_mut()).zip(weighted) {
+                    *s += u16::from(*b) * u16::from(*w);
+                    *c += u16::from(*w);
                 }
             }
-            for bx in 0..bw {
+            for (bx, threshold) in self.thresholds[by * bw..(by + 1) * bw].iter_mut().enumerate() {
                 let x0 = bx.saturating_sub(2).min(bw.saturating_sub(5));
                 let x1 = (x0 + 5).min(bw);
                 let total: u32 = sum[x0..x1].iter().map(|s| u32::from(*s)).sum();
-                self.thresholds[by * bw + bx] = (total / ((x1 - x0) * (y1 - y0)) as u32) as u8;
+                let weight: u32 = count[x0..x1].iter().map(|s| u32::from(*s)).sum();
+                *threshold = (total / weight.max(1)) as u8;
             }
         }
     }
@@ -178,7 +211,7 @@ mod tests {
         let data: Vec<u8> =
             (0..w * h).map(|i| if (i % w / 4 + i / w / 4) % 2 == 0 { 40 } else { 60 + (i % w) as u8 }).collect();
         let mut light = Light::default();
-        light.measure(Luma::new(&data, w, h).expect("fits"));
+        light.measure(Luma::new(&data, w, h).expect("fits"), 1);
         for y in 0..h {
             for x in 0..w {
                 let t = light.threshold(x, y);
@@ -192,7 +225,7 @@ mod tests {
         for (w, h) in [(1, 1), (3, 9), (9, 3), (7, 7)] {
             let data = vec![100_u8; w * h];
             let mut light = Light::default();
-            let seen = light.measure(Luma::new(&data, w, h).expect("fits"));
+            let seen = light.measure(Luma::new(&data, w, h).expect("fits"), 1);
             assert_eq!((seen.dark, seen.mean, seen.light), (100, 100, 100));
         }
     }

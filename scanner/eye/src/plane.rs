@@ -115,7 +115,7 @@ mod tests {
         let data: Vec<u8> = (0..256).map(|i| ((i % 16) * 10) as u8).collect();
         let luma = Luma::new(&data, 16, 16).expect("fits");
         let mut light = Light::default();
-        light.measure(luma);
+        light.measure(luma, 1);
         let plane = Plane::new(luma, &light, false);
         assert!((plane.brightness(Point::new(3.0, 8.0)) - 25.0).abs() < 0.01);
         assert!((plane.brightness(Point::new(-9.0, 80.0)) - 0.0).abs() < 0.01);

@@ -4,7 +4,7 @@
 //! line between them runs there. Where a whole neighbourhood has one value there is glare, a finger or a sticker, and
 //! what was sampled there is handed on with hardly any confidence.
 
-use crate::{grid::SoftGrid, mesh::Mesh, plane::Plane, symbol::Point};
+use crate::{grid::SoftGrid, plane::Plane, symbol::Point};
 
 /// How dark every module is, row by row, in grey levels.
 #[derive(Clone, Debug)]
@@ -17,28 +17,20 @@ pub(crate) struct Samples {
 const NEAR: usize = 5;
 
 impl Samples {
-    /// Samples every module. `None` when a corner of the symbol lies far outside the picture.
-    pub(crate) fn take(plane: &Plane<'_>, mesh: &Mesh, size: usize) -> Self {
-        let mut ink = vec![0.0; size * size];
-        for (columns, rows, map) in mesh.parts() {
-            let middle = Point::new((columns.start + columns.end) as f32 / 2.0, (rows.start + rows.end) as f32 / 2.0);
-            let p = map.map(middle);
-            let u = map.map(middle + Point::new(1.0, 0.0)) - p;
-            let v = map.map(middle + Point::new(0.0, 1.0)) - p;
-            let many = u.length().min(v.length()) >= 2.6;
-            let (du, dv) = (u * 0.22, v * 0.22);
-            for y in rows {
-                for x in columns.clone() {
-                    let p = map.map(Point::new(x as f32 + 0.5, y as f32 + 0.5));
-                    let mut value = plane.ink(p);
-                    if many {
-                        value =
-                            value * 2.0 + plane.ink(p + du) + plane.ink(p - du) + plane.ink(p + dv) + plane.ink(p - dv);
-                        value /= 6.0;
-                    }
-                    ink[y * size + x] = value;
-                }
+    /// Samples every module at its place.
+    pub(crate) fn take(plane: &Plane<'_>, places: &[Point], size: usize) -> Self {
+        let mut ink = Vec::with_capacity(size * size);
+        for (i, p) in places.iter().enumerate() {
+            // The neighbour before, or at the start of a row the one after, says how large a module is here.
+            let u = if i % size > 0 { *p - places[i - 1] } else { places[i + 1] - *p };
+            let v = if i >= size { *p - places[i - size] } else { places[i + size] - *p };
+            let mut value = plane.ink(*p);
+            if u.dot(u).min(v.dot(v)) >= 2.6 * 2.6 {
+                let (u, v) = (u * 0.22, v * 0.22);
+                let around = plane.ink(*p + u) + plane.ink(*p - u) + plane.ink(*p + v) + plane.ink(*p - v);
+                value = (value * 2.0 + around) / 6.0;
             }
+            ink.push(value);
         }
         Self { size, ink }
     }
@@ -70,46 +62,72 @@ impl Samples {
         Self { size: n, ink }
     }
 
-    /// Signed confidences.
-    pub(crate) fn soften(&self) -> Option<SoftGrid> {
+    /// For every module the line between dark and light there, and how far both lie from it.
+    pub(crate) fn levels(&self) -> Vec<(f32, f32)> {
+        self.levels_and_darks().0
+    }
+
+    /// The levels, and which modules are dark by a first look.
+    fn levels_and_darks(&self) -> (Vec<(f32, f32)>, Window) {
         let n = self.size;
-        let means = Window::over(n, &self.ink).means(NEAR);
+        let total = Window::over(n, &self.ink);
         // The dark and the light modules of each neighbourhood, apart.
         let mut dark = vec![0.0; n * n];
         let mut is_dark = vec![0.0; n * n];
-        for i in 0..n * n {
-            if self.ink[i] > means[i] {
-                dark[i] = self.ink[i];
-                is_dark[i] = 1.0;
-            }
-        }
-        let (total, count) = (Window::over(n, &self.ink), Window::over(n, &is_dark));
-        let dark = Window::over(n, &dark);
-        let close = count.sums(2);
-        let mut modules = vec![0_i8; n * n];
         for y in 0..n {
             for x in 0..n {
                 let i = y * n + x;
+                if self.ink[i] * Window::area(n, x, y, NEAR) > total.sum(x, y, NEAR) {
+                    dark[i] = self.ink[i];
+                    is_dark[i] = 1.0;
+                }
+            }
+        }
+        let count = Window::over(n, &is_dark);
+        let dark = Window::over(n, &dark);
+        let mut levels = Vec::with_capacity(n * n);
+        for y in 0..n {
+            for x in 0..n {
                 let area = Window::area(n, x, y, NEAR);
-                let (all, some, number) = (total.sum(x, y, NEAR), dark.sum(x, y, NEAR), count.sum(x, y, NEAR));
-                let (darks, lights) = (number, area - number);
-                let (threshold, half) = if darks < 3.0 || lights < 3.0 {
-                    (means[i], 40.0)
+                let (all, some, darks) = (total.sum(x, y, NEAR), dark.sum(x, y, NEAR), count.sum(x, y, NEAR));
+                let lights = area - darks;
+                levels.push(if darks < 3.0 || lights < 3.0 {
+                    (all / area, 40.0)
                 } else {
                     let (d, l) = (some / darks, (all - some) / lights);
                     ((d + l) / 2.0, ((d - l) / 2.0).max(1.0))
-                };
+                });
+            }
+        }
+        (levels, count)
+    }
+
+    /// Signed confidences.
+    pub(crate) fn soften(&self) -> SoftGrid {
+        let n = self.size;
+        let (levels, darks) = self.levels_and_darks();
+        let mut modules = Vec::with_capacity(n * n);
+        for y in 0..n {
+            for x in 0..n {
+                let i = y * n + x;
+                let (threshold, half) = levels[i];
                 let mut value = (self.ink[i] - threshold) / half;
                 // Nobody nearby has the other colour: masks see to it that this does not happen by itself.
-                let around = Window::area(n, x, y, 2);
-                if close[i] == 0.0 || close[i] == around {
+                let close = darks.sum(x, y, 2);
+                if close == 0.0 || close == Window::area(n, x, y, 2) {
                     value *= 0.05;
                 }
                 let level = (value * 90.0).clamp(-127.0, 127.0) as i8;
-                modules[i] = if level == 0 { if value > 0.0 { 1 } else { -1 } } else { level };
+                modules.push(if level != 0 {
+                    level
+                } else if value > 0.0 {
+                    1
+                } else {
+                    -1
+                });
             }
         }
-        SoftGrid::new(n, modules)
+        SoftGrid::new(n, modules).expect("one value was pushed for each module of an existing version")
     }
 }
 
@@ -146,18 +164,5 @@ impl Window {
         let w = self.n + 1;
         let ((x0, x1), (y0, y1)) = (Self::bounds(self.n, x, radius), Self::bounds(self.n, y, radius));
         self.table[y1 * w + x1] - self.table[y0 * w + x1] - self.table[y1 * w + x0] + self.table[y0 * w + x0]
-    }
-
-    fn sums(&self, radius: usize) -> Vec<f32> {
-        (0..self.n * self.n).map(|i| self.sum(i % self.n, i / self.n, radius)).collect()
-    }
-
-    fn means(&self, radius: usize) -> Vec<f32> {
-        (0..self.n * self.n)
-            .map(|i| {
-                let (x, y) = (i % self.n, i / self.n);
-                self.sum(x, y, radius) / Self::area(self.n, x, y, radius)
-            })
-            .collect()
     }
 }

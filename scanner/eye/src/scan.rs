@@ -125,7 +125,7 @@ mod tests {
         let data: Vec<u8> = (0..16).flat_map(|_| row.iter().copied()).collect();
         let luma = Luma::new(&data, row.len(), 16).expect("fits");
         let mut light = Light::default();
-        light.measure(luma);
+        light.measure(luma, 1);
         let mut scanner = Scanner::default();
         scanner.start();
         let mut all = Vec::new();

@@ -1,0 +1,134 @@
+//! Follows a symbol that is neither flat nor smoothly bent: cloth, crumpled paper, a label over an edge.
+//!
+//! A patch of modules that is sampled in the middle of its modules shows the most contrast; one that is sampled on
+//! their edges shows none. So every patch is shifted to where its contrast is greatest, starting at the finders,
+//! whose place is sure, and going outwards, each patch expecting to be moved about as far as its neighbours were.
+
+use crate::{plane::Plane, sample::Samples, symbol::Point};
+
+/// Modules between the middles of two patches.
+const SPACING: usize = 4;
+/// Half the side of a patch in modules.
+const RADIUS: usize = 3;
+/// Largest symbol followed: the work grows with its area.
+const MAX_MODULES: usize = 101;
+
+/// Moves the modules' places to where their neighbourhoods show the most contrast.
+///
+/// `None` when the symbol is too large for it.
+pub(crate) fn follow(plane: &Plane<'_>, places: &[Point], samples: &Samples, size: usize) -> Option<Vec<Point>> {
+    if size > MAX_MODULES {
+        return None;
+    }
+    let levels = samples.levels();
+    let count = (size - 1).div_ceil(SPACING) + 1;
+    let middle = |i: usize| (i * SPACING).min(size - 1);
+    let mut shifts: Vec<Option<Point>> = vec![None; count * count];
+    let far = size as f32 - 4.0;
+    let distance = |i: usize| {
+        let at = Point::new(middle(i % count) as f32, middle(i / count) as f32);
+        [Point::new(3.0, 3.0), Point::new(far, 3.0), Point::new(3.0, far)]
+            .iter()
+            .fold(f32::MAX, |d, finder| d.min((at - *finder).length()))
+    };
+    let mut order: Vec<usize> = (0..count * count).collect();
+    order.sort_by(|a, b| distance(*a).total_cmp(&distance(*b)));
+    for node in order {
+        let (nx, ny) = (node % count, node / count);
+        let mut sum = Point::default();
+        let mut known = 0.0;
+        for y in ny.saturating_sub(1)..(ny + 2).min(count) {
+            for x in nx.saturating_sub(1)..(nx + 2).min(count) {
+                if let Some(shift) = shifts[y * count + x] {
+                    sum = sum + shift;
+                    known += 1.0;
+                }
+            }
+        }
+        let expected = if known > 0.0 { sum * (1.0 / known) } else { Point::default() };
+        let patch = Patch::around(places, size, middle(nx), middle(ny));
+        shifts[node] = Some(patch.best(plane, places, &levels, expected));
+    }
+    // Neighbouring patches share modules; what they disagree on is noise.
+    let smooth: Vec<Point> = (0..count * count)
+        .map(|node| {
+            let (nx, ny) = (node % count, node / count);
+            let mut sum = Point::default();
+            let mut weight = 0.0;
+            for y in ny.saturating_sub(1)..(ny + 2).min(count) {
+                for x in nx.saturating_sub(1)..(nx + 2).min(count) {
+                    let w = if x == nx && y == ny { 4.0 } else { 1.0 };
+                    sum = sum + shifts[y * count + x].unwrap_or_default() * w;
+                    weight += w;
+                }
+            }
+            sum * (1.0 / weight)
+        })
+        .collect();
+    let mut moved = places.to_vec();
+    for y in 0..size {
+        for x in 0..size {
+            let (fx, fy) = (x as f32 / SPACING as f32, y as f32 / SPACING as f32);
+            let (x0, y0) = ((fx as usize).min(count - 1), (fy as usize).min(count - 1));
+            let (x1, y1) = ((x0 + 1).min(count - 1), (y0 + 1).min(count - 1));
+            let (ax, ay) = (fx - x0 as f32, fy - y0 as f32);
+            let top = smooth[y0 * count + x0] * (1.0 - ax) + smooth[y0 * count + x1] * ax;
+            let bottom = smooth[y1 * count + x0] * (1.0 - ax) + smooth[y1 * count + x1] * ax;
+            let shift = top * (1.0 - ay) + bottom * ay;
+            let (u, v) = axes(places, size, x, y);
+            moved[y * size + x] = places[y * size + x] + u * shift.x + v * shift.y;
+        }
+    }
+    Some(moved)
+}
+
+/// One module to the right and one down, in pixels.
+pub(crate) fn axes(places: &[Point], size: usize, x: usize, y: usize) -> (Point, Point) {
+    let at = |x: usize, y: usize| places[y * size + x];
+    let (x0, x1) = (x.saturating_sub(1), (x + 1).min(size - 1));
+    let (y0, y1) = (y.saturating_sub(1), (y + 1).min(size - 1));
+    ((at(x1, y) - at(x0, y)) * (1.0 / (x1 - x0) as f32), (at(x, y1) - at(x, y0)) * (1.0 / (y1 - y0) as f32))
+}
+
+/// Some modules near each other, and the local axes they are shifted along.
+struct Patch {
+    modules: Vec<usize>,
+    u: Point,
+    v: Point,
+}
+
+impl Patch {
+    fn around(places: &[Point], size: usize, x: usize, y: usize) -> Self {
+        let (u, v) = axes(places, size, x, y);
+        let mut modules = Vec::with_capacity((2 * RADIUS + 1).pow(2));
+        for my in y.saturating_sub(RADIUS)..(y + RADIUS + 1).min(size) {
+            for mx in x.saturating_sub(RADIUS)..(x + RADIUS + 1).min(size) {
+                modules.push(my * size + mx);
+            }
+        }
+        Self { modules, u, v }
+    }
+
+    /// The shift in modules that shows the most contrast, near the expected one.
+    fn best(&self, plane: &Plane<'_>, places: &[Point], levels: &[(f32, f32)], expected: Point) -> Point {
+        let mut best = (expected, f32::MIN);
+        for j in -2..=2_i32 {
+            for i in -2..=2_i32 {
+                let step = Point::new(i as f32 * 0.25, j as f32 * 0.25);
+                let shift = expected + step;
+                let pixels = self.u * shift.x + self.v * shift.y;
+                let mut contrast = 0.0;
+                for module in &self.modules {
+                    let (threshold, half) = levels[*module];
+                    contrast += ((plane.ink(places[*module] + pixels) - threshold).abs() / half).min(1.2);
+                }
+                // A shift needs a reason.
+                let worth = contrast / self.modules.len() as f32 - 0.12 * step.dot(step);
+                if worth > best.1 {
+                    best = (shift, worth);
+                }
+            }
+        }
+        best.0
+    }
+}
