@@ -417,17 +417,19 @@ impl Authority {
         Ok(())
     }
 
-    /// The newest active private key of a use that is good at `at`.
+    /// The newest active private key of a use that is good at `at`; if none is, the newest active one, so that a code can be made
+    /// that is older than its desk.
     ///
     /// # Errors
     /// When this machine holds none.
     pub fn signing_key(&self, use_for: KeyUse, at: UnixTime) -> Result<&SigningKey, DeskError> {
-        let good = |entry: &&KeyEntry| {
-            entry.use_for == use_for && entry.state == KeyState::Active && entry.window.contains(at)
-        };
-        let mut newest_first = self.keys.keys.iter().rev().filter(good);
-        newest_first
-            .find_map(|entry| entry_kid(entry).ok().and_then(|kid| self.private_key(kid)))
+        let active = |entry: &&KeyEntry| entry.use_for == use_for && entry.state == KeyState::Active;
+        let held = |entry: &KeyEntry| entry_kid(entry).ok().and_then(|kid| self.private_key(kid));
+        let newest_first = || self.keys.keys.iter().rev().filter(active);
+        newest_first()
+            .filter(|entry| entry.window.contains(at))
+            .find_map(held)
+            .or_else(|| newest_first().find_map(held))
             .ok_or(DeskError::NoKey { issuer: self.issuer, use_for })
     }
 

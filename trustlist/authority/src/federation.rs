@@ -14,6 +14,7 @@ use trustlist::{
 use crate::{
     code::{Draft, Flaw},
     desk::{Authority, CodeError, DeskError, Plan, Source},
+    import::Found,
     national::{ListError, National, Newcomer},
     regions::PROVINCES,
     terms::Terms,
@@ -73,6 +74,21 @@ impl Federation {
             root: authority.first_root().to_vec(),
         })?;
         Ok(self.issuers.entry(id).or_insert(authority))
+    }
+
+    /// Lists countries by their certificates, making those that are not there yet.
+    ///
+    /// # Errors
+    /// As for [`Federation::add`], or when a certificate is listed already.
+    pub fn import(&mut self, found: Found, formats: &[Format], at: UnixTime) -> Result<(), DeskError> {
+        for (country, entries) in found.entries {
+            if !self.issuers.contains_key(&country) {
+                self.add(country, None, formats, at)?;
+            }
+            let authority = self.authority(country)?;
+            entries.into_iter().try_for_each(|entry| authority.add_entry(entry).map(|_| ()))?;
+        }
+        Ok(())
     }
 
     /// The national lists, to be changed.

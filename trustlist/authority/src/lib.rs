@@ -7,16 +7,22 @@
 
 pub mod code;
 pub mod desk;
+pub mod fault;
 pub mod federation;
+pub mod import;
 pub mod key;
 pub mod metadata;
 pub mod national;
+pub mod policy;
 pub mod publish;
 pub mod regions;
 pub mod rotate;
 pub mod status;
 pub mod statuses;
 pub mod terms;
+pub mod workspace;
 
 pub use desk::{Authority, Plan, RolePlan, Source};
+pub use fault::WorkspaceError;
 pub use federation::Federation;
+pub use workspace::Workspace;

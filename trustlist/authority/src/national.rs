@@ -115,7 +115,7 @@ impl fmt::Display for ListError {
             Self::UnknownRegion(id) => {
                 write!(f, "{id} lies in none of the 34 provinces of GB/T 2260; check the digits")
             }
-            Self::NoNames(id) => write!(f, "{id} is not in the table of provinces; give it names with --zh and --en"),
+            Self::NoNames(id) => write!(f, "{id} is in no table of names; give it some with --zh and --en"),
             Self::OverlappingScope { issuer, other, region } => write!(
                 f,
                 "{issuer} would speak for {region}, and so does {other}; narrow one scope, or name the other with --parent"
@@ -178,11 +178,7 @@ impl National {
             return Err(ListError::DuplicateIssuer(id));
         }
         known_region(id)?;
-        let names = match (newcomer.names, regions::find(id)) {
-            (Some(names), _) => names,
-            (None, Some(province)) => province.names(),
-            (None, None) => return Err(ListError::NoNames(id)),
-        };
+        let names = newcomer.names.or_else(|| regions::names(id)).ok_or(ListError::NoNames(id))?;
         first_root(&newcomer.root)?;
         let parent = newcomer.parent.unwrap_or(if id.level() > 1 && self.issuer(id.province()).is_some() {
             id.province()

@@ -25,6 +25,8 @@ pub struct Publication {
     pub generation: u64,
     /// Paths below `<issuer>/` with their bytes, in the order of writing; what it shares with the one before included.
     pub files: Vec<(String, Vec<u8>)>,
+    /// Paths of the generation before, which mirrors and clients may still be reading.
+    pub before: Vec<String>,
     /// Targets that are new or changed since the generation before.
     pub changed: Vec<String>,
     /// Targets that are gone.
@@ -73,6 +75,7 @@ impl Authority {
         if let Some(last) = last.as_ref().filter(|last| last.timestamp.issued > at) {
             return Err(DeskError::BackInTime { last: last.timestamp.issued });
         }
+        let before = last.as_ref().map(Last::paths).unwrap_or_default();
         let facts: BTreeMap<String, FileFacts> =
             targets.iter().map(|(name, bytes)| (name.clone(), FileFacts::of(bytes))).collect();
         let old = last.as_ref().map(|last| last.targets.targets.clone()).unwrap_or_default();
@@ -117,7 +120,7 @@ impl Authority {
         files.push((format!("metadata/{snapshot_version}.snapshot.json"), snapshot_file.clone()));
         files.push(("metadata/timestamp.json".to_owned(), timestamp_file.clone()));
         self.published = Some(Generation { timestamp: timestamp_file, snapshot: snapshot_file, targets: targets_file });
-        Ok(Publication { issuer: self.issuer, generation: timestamp.version, files, changed, gone })
+        Ok(Publication { issuer: self.issuer, generation: timestamp.version, files, before, changed, gone })
     }
 
     /// The last version of a role's file, if it may stay; otherwise the next one.
@@ -139,6 +142,15 @@ impl Authority {
         }
         let version = last.map_or(1, |(version, ..)| version + 1);
         Ok((version, sign(version, self.terms.expiry(role, at), signers)?))
+    }
+
+    /// Number and moment of the generation that was published last.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn last_published(&self) -> Result<Option<(u64, UnixTime)>, DeskError> {
+        let last = self.published.as_ref().map(Last::read).transpose()?;
+        Ok(last.map(|last| (last.timestamp.version, last.timestamp.issued)))
     }
 
     /// What a gate would hold after it has verified the generation that was published last: for tests that are not about the transport.
@@ -166,6 +178,15 @@ struct Last<'a> {
 }
 
 impl Last<'_> {
+    fn paths(&self) -> Vec<String> {
+        let targets = self.targets.targets.iter().map(|(name, facts)| target_path(name, &facts.hashes.sha256));
+        let metadata = [
+            format!("metadata/{}.targets.json", self.targets.version),
+            format!("metadata/{}.snapshot.json", self.snapshot.version),
+        ];
+        targets.chain(metadata).collect()
+    }
+
     fn read(files: &Generation) -> Result<Last<'_>, DeskError> {
         fn part<T: DeserializeOwned>(bytes: &[u8], file: &'static str) -> Result<T, DeskError> {
             metadata::read(bytes).map_err(|_| DeskError::Damaged { file })

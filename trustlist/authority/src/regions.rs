@@ -1,4 +1,4 @@
-//! The 34 regions at the level of a province, with their division codes (GB/T 2260) and names.
+//! Regions with their names: the 34 at the level of a province (GB/T 2260), and countries whose certificates are known to be about.
 //!
 //! What a demonstration needs to make a whole country, and what `authority issuer add` proposes as names.
 
@@ -32,6 +32,14 @@ impl Province {
 #[must_use]
 pub fn find(region: Region) -> Option<&'static Province> {
     PROVINCES.iter().find(|province| province.code == region.as_str())
+}
+
+/// The names of a province or a country, where they are in the tables.
+#[must_use]
+pub fn names(region: Region) -> Option<Names> {
+    let country = || COUNTRIES.iter().find(|(code, ..)| *code == region.as_str());
+    let country = || country().map(|(_, zh, en)| Names { zh: (*zh).to_owned(), en: (*en).to_owned() });
+    find(region).map(Province::names).or_else(country)
 }
 
 /// All 34, in the order of their codes.
@@ -72,6 +80,71 @@ pub const PROVINCES: [Province; 34] = [
     province("820000", "澳门特别行政区", "Macao"),
 ];
 
+/// Countries by the two letters of ISO 3166-1; `XX`, which the standard leaves to its users, for certificates that name none.
+const COUNTRIES: &[(&str, &str, &str)] = &[
+    ("AD", "安道尔", "Andorra"),
+    ("AE", "阿拉伯联合酋长国", "United Arab Emirates"),
+    ("AL", "阿尔巴尼亚", "Albania"),
+    ("AM", "亚美尼亚", "Armenia"),
+    ("AT", "奥地利", "Austria"),
+    ("BE", "比利时", "Belgium"),
+    ("BG", "保加利亚", "Bulgaria"),
+    ("BR", "巴西", "Brazil"),
+    ("CH", "瑞士", "Switzerland"),
+    ("CY", "塞浦路斯", "Cyprus"),
+    ("CZ", "捷克", "Czechia"),
+    ("DE", "德国", "Germany"),
+    ("DK", "丹麦", "Denmark"),
+    ("EE", "爱沙尼亚", "Estonia"),
+    ("ES", "西班牙", "Spain"),
+    ("FI", "芬兰", "Finland"),
+    ("FO", "法罗群岛", "Faroe Islands"),
+    ("FR", "法国", "France"),
+    ("GB", "英国", "United Kingdom"),
+    ("GE", "格鲁吉亚", "Georgia"),
+    ("GR", "希腊", "Greece"),
+    ("HR", "克罗地亚", "Croatia"),
+    ("HU", "匈牙利", "Hungary"),
+    ("IE", "爱尔兰", "Ireland"),
+    ("IL", "以色列", "Israel"),
+    ("IS", "冰岛", "Iceland"),
+    ("IT", "意大利", "Italy"),
+    ("JP", "日本", "Japan"),
+    ("KR", "韩国", "South Korea"),
+    ("LI", "列支敦士登", "Liechtenstein"),
+    ("LT", "立陶宛", "Lithuania"),
+    ("LU", "卢森堡", "Luxembourg"),
+    ("LV", "拉脱维亚", "Latvia"),
+    ("MA", "摩洛哥", "Morocco"),
+    ("MC", "摩纳哥", "Monaco"),
+    ("MD", "摩尔多瓦", "Moldova"),
+    ("ME", "黑山", "Montenegro"),
+    ("MK", "北马其顿", "North Macedonia"),
+    ("MT", "马耳他", "Malta"),
+    ("NL", "荷兰", "Netherlands"),
+    ("NO", "挪威", "Norway"),
+    ("NZ", "新西兰", "New Zealand"),
+    ("PA", "巴拿马", "Panama"),
+    ("PL", "波兰", "Poland"),
+    ("PT", "葡萄牙", "Portugal"),
+    ("RO", "罗马尼亚", "Romania"),
+    ("RS", "塞尔维亚", "Serbia"),
+    ("SE", "瑞典", "Sweden"),
+    ("SG", "新加坡", "Singapore"),
+    ("SI", "斯洛文尼亚", "Slovenia"),
+    ("SK", "斯洛伐克", "Slovakia"),
+    ("SM", "圣马力诺", "San Marino"),
+    ("TH", "泰国", "Thailand"),
+    ("TN", "突尼斯", "Tunisia"),
+    ("TR", "土耳其", "Türkiye"),
+    ("UA", "乌克兰", "Ukraine"),
+    ("US", "美国", "United States"),
+    ("UY", "乌拉圭", "Uruguay"),
+    ("VA", "梵蒂冈", "Vatican City"),
+    ("VN", "越南", "Vietnam"),
+    ("XX", "签发国不明", "Unknown country"),
+];
+
 const fn province(code: &'static str, zh: &'static str, en: &'static str) -> Province {
     Province { code, zh, en }
 }
@@ -87,6 +160,8 @@ mod tests {
         codes.dedup();
         assert_eq!(codes.len(), 34);
         assert!(codes.is_sorted());
+        assert!(COUNTRIES.is_sorted_by_key(|(code, ..)| code));
+        assert!(COUNTRIES.iter().all(|(code, ..)| code.parse().is_ok_and(Region::is_country)));
     }
 
     #[test]
@@ -94,5 +169,8 @@ mod tests {
         let guangdong = find("440000".parse().expect("a code")).expect("in the table");
         assert_eq!((guangdong.zh, guangdong.en), ("广东省", "Guangdong"));
         assert_eq!(find("440100".parse().expect("a code")), None);
+        let names = |code: &str| names(code.parse().expect("a code")).map(|names| names.en);
+        assert_eq!(names("DE").as_deref(), Some("Germany"));
+        assert_eq!(names("440100"), None);
     }
 }

@@ -5,6 +5,7 @@
 
 mod mr1;
 pub mod picture;
+pub mod request;
 
 use std::fmt;
 

@@ -1,0 +1,73 @@
+//! `authority init`.
+
+use std::path::Path;
+
+use authority::{Authority, Plan, RolePlan, Source, Workspace, key::KeyType, publish::root_path, terms::Terms};
+use clap::Args;
+use trustlist::{region::Region, time::UnixTime};
+
+use super::{Done, moment, region, time};
+
+const EXAMPLE: &str = "\
+Example: a province with three root keys, two of which must sign
+  authority --dir hubei init 420000 --root-keys 3 --root-threshold 2";
+
+/// Make an authority: its keys, its first root and empty lists
+///
+/// The key files in keys/ have no passphrase: take the root's to a safe place once they are made.
+#[derive(Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Init {
+    /// Whose: 000000 for the national platform, otherwise a division code
+    #[arg(value_parser = region)]
+    issuer: Region,
+    /// Root keys made
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    root_keys: u32,
+    /// Root keys that must sign
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    root_threshold: u32,
+    /// Kind of the root keys
+    #[arg(long, default_value = "ed25519", value_name = "KIND")]
+    root_key_type: KeyType,
+    /// Kind of the keys for targets, snapshot and timestamp
+    #[arg(long, default_value = "ed25519", value_name = "KIND")]
+    key_type: KeyType,
+    /// Days that a root stays valid
+    #[arg(long, default_value_t = Terms::default().root_days, value_name = "DAYS")]
+    root_days: u32,
+    /// Days that targets stay valid
+    #[arg(long, default_value_t = Terms::default().targets_days, value_name = "DAYS")]
+    targets_days: u32,
+    /// Days that a snapshot stays valid
+    #[arg(long, default_value_t = Terms::default().snapshot_days, value_name = "DAYS")]
+    snapshot_days: u32,
+    /// Days that a timestamp stays valid: how long a list can be carried on a stick
+    #[arg(long, default_value_t = Terms::default().timestamp_days, value_name = "DAYS")]
+    timestamp_days: u32,
+    /// When, instead of now
+    #[arg(long, value_parser = time, value_name = "TIME")]
+    at: Option<UnixTime>,
+}
+
+impl Init {
+    pub fn run(self, dir: &Path) -> Done {
+        let plan = Plan {
+            root: RolePlan { keys: self.root_keys, threshold: self.root_threshold, key_type: self.root_key_type },
+            online: RolePlan { key_type: self.key_type, ..RolePlan::default() },
+        };
+        let terms = Terms {
+            root_days: self.root_days,
+            targets_days: self.targets_days,
+            snapshot_days: self.snapshot_days,
+            timestamp_days: self.timestamp_days,
+        };
+        let authority = Authority::init(self.issuer, &plan, terms, Source::Random, moment(self.at))?;
+        let workspace = Workspace::create(dir, authority)?;
+        let root = workspace.published().join(self.issuer.as_str()).join(root_path(1));
+        println!("{}: keys, first root and empty lists are made", self.issuer);
+        println!("first root, for whoever pins it: {}", root.display());
+        println!("keep {}/root-*.pem in a safe place; publishing does not need them", dir.join("keys").display());
+        Ok(())
+    }
+}

@@ -1,0 +1,449 @@
+//! An authority on disk: one folder with its keys, the drafts of its lists, and what it has published.
+//!
+//! ```text
+//! authority.json        whose it is, and its terms
+//! keys/                 private keys, PKCS#8 PEM without passphrase, readable by their owner only
+//! lists/                drafts: the documents that are published, and status/<n>.json
+//! hosted/<issuer>/      issuers that the national platform keeps itself, each with keys and lists
+//! published/<issuer>/   metadata/ and targets/: what any file server may serve
+//! ```
+//!
+//! A file is written beside its place and then renamed, and a publication ends with `timestamp.json`: whoever reads meanwhile
+//! sees the old generation whole.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use trustlist::{lists::keys::KeyUse, region::Region, time::UnixTime};
+
+use crate::{
+    desk::{Authority, Generation, entry_kid},
+    fault::WorkspaceError,
+    key::SigningKey,
+    metadata::{self, Role},
+    national::National,
+    publish::{Publication, root_path},
+    rotate::ID_PREFIX,
+    statuses::StatusDrafts,
+    terms::Terms,
+};
+
+/// Names in the folder.
+const CARD: &str = "authority.json";
+const KEYS: &str = "keys";
+const LISTS: &str = "lists";
+const HOSTED: &str = "hosted";
+const PUBLISHED: &str = "published";
+
+/// `authority.json`.
+#[derive(Serialize, Deserialize)]
+struct Card {
+    issuer: Region,
+    terms: Terms,
+}
+
+/// An authority, its folder, and a lock on it until it is dropped.
+#[derive(Debug)]
+pub struct Workspace {
+    /// The authority. Changes are kept by [`Workspace::save`].
+    pub authority: Authority,
+    directory: PathBuf,
+    published: PathBuf,
+    _lock: File,
+}
+
+impl Workspace {
+    /// Makes the folder of a new authority. What is there already is never overwritten.
+    ///
+    /// # Errors
+    /// When there is an authority, or the folder cannot be written.
+    pub fn create(directory: &Path, authority: Authority) -> Result<Workspace, WorkspaceError> {
+        Workspace::create_in(directory, &directory.join(PUBLISHED), authority)
+    }
+
+    fn create_in(directory: &Path, published: &Path, authority: Authority) -> Result<Workspace, WorkspaceError> {
+        let card = directory.join(CARD);
+        if card.exists() || directory.join(KEYS).exists() {
+            return Err(WorkspaceError::AlreadyThere(directory.to_owned()));
+        }
+        create_directory(directory, 0o755)?;
+        create_directory(&directory.join(KEYS), 0o700)?;
+        write_json(&card, &Card { issuer: authority.issuer, terms: authority.terms })?;
+        let workspace = Workspace {
+            authority,
+            directory: directory.to_owned(),
+            published: published.to_owned(),
+            _lock: lock(&card)?,
+        };
+        workspace.save()?;
+        Ok(workspace)
+    }
+
+    /// Opens the folder of an authority.
+    ///
+    /// # Errors
+    /// When it is none, another command works in it, or a file in it cannot be used.
+    pub fn open(directory: &Path) -> Result<Workspace, WorkspaceError> {
+        Workspace::open_in(directory, &directory.join(PUBLISHED))
+    }
+
+    fn open_in(directory: &Path, published: &Path) -> Result<Workspace, WorkspaceError> {
+        let card_path = directory.join(CARD);
+        if !card_path.exists() {
+            return Err(WorkspaceError::NotAWorkspace(directory.to_owned()));
+        }
+        let lock = lock(&card_path)?;
+        let card: Card = read_json(&card_path)?;
+        let lists = directory.join(LISTS);
+        let repository = published.join(card.issuer.as_str());
+        let mut authority = Authority {
+            issuer: card.issuer,
+            terms: card.terms,
+            private: read_keys(&directory.join(KEYS))?,
+            roots: read_roots(&repository)?,
+            keys: read_json(&lists.join("keys.json"))?,
+            statuses: StatusDrafts::default(),
+            national: None,
+            published: read_generation(&repository)?,
+        };
+        for (number, path) in numbered(&lists.join("status"))? {
+            authority.statuses.put(number, read_json(&path)?);
+        }
+        if lists.join("trustlist.json").exists() {
+            authority.national = Some(read_national(&lists)?);
+        }
+        Ok(Workspace { authority, directory: directory.to_owned(), published: published.to_owned(), _lock: lock })
+    }
+
+    /// Where it publishes.
+    #[must_use]
+    pub fn published(&self) -> &Path {
+        &self.published
+    }
+
+    /// Opens an issuer that the national platform keeps itself.
+    ///
+    /// # Errors
+    /// When there is none, or its folder cannot be used.
+    pub fn hosted(&self, issuer: Region) -> Result<Workspace, WorkspaceError> {
+        Workspace::open_in(&self.directory.join(HOSTED).join(issuer.as_str()), &self.published)
+    }
+
+    /// Keeps an issuer in this folder.
+    ///
+    /// # Errors
+    /// When there is one already, or the folder cannot be written.
+    pub fn host(&self, authority: Authority) -> Result<Workspace, WorkspaceError> {
+        let directory = self.directory.join(HOSTED).join(authority.issuer.as_str());
+        Workspace::create_in(&directory, &self.published, authority)
+    }
+
+    /// Whose issuers are kept here.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn hosted_issuers(&self) -> Result<Vec<Region>, WorkspaceError> {
+        let mut issuers: Vec<Region> =
+            names(&self.directory.join(HOSTED))?.iter().filter_map(|name| name.parse().ok()).collect();
+        issuers.sort_unstable();
+        Ok(issuers)
+    }
+
+    /// Writes new keys, all drafts and all roots. A key file that is there is left alone.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn save(&self) -> Result<(), WorkspaceError> {
+        let authority = &self.authority;
+        for (name, key) in self.key_files() {
+            write_key(&self.directory.join(KEYS).join(name), key)?;
+        }
+        let lists = self.directory.join(LISTS);
+        write_json(&lists.join("keys.json"), &authority.keys)?;
+        for (number, draft) in authority.statuses.shards() {
+            write_json(&lists.join(format!("status/{number}.json")), draft)?;
+        }
+        if let Some(national) = &authority.national {
+            write_json(&lists.join("trustlist.json"), &national.list)?;
+            write_json(&lists.join("recognition.json"), &national.recognition)?;
+            write_json(&lists.join("policy.json"), &national.policy)?;
+            write_json(&lists.join("risk-areas.json"), &national.risk_areas)?;
+            for (issuer, root) in &national.roots {
+                write(&lists.join(format!("roots/{issuer}.json")), root)?;
+            }
+            for name in names(&lists.join("roots"))? {
+                let listed = name.strip_suffix(".json").and_then(|id| id.parse().ok());
+                if listed.is_some_and(|issuer| !national.roots.contains_key(&issuer)) {
+                    remove(&lists.join("roots").join(name))?;
+                }
+            }
+        }
+        let repository = self.published.join(authority.issuer.as_str());
+        for (root, version) in authority.roots.iter().zip(1..) {
+            write(&repository.join(root_path(version)), root)?;
+        }
+        Ok(())
+    }
+
+    /// Signs and writes the next generation, to [`Workspace::published`] and to `out`.
+    ///
+    /// # Errors
+    /// When it cannot be signed, or a file cannot be written.
+    pub fn publish(&mut self, at: UnixTime, out: Option<&Path>) -> Result<Publication, WorkspaceError> {
+        let publication = self.authority.publish(at)?;
+        for place in std::iter::once(self.published.as_path()).chain(out) {
+            write_publication(&place.join(publication.issuer.as_str()), &publication)?;
+        }
+        Ok(publication)
+    }
+
+    /// Keys with the names of their files. A name says what the key is for; only its content counts. A key that has no purpose any
+    /// more keeps the file it has.
+    fn key_files(&self) -> impl Iterator<Item = (String, &SigningKey)> {
+        let root = self.authority.root().ok();
+        self.authority.private.iter().filter_map(move |key| {
+            let id = metadata::key_id(key);
+            let has = |role: &Role| {
+                root.as_ref().is_some_and(|root| root.roles.get(role).is_some_and(|keys| keys.keyids.contains(&id)))
+            };
+            if let Some(role) = Role::ALL.iter().find(|role| has(role)) {
+                return Some((format!("{}-{}.pem", role.name(), &id[..ID_PREFIX]), key));
+            }
+            let entry = self.authority.keys.keys.iter().find(|entry| entry_kid(entry) == Ok(key.kid()))?;
+            let purpose = match entry.use_for {
+                KeyUse::Code => "code",
+                KeyUse::Status => "status",
+            };
+            Some((format!("{purpose}-{}.pem", key.kid()), key))
+        })
+    }
+}
+
+/// Writes what is not there already, then removes what belongs to neither this generation nor the one before.
+fn write_publication(repository: &Path, publication: &Publication) -> Result<(), WorkspaceError> {
+    for (path, bytes) in &publication.files {
+        write(&repository.join(path), bytes)?;
+    }
+    let current: BTreeSet<&str> = publication
+        .files
+        .iter()
+        .map(|(path, _)| path.as_str())
+        .chain(publication.before.iter().map(String::as_str))
+        .collect();
+    for folder in ["metadata", "targets", "targets/status", "targets/roots"] {
+        for name in names(&repository.join(folder))? {
+            let path = format!("{folder}/{name}");
+            let file = repository.join(&path);
+            if !current.contains(path.as_str()) && file.is_file() {
+                remove(&file)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read_national(lists: &Path) -> Result<National, WorkspaceError> {
+    let mut roots = BTreeMap::new();
+    for name in names(&lists.join("roots"))? {
+        if let Some(issuer) = name.strip_suffix(".json").and_then(|id| id.parse().ok()) {
+            roots.insert(issuer, read(&lists.join("roots").join(&name))?);
+        }
+    }
+    Ok(National {
+        list: read_json(&lists.join("trustlist.json"))?,
+        roots,
+        recognition: read_json(&lists.join("recognition.json"))?,
+        policy: read_json(&lists.join("policy.json"))?,
+        risk_areas: read_json(&lists.join("risk-areas.json"))?,
+    })
+}
+
+fn read_keys(directory: &Path) -> Result<Vec<SigningKey>, WorkspaceError> {
+    let mut keys = Vec::new();
+    let mut files = names(directory)?;
+    files.sort_unstable();
+    for name in files.iter().filter(|name| name.ends_with(".pem")) {
+        let path = directory.join(name);
+        let mode = fs::metadata(&path).map_err(|error| WorkspaceError::io("read", &path, error))?.permissions().mode();
+        if mode & 0o077 != 0 {
+            return Err(WorkspaceError::OpenKey(path));
+        }
+        let pem = fs::read_to_string(&path).map_err(|error| WorkspaceError::io("read", &path, error))?;
+        keys.push(SigningKey::from_pem(&pem).map_err(|error| WorkspaceError::BadFile(path, error.to_string()))?);
+    }
+    Ok(keys)
+}
+
+fn read_roots(repository: &Path) -> Result<Vec<Vec<u8>>, WorkspaceError> {
+    let mut roots = Vec::new();
+    loop {
+        let path = repository.join(root_path(roots.len() as u64 + 1));
+        if !path.exists() {
+            return if roots.is_empty() { Err(WorkspaceError::NoRoot(path)) } else { Ok(roots) };
+        }
+        roots.push(read(&path)?);
+    }
+}
+
+fn read_generation(repository: &Path) -> Result<Option<Generation>, WorkspaceError> {
+    let directory = repository.join("metadata");
+    let path = directory.join("timestamp.json");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let bad = |path: &Path| WorkspaceError::BadFile(path.to_owned(), "it is no metadata of this role".to_owned());
+    let timestamp = read(&path)?;
+    let named: metadata::Timestamp = metadata::read(&timestamp).map_err(|_| bad(&path))?;
+    let version = named.meta.get("snapshot.json").ok_or_else(|| bad(&path))?.version;
+    let path = directory.join(format!("{version}.snapshot.json"));
+    let snapshot = read(&path)?;
+    let named: metadata::Snapshot = metadata::read(&snapshot).map_err(|_| bad(&path))?;
+    let version = named.meta.get("targets.json").ok_or_else(|| bad(&path))?.version;
+    let targets = read(&directory.join(format!("{version}.targets.json")))?;
+    Ok(Some(Generation { timestamp, snapshot, targets }))
+}
+
+/// Files `<number>.json` of a folder.
+fn numbered(directory: &Path) -> Result<Vec<(u64, PathBuf)>, WorkspaceError> {
+    let number = |name: &String| name.strip_suffix(".json").and_then(|number| number.parse().ok());
+    Ok(names(directory)?.iter().filter_map(|name| Some((number(name)?, directory.join(name)))).collect())
+}
+
+/// Names in a folder; none when there is no such folder.
+fn names(directory: &Path) -> Result<Vec<String>, WorkspaceError> {
+    let failed = |error| WorkspaceError::io("read", directory, error);
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(failed)?,
+    };
+    let names = entries.map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+    names.collect::<Result<_, _>>().map_err(failed)
+}
+
+/// Reads a whole file.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, WorkspaceError> {
+    fs::read(path).map_err(|error| WorkspaceError::io("read", path, error))
+}
+
+/// Reads a JSON document.
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, WorkspaceError> {
+    serde_json::from_slice(&read(path)?).map_err(|error| WorkspaceError::BadFile(path.to_owned(), error.to_string()))
+}
+
+fn write_json<T: Serialize>(path: &Path, document: &T) -> Result<(), WorkspaceError> {
+    let mut bytes = serde_json::to_vec_pretty(document).expect("documents are plain values");
+    bytes.push(b'\n');
+    write(path, &bytes)
+}
+
+/// Puts a file in its place whole, unless it stands there already.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), WorkspaceError> {
+    if fs::read(path).is_ok_and(|held| held == bytes) {
+        return Ok(());
+    }
+    let failed = |error| WorkspaceError::io("write", path, error);
+    let directory = path.parent().unwrap_or(Path::new("."));
+    create_directory(directory, 0o755)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside = directory.join(format!(".{name}.new"));
+    let mut file = File::create(&beside).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
+    fs::rename(&beside, path).map_err(failed)
+}
+
+fn write_key(path: &Path, key: &SigningKey) -> Result<(), WorkspaceError> {
+    let failed = |error| WorkspaceError::io("write", path, error);
+    let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        file => file.map_err(failed)?,
+    };
+    file.write_all(key.to_pem().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+}
+
+fn create_directory(directory: &Path, mode: u32) -> Result<(), WorkspaceError> {
+    let made = fs::DirBuilder::new().recursive(true).mode(mode).create(directory);
+    made.map_err(|error| WorkspaceError::io("make the folder", directory, error))
+}
+
+fn remove(path: &Path) -> Result<(), WorkspaceError> {
+    fs::remove_file(path).map_err(|error| WorkspaceError::io("remove", path, error))
+}
+
+/// Two commands in one folder would sign two generations of one number.
+fn lock(path: &Path) -> Result<File, WorkspaceError> {
+    let file = File::open(path).map_err(|error| WorkspaceError::io("read", path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(WorkspaceError::Busy(path.to_owned())),
+        Err(fs::TryLockError::Error(error)) => Err(WorkspaceError::io("lock", path, error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desk::{Plan, Source};
+
+    const MORNING: UnixTime = UnixTime(1_612_137_600);
+
+    fn hubei() -> Authority {
+        let issuer = "420000".parse().expect("a region");
+        let mut authority =
+            Authority::init(issuer, &Plan::default(), Terms::default(), Source::Random, MORNING).expect("made");
+        authority.statuses_mut().grow(100, MORNING).expect("a list");
+        authority
+    }
+
+    #[test]
+    fn an_authority_is_the_same_after_it_was_put_down_and_taken_up() {
+        let home = tempfile::tempdir().expect("a folder");
+        let directory = home.path().join("hubei");
+        let mut workspace = Workspace::create(&directory, hubei()).expect("made");
+        assert_eq!(workspace.publish(MORNING, None).expect("published").generation, 1);
+        let targets = workspace.authority.targets(MORNING).expect("targets");
+        assert!(matches!(Workspace::open(&directory), Err(WorkspaceError::Busy(_))));
+        drop(workspace);
+
+        let mut workspace = Workspace::open(&directory).expect("opened");
+        assert_eq!(workspace.authority.targets(MORNING).expect("targets"), targets);
+        let second = workspace.publish(MORNING.plus(60), None).expect("published");
+        assert_eq!((second.generation, second.changed.len()), (2, 0));
+        assert!(matches!(Workspace::create(&directory, hubei()), Err(WorkspaceError::AlreadyThere(_))));
+    }
+
+    #[test]
+    fn key_files_are_their_owners_alone_and_others_are_refused() {
+        let home = tempfile::tempdir().expect("a folder");
+        drop(Workspace::create(home.path(), hubei()).expect("made"));
+        let keys = home.path().join(KEYS);
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        assert_eq!(mode(&keys), 0o700);
+        let names = names(&keys).expect("names");
+        assert_eq!(names.len(), 6);
+        assert!(names.iter().all(|name| mode(&keys.join(name)) == 0o600));
+        fs::set_permissions(keys.join(&names[0]), fs::Permissions::from_mode(0o644)).expect("opened up");
+        assert!(matches!(Workspace::open(home.path()), Err(WorkspaceError::OpenKey(_))));
+    }
+
+    #[test]
+    fn the_generation_before_stays_and_older_ones_go() {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut workspace = Workspace::create(home.path(), hubei()).expect("made");
+        for number in 0..4 {
+            let at = MORNING.plus(number * 60);
+            let revoked = trustlist::status::Status::Revoked;
+            workspace.authority.statuses_mut().set(number as u64, revoked, at).expect("covered");
+            workspace.publish(at, None).expect("published");
+        }
+        let files = |folder: &str| names(&home.path().join("published/420000").join(folder)).expect("names").len();
+        assert_eq!(files("targets/status"), 2);
+        // The root, two snapshots, two targets, the timestamp.
+        assert_eq!(files("metadata"), 6);
+    }
+}
