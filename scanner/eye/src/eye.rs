@@ -36,8 +36,12 @@ pub struct Eye {
 const LEVELS: usize = 4;
 /// What a block with an edge counts in the thresholds of each level.
 const EDGE_WEIGHTS: [u8; LEVELS] = [1, 3, 3, 3];
-/// Crossings checked per level and polarity; the attack: noise that looks like a finder in every row.
-const MAX_CROSSINGS: usize = 4000;
+/// Crossings checked on each level; the attack: noise that looks like a finder in every row.
+const MAX_CROSSINGS: [usize; LEVELS] = [3000, 2000, 2000, 1000];
+/// Modules moved one by one in one frame; the attack: many symbols, each almost right.
+const MAX_FOLLOWED: usize = 16_000;
+/// What a grid must promise to be looked at twice; symbols have 1.6 and more.
+const MIN_PROMISE: f32 = 1.2;
 /// Grids that did not decode and are remembered for a second look.
 const MAX_PENDING: usize = 12;
 
@@ -54,7 +58,8 @@ impl Eye {
     }
 
     fn search(&mut self, luma: Luma<'_>, budget: Budget, notes: Notes) -> (Reading, Vec<Note>) {
-        let mut search = Search { budget, reading: Reading::default(), notes, pending: Vec::new() };
+        let mut search =
+            Search { budget, crossings: 0, followed: 0, reading: Reading::default(), notes, pending: Vec::new() };
         let mut views: Vec<View<'_>> = Vec::with_capacity(LEVELS);
         let buffers = std::iter::once(None).chain(self.halves.iter_mut().map(Some));
         for (level, (light, buffer)) in self.lights.iter_mut().zip(buffers).enumerate() {
@@ -113,6 +118,8 @@ struct Search {
     reading: Reading,
     notes: Notes,
     pending: Vec<Pending>,
+    crossings: usize,
+    followed: usize,
 }
 
 impl Search {
@@ -128,7 +135,8 @@ impl Search {
         let View { luma, light, scale } = view;
         self.notes.take(|| Note::Level { scale });
         let planes = [Plane::new(luma, light, false), Plane::new(luma, light, true)];
-        let finders = self.finders(&planes, view, scanner);
+        self.crossings = 0;
+        let finders = self.finders(&planes, view, level, scanner);
         for (plane, mut finders) in planes.iter().zip(finders) {
             if finders.len() > self.budget.finders {
                 self.reading.statistics.capped = true;
@@ -148,9 +156,14 @@ impl Search {
     }
 
     /// Scans the rows of a level for finders, dark and light ones at once.
-    fn finders(&mut self, planes: &[Plane<'_>; 2], view: View<'_>, scanner: &mut Scanner) -> [Vec<Finder>; 2] {
+    fn finders(
+        &mut self,
+        planes: &[Plane<'_>; 2],
+        view: View<'_>,
+        level: usize,
+        scanner: &mut Scanner,
+    ) -> [Vec<Finder>; 2] {
         let mut finders: [Vec<Finder>; 2] = [Vec::new(), Vec::new()];
-        let mut crossings = [0_usize; 2];
         scanner.start();
         for y in (1..view.luma.height()).step_by(3) {
             scanner.row(view.luma, view.light, y, |crossing| {
@@ -160,8 +173,8 @@ impl Search {
                 if known.iter().any(|f| (f.center - p).length() < f.size * 0.5) {
                     return;
                 }
-                crossings[polarity] += 1;
-                if crossings[polarity] > MAX_CROSSINGS || known.len() >= 4 * self.budget.finders {
+                self.crossings += 1;
+                if self.crossings > MAX_CROSSINGS[level] || known.len() >= 4 * self.budget.finders {
                     self.reading.statistics.capped = true;
                     return;
                 }
@@ -260,9 +273,17 @@ impl Search {
         let many = match self.budget.effort {
             Effort::Quick => 1,
             Effort::Rotating(_) => 2,
-            Effort::Thorough => 6,
+            Effort::Thorough => 5,
         };
-        let pending = std::mem::take(&mut self.pending);
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.retain(|p| p.promise >= MIN_PROMISE);
+        if let Effort::Rotating(frame) = self.budget.effort
+            && !pending.is_empty()
+        {
+            // A code stays in view for many frames: each takes up another grid first.
+            let first = frame as usize % pending.len();
+            pending.rotate_left(first);
+        }
         let mut looked_at: Vec<Point> = Vec::new();
         for p in pending {
             if self.done() || looked_at.len() >= many {
@@ -303,6 +324,10 @@ impl Search {
         {
             return Some(decoded);
         }
+        if self.followed > MAX_FOLLOWED {
+            return None;
+        }
+        self.followed += 2 * size * size;
         let mut places = elastic::follow(plane, &p.places, &p.samples, size)?;
         for round in 0..2 {
             let samples = Samples::take(plane, &places, size);

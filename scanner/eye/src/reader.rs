@@ -33,7 +33,8 @@ pub struct Budget {
 pub enum Effort {
     /// Only the first try: full size, dark on light.
     Quick,
-    /// The first tries, and one of the late ones, chosen by this number: count frames into it.
+    /// Everything once, and a second look at two of the grids that did not decode, others in each frame: count
+    /// frames into it.
     Rotating(u32),
     /// Every try: for a single picture that will not come again.
     Thorough,
@@ -49,7 +50,7 @@ impl Budget {
     /// For a single picture: all symbols in it, every try.
     #[must_use]
     pub fn picture() -> Self {
-        Self { symbols: 16, finders: 64, triples: 32, grids: 96, effort: Effort::Thorough, keep_unread: false }
+        Self { symbols: 16, finders: 64, triples: 32, grids: 72, effort: Effort::Thorough, keep_unread: false }
     }
 }
 
