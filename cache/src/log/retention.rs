@@ -96,26 +96,30 @@ impl ScanLog {
         Ok(deleted == SWEEP)
     }
 
-    /// Gives up the oldest rows that a centre has acknowledged, for want of space. Returns how many.
+    /// The first and last row that may be given up for want of space: the oldest, acknowledged by a centre.
     ///
-    /// Without a centre nothing is given up: those rows exist nowhere else.
-    pub(super) fn give_up(&mut self) -> Result<u64, Fault> {
+    /// Without a centre there are none: those rows exist nowhere else.
+    pub(super) fn may_give_up(&self) -> Result<Option<(u64, u64)>, Fault> {
         if !self.options.upload {
-            return Ok(0);
+            return Ok(None);
         }
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let first: u64 = transaction.query_row("SELECT coalesce(min(seq), 0) FROM entries", [], |row| row.get(0))?;
-        let owed: Option<u64> =
-            transaction.query_row("SELECT min(seq) FROM outbox WHERE state <> 2", [], |row| row.get(0))?;
-        let last = commit::head(&transaction)?.seq;
+        let number =
+            |sql: &str| -> Result<Option<u64>, Fault> { Ok(self.connection.query_row(sql, [], |row| row.get(0))?) };
+        let Some(first) = number("SELECT min(seq) FROM entries")? else { return Ok(None) };
+        let owed = number("SELECT min(seq) FROM outbox WHERE state <> 2")?;
+        let last = commit::head(&self.connection)?.seq;
         let through = owed.unwrap_or(last).min(last).min(first + GIVE_UP).saturating_sub(1);
-        if through < first {
-            return Ok(0);
-        }
+        Ok((through >= first).then_some((first, through)))
+    }
+
+    /// Gives them up, with a receipt. Returns how many.
+    pub(super) fn give_up(&mut self) -> Result<u64, Fault> {
+        let Some((_, through)) = self.may_give_up()? else { return Ok(0) };
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let head = hash_at(&transaction, through)?;
         let removed = count(&transaction, through)?;
         let at: i64 =
-            transaction.query_row("SELECT max(at_ms) FROM entries WHERE seq = ?1", [last], |row| row.get(0))?;
+            transaction.query_row("SELECT at_ms FROM entries ORDER BY seq DESC LIMIT 1", [], |row| row.get(0))?;
         // Deleted first, so that the receipt finds room in the pages that became free.
         delete(&transaction, through, GIVE_UP)?;
         let cut = Planned { through, removed, keys_through_day: None, why: Cut::Space };

@@ -49,10 +49,13 @@ impl ScanLog {
             Err(Fault::Full) => {}
             answer => return answer.map(|heads| (heads, 0)),
         }
-        // Perhaps there is no reserve: then the attempts may fail, which is the answer.
-        let _ = fs::remove_file(reserve_path(&self.options.path));
         // An acknowledgement makes room for later, so it may use the reserve.
         let only_marks = changes.iter().all(|change| matches!(change, Change::Mark(_)));
+        if !only_marks && self.may_give_up()?.is_none() {
+            return Err(Fault::Full);
+        }
+        // Perhaps there is no reserve: then the attempts may fail, which is the answer.
+        let _ = fs::remove_file(reserve_path(&self.options.path));
         let dropped = if only_marks { Ok(0) } else { self.give_up() };
         let again = dropped.and_then(|dropped| {
             if dropped == 0 && !only_marks {
