@@ -56,7 +56,7 @@ pub struct Issue {
     #[arg(long, value_parser = time, value_name = "TIME", conflicts_with = "valid_for")]
     expires: Option<UnixTime>,
     /// Seconds that it is valid [default: a day]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     valid_for: Option<i64>,
     /// Issued the day before yesterday, ended yesterday
     #[arg(long, conflicts_with_all = ["expires", "valid_for", "at"])]
