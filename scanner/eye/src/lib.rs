@@ -30,6 +30,7 @@ mod reader;
 mod sample;
 mod scan;
 mod symbol;
+pub mod track;
 
 pub use eye::Eye;
 pub use grid::SoftGrid;

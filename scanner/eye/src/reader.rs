@@ -78,7 +78,7 @@ pub struct Reading {
 }
 
 /// Most unread sightings handed out from one frame.
-pub const MAX_UNREAD: usize = 4;
+pub const MAX_UNREAD: usize = 12;
 
 /// What was counted while looking.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -23,7 +23,7 @@ use crate::symbol::{EcLevel, StructuredAppend, Version};
 
 pub use content::{ContentError, Fnc1};
 pub use format::{Format, likely_formats, named_version, nearest_version};
-pub use layout::alignment_patterns;
+pub use layout::{FunctionMap, alignment_patterns, timing_evidence};
 pub use symbology::{AlignmentCentres, Blocks};
 
 /// Evidence in bits below which a symbol is taken for an accident. A gate that looks at ten grids in each of fifteen
@@ -140,7 +140,7 @@ pub fn decode(grid: &SoftGrid) -> Result<Decoded, DecodeError> {
 /// Reads a grid.
 pub fn decode_with(grid: &SoftGrid, effort: Effort) -> Result<Decoded, DecodeError> {
     let version = Version::from_size(grid.size()).ok_or(DecodeError::NoSuchSize(grid.size()))?;
-    let timing = layout::timing_evidence(grid, version);
+    let timing = timing_evidence(grid, version);
     if timing[0].max(timing[1]) < NO_TIMING {
         return Err(DecodeError::NoTiming);
     }
@@ -204,7 +204,7 @@ fn read(
 
 /// What timing patterns and format cells say for there being a symbol, in bits.
 fn structure(grid: &SoftGrid, version: Version, format: &Format) -> i32 {
-    layout::timing_evidence(grid, version).iter().sum::<i32>().clamp(-16, 16) + format::evidence(grid, version, format)
+    timing_evidence(grid, version).iter().sum::<i32>().clamp(-16, 16) + format::evidence(grid, version, format)
 }
 
 /// Of two failures the one that got further.

@@ -251,7 +251,7 @@ fn a_symbol_with_its_data_replaced_gives_no_payload() {
         let number = 1 + (round % 10) as u8;
         let (_, theirs) = LEVELS[dice.roll(4)];
         let mut grid = model2(number, theirs, b"1");
-        let map = layout::FunctionMap::new(Version::Model2(number));
+        let map = FunctionMap::new(Version::Model2(number));
         let size = grid.size();
         for index in 0..size * size {
             if !map.covers(index % size, index / size) {
