@@ -23,11 +23,6 @@ pub(crate) struct Mesh {
 const LIKENESS: f32 = 0.6;
 
 impl Mesh {
-    /// A symbol of `size` modules a side whose map is known already.
-    pub(crate) fn known(size: usize, map: Homography) -> Self {
-        Self { cuts: vec![0, size], maps: vec![map], seen: (0, 0) }
-    }
-
     /// One map for everything.
     pub(crate) fn flat(frame: &Frame) -> Self {
         Self { cuts: vec![0, frame.size], maps: vec![frame.map], seen: (0, 0) }

@@ -106,12 +106,18 @@ impl Samples {
     pub(crate) fn soften(&self) -> SoftGrid {
         let n = self.size;
         let (levels, darks) = self.levels_and_darks();
+        let usual = usual_contrast(&levels);
         let mut modules = Vec::with_capacity(n * n);
         for y in 0..n {
             for x in 0..n {
                 let i = y * n + x;
                 let (threshold, half) = levels[i];
                 let mut value = (self.ink[i] - threshold) / half;
+                // Under a fingertip the two colours are but noise: far less contrast than the symbol has elsewhere.
+                let share = contrast(&levels[i]) / usual;
+                if share < FAINT {
+                    value *= (share / FAINT).powi(2);
+                }
                 // Nobody nearby has the other colour: masks see to it that this does not happen by itself.
                 let close = darks.sum(x, y, 2);
                 if close == 0.0 || close == Window::area(n, x, y, 2) {
@@ -129,6 +135,21 @@ impl Samples {
         }
         SoftGrid::new(n, modules).expect("one value was pushed for each module of an existing version")
     }
+}
+
+/// Share of the usual contrast below which a neighbourhood is believed less.
+const FAINT: f32 = 0.5;
+
+/// Contrast relative to brightness, which shadows and slopes of light leave as it is.
+fn contrast(&(threshold, half): &(f32, f32)) -> f32 {
+    half / (threshold.abs() + 8.0)
+}
+
+/// The contrast that half of a symbol has at least.
+fn usual_contrast(levels: &[(f32, f32)]) -> f32 {
+    let mut some: Vec<f32> = levels.iter().step_by(levels.len() / 400 + 1).map(contrast).collect();
+    let middle = some.len() / 2;
+    *some.select_nth_unstable_by(middle, f32::total_cmp).1
 }
 
 /// Sums over squares, by a table of sums.

@@ -9,7 +9,6 @@ use crate::decode::{self, Decoded, FunctionMap};
 use crate::grid::SoftGrid;
 use crate::light::Light;
 use crate::luma::Luma;
-use crate::mesh::Mesh;
 use crate::plane::Plane;
 use crate::reader::Sighting;
 use crate::sample::Samples;
@@ -98,8 +97,11 @@ impl Evidence {
             };
             let Some(map) = register::square_to(track.size, corners) else { continue };
             let plane = Plane::new(luma, &light, track.inverted);
-            let samples = Samples::take(&plane, &Mesh::known(track.size, map), track.size);
-            let (Some(grid), Some(version)) = (samples.soften(), Version::from_size(track.size)) else { continue };
+            let size = track.size;
+            let middle = |index: usize| Point::new((index % size) as f32 + 0.5, (index / size) as f32 + 0.5);
+            let places: Vec<Point> = (0..size * size).map(|index| map.map(middle(index))).collect();
+            let grid = Samples::take(&plane, &places, size).soften();
+            let Some(version) = Version::from_size(size) else { continue };
             if track.agreement(&grid, version) >= SAME {
                 track.join(&grid, corners, now);
                 read = read.or_else(|| track.read());
