@@ -110,7 +110,7 @@ impl fmt::Display for WorkspaceError {
             Self::BadFile(path, why) => write!(f, "{}: {why}", path.display()),
             Self::NoRoot(path) => write!(
                 f,
-                "{} is missing; bring the published folder back from a mirror before anything else",
+                "{} is missing; copy every metadata/*.root.json of the published repository back there",
                 path.display()
             ),
             Self::Desk(error) => error.fmt(f),

@@ -23,7 +23,7 @@ Example: a province and the national platform
   authority --dir hubei init 420000
   authority --dir hubei publish
   authority --dir nation init 000000
-  authority --dir nation issuer add 420000 --root hubei/published/420000/metadata/1.root.json
+  authority --dir nation issuer add 420000 --root hubei/roots/1.root.json
   authority --dir nation arrange 420000 '*' --route direct
   authority --dir nation publish
   authority --dir hubei issue --colour green --out code.png

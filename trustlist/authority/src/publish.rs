@@ -115,7 +115,12 @@ impl Authority {
 
         let mut files: Vec<(String, Vec<u8>)> =
             targets.into_iter().map(|(name, bytes)| (target_path(&name, &facts[&name].hashes.sha256), bytes)).collect();
-        files.extend(self.roots.iter().zip(1..).map(|(root, version)| (root_path(version), root.clone())));
+        files.extend(
+            self.roots
+                .iter()
+                .zip(1..)
+                .map(|(root, version)| (format!("metadata/{}", root_name(version)), root.clone())),
+        );
         files.push((format!("metadata/{targets_version}.targets.json"), targets_file.clone()));
         files.push((format!("metadata/{snapshot_version}.snapshot.json"), snapshot_file.clone()));
         files.push(("metadata/timestamp.json".to_owned(), timestamp_file.clone()));
@@ -200,10 +205,10 @@ impl Last<'_> {
     }
 }
 
-/// Where a version of the root stands.
+/// The file name of a version of the root.
 #[must_use]
-pub fn root_path(version: u64) -> String {
-    format!("metadata/{version}.root.json")
+pub fn root_name(version: u64) -> String {
+    format!("{version}.root.json")
 }
 
 /// Where a target stands: its hash before the last part of its name (TUF 1.0.31 §6.2, consistent snapshots).

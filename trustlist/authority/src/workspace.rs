@@ -3,6 +3,7 @@
 //! ```text
 //! authority.json        whose it is, and its terms
 //! keys/                 private keys, PKCS#8 PEM without passphrase, readable by their owner only
+//! roots/                every root, `<version>.root.json`; the first is what others pin
 //! lists/                drafts: the documents that are published, and status/<n>.json
 //! hosted/<issuer>/      issuers that the national platform keeps itself, each with keys and lists
 //! published/<issuer>/   metadata/ and targets/: what any file server may serve
@@ -28,7 +29,7 @@ use crate::{
     key::SigningKey,
     metadata::{self, Role},
     national::National,
-    publish::{Publication, root_path},
+    publish::{Publication, root_name},
     rotate::ID_PREFIX,
     statuses::StatusDrafts,
     terms::Terms,
@@ -38,6 +39,7 @@ use crate::{
 const CARD: &str = "authority.json";
 const KEYS: &str = "keys";
 const LISTS: &str = "lists";
+const ROOTS: &str = "roots";
 const HOSTED: &str = "hosted";
 const PUBLISHED: &str = "published";
 
@@ -106,7 +108,7 @@ impl Workspace {
             issuer: card.issuer,
             terms: card.terms,
             private: read_keys(&directory.join(KEYS))?,
-            roots: read_roots(&repository)?,
+            roots: read_roots(&directory.join(ROOTS))?,
             keys: read_json(&lists.join("keys.json"))?,
             statuses: StatusDrafts::default(),
             national: None,
@@ -125,6 +127,12 @@ impl Workspace {
     #[must_use]
     pub fn published(&self) -> &Path {
         &self.published
+    }
+
+    /// The first root, for whoever pins it.
+    #[must_use]
+    pub fn first_root(&self) -> PathBuf {
+        self.directory.join(ROOTS).join(root_name(1))
     }
 
     /// Opens an issuer that the national platform keeps itself.
@@ -184,9 +192,9 @@ impl Workspace {
                 }
             }
         }
-        let repository = self.published.join(authority.issuer.as_str());
+        // Not to what is published: a root that names new keys goes out together with what they signed.
         for (root, version) in authority.roots.iter().zip(1..) {
-            write(&repository.join(root_path(version)), root)?;
+            write(&self.directory.join(ROOTS).join(root_name(version)), root)?;
         }
         Ok(())
     }
@@ -280,10 +288,10 @@ fn read_keys(directory: &Path) -> Result<Vec<SigningKey>, WorkspaceError> {
     Ok(keys)
 }
 
-fn read_roots(repository: &Path) -> Result<Vec<Vec<u8>>, WorkspaceError> {
+fn read_roots(directory: &Path) -> Result<Vec<Vec<u8>>, WorkspaceError> {
     let mut roots = Vec::new();
     loop {
-        let path = repository.join(root_path(roots.len() as u64 + 1));
+        let path = directory.join(root_name(roots.len() as u64 + 1));
         if !path.exists() {
             return if roots.is_empty() { Err(WorkspaceError::NoRoot(path)) } else { Ok(roots) };
         }

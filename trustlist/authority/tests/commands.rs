@@ -88,7 +88,7 @@ fn desks() -> Desks {
     let [nation, hubei, mirror] = ["nation", "hubei", "mirror"].map(|name| home.path().join(name));
     done(&hubei, &["init", "420000", "--at", MORNING]);
     done(&nation, &["init", "000000", "--at", MORNING]);
-    let root = hubei.join("published/420000/metadata/1.root.json");
+    let root = hubei.join("roots/1.root.json");
     done(&nation, &["issuer", "add", "420000", "--root", root.to_str().expect("a UTF-8 path")]);
     done(&nation, &["arrange", "420000", "440000", "--route", "direct"]);
     Desks { _home: home, nation, hubei, mirror }
@@ -147,7 +147,7 @@ fn many_codes_come_from_lines_of_json() {
 #[test]
 fn a_mistake_is_named_with_what_to_do() {
     let Desks { nation, hubei, .. } = &desks();
-    let root = hubei.join("published/420000/metadata/1.root.json");
+    let root = hubei.join("roots/1.root.json");
     let root = root.to_str().expect("a UTF-8 path");
     for (dir, arguments, words) in [
         (nation, &["issuer", "add", "420000", "--root", root][..], "issuer retire 420000"),

@@ -88,7 +88,7 @@ fn the_reference_client_follows_publications_and_a_chain_of_roots_with_keys_of_e
     authority(&hubei, &["status-list", "grow", "1000"]);
     authority(&hubei, &out);
 
-    let (repository, first) = (mirror.join("420000"), hubei.join("published/420000/metadata/1.root.json"));
+    let (repository, first) = (mirror.join("420000"), hubei.join("roots/1.root.json"));
     let state = home.path().join("state");
     let seen = client.update(&repository, &state, &first).expect("accepted");
     assert_eq!((&seen["root"], &seen["threshold"], &seen["timestamp"]), (&1.into(), &2.into(), &1.into()));
@@ -113,7 +113,7 @@ fn the_reference_client_follows_publications_and_a_chain_of_roots_with_keys_of_e
 
     let other = home.path().join("other");
     authority(&other, &["init", "420000"]);
-    let wrong = other.join("published/420000/metadata/1.root.json");
+    let wrong = other.join("roots/1.root.json");
     let refused = client.update(&repository, &home.path().join("wrong"), &wrong).expect_err("another first root");
     assert!(refused.contains("refused:"), "{refused}");
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use authority::{Authority, Plan, RolePlan, Source, Workspace, key::KeyType, publish::root_path, terms::Terms};
+use authority::{Authority, Plan, RolePlan, Source, Workspace, key::KeyType, terms::Terms};
 use clap::Args;
 use trustlist::{region::Region, time::UnixTime};
 
@@ -64,9 +64,8 @@ impl Init {
         };
         let authority = Authority::init(self.issuer, &plan, terms, Source::Random, moment(self.at))?;
         let workspace = Workspace::create(dir, authority)?;
-        let root = workspace.published().join(self.issuer.as_str()).join(root_path(1));
         println!("{}: keys, first root and empty lists are made", self.issuer);
-        println!("first root, for whoever pins it: {}", root.display());
+        println!("first root, for whoever pins it: {}", workspace.first_root().display());
         println!("keep {}/root-*.pem in a safe place; publishing does not need them", dir.join("keys").display());
         Ok(())
     }
