@@ -1,6 +1,8 @@
 //! The daemon `checkpointd`: camera, lane, gate, sync, pages.
 
 pub mod clock;
+#[path = "commands/log/mod.rs"]
+pub mod log_commands;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod failure;

@@ -7,8 +7,7 @@ use trustlist::time::TimeTrust;
 use uuid::Uuid;
 
 use super::{
-    ANCHOR_EVERY, Change, Fault, Floor, ScanLog, UnixMillis, anchor::Anchor, chain::Head, day_keys, note::NoteSigner,
-    open::PAGE,
+    Change, Fault, Floor, ScanLog, UnixMillis, anchor::Anchor, chain::Head, day_keys, note::NoteSigner, open::PAGE,
 };
 
 impl ScanLog {
@@ -42,7 +41,7 @@ impl ScanLog {
             day_keys::ensure(&transaction, floor.day())?;
             day_keys::ensure(&transaction, floor.day() + 1)?;
         }
-        if head.seq >= anchored(&transaction)? + ANCHOR_EVERY {
+        if head.seq >= anchored(&transaction)? + self.options.anchor_rows.max(1) {
             write_anchor(&transaction, self.log, head, &self.options.signer)?;
         }
         transaction.commit()?;

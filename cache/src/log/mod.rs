@@ -29,7 +29,7 @@ pub mod writer;
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -46,9 +46,6 @@ pub use reader::{Reader, Seen};
 pub use row::{Body, Direction, Entry, Event, Passage, ScanRow, Token, UnixMillis};
 pub use writer::{Receipt, Writer, Written};
 
-/// Rows between two anchors.
-pub const ANCHOR_EVERY: u64 = 256;
-
 /// Size of the write-ahead log at which it is folded in even though rows wait.
 const WAL_FOLD: u64 = 4 << 20;
 
@@ -61,15 +58,26 @@ pub struct Options {
     pub signer: NoteSigner,
     /// Whether rows are owed to a centre: each then enters the outbox.
     pub upload: bool,
+    /// Rows after which an anchor is due.
+    pub anchor_rows: u64,
+    /// Longest time a row stays without an anchor.
+    pub anchor_within: Duration,
     /// Size the database may have before rows are refused (see [`WriteFault::Full`]).
     pub max_bytes: u64,
 }
 
 impl Options {
-    /// A log at `path` that uploads nothing and may grow to 2 GiB.
+    /// A log at `path` that uploads nothing, is anchored every 256 rows or 60 seconds, and may grow to 2 GiB.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, signer: NoteSigner) -> Options {
-        Options { path: path.into(), signer, upload: false, max_bytes: 2 << 30 }
+        Options {
+            path: path.into(),
+            signer,
+            upload: false,
+            anchor_rows: 256,
+            anchor_within: Duration::from_secs(60),
+            max_bytes: 2 << 30,
+        }
     }
 }
 
@@ -183,6 +191,11 @@ impl ScanLog {
     /// Folds the write-ahead log into the database, as far as readers allow. Failure is not loss: the rows are on the disk.
     pub(crate) fn fold(&mut self) {
         let _ = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+    }
+
+    /// Commits what became of rows in the outbox. The uploader uses [`writer::Writer::mark`].
+    pub fn mark(&mut self, mark: Mark) -> Result<(), Fault> {
+        self.commit_or_make_room(&[Change::Mark(mark)]).map(|_| ())
     }
 
     /// First row of a new log; key row when the device signs with another key than before.

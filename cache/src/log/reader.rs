@@ -63,6 +63,17 @@ impl Reader {
         &self.connection
     }
 
+    /// The newest anchor: what is worth keeping elsewhere.
+    pub fn newest_anchor(&self) -> Result<Option<String>, Fault> {
+        let sql = "SELECT note FROM anchors ORDER BY seq DESC LIMIT 1";
+        Ok(self.connection.query_row(sql, [], |row| row.get(0)).optional()?)
+    }
+
+    /// The verification key the log names as its device's, in the text form of signed notes.
+    pub fn public_key(&self) -> Result<Option<String>, Fault> {
+        super::meta(&self.connection, "key")
+    }
+
     /// Rows in the log.
     pub fn rows(&self) -> Result<u64, Fault> {
         Ok(self.connection.query_row("SELECT count(*) FROM entries", [], |row| row.get(0))?)

@@ -26,8 +26,6 @@ use super::{Change, Event, Fault, ScanLog, ScanRow, UnixMillis, WriteFault, chai
 const WAITING: usize = 4096;
 /// Rows of one transaction, so that the first of a burst is not kept waiting for the last.
 const GROUP: usize = 256;
-/// Longest time a row stays without an anchor.
-pub const ANCHOR_WITHIN: Duration = Duration::from_secs(60);
 /// Longest time between two times stored when there are no rows.
 const TIME_EVERY: Duration = Duration::from_secs(60);
 /// Quiet time after which the write-ahead log is folded into the database.
@@ -269,7 +267,7 @@ impl Desk {
                 work(&mut self.log);
                 self.sweeping = true;
             }
-            if self.unanchored.is_some_and(|since| since.elapsed() >= ANCHOR_WITHIN) {
+            if self.unanchored.is_some_and(|since| since.elapsed() >= self.log.options.anchor_within) {
                 self.anchor();
             }
         }
@@ -284,7 +282,9 @@ impl Desk {
         if self.unfolded > 0 {
             return QUIET;
         }
-        self.unanchored.map_or(ANCHOR_WITHIN, |since| ANCHOR_WITHIN.saturating_sub(since.elapsed()))
+        self.unanchored.map_or(self.log.options.anchor_within, |since| {
+            self.log.options.anchor_within.saturating_sub(since.elapsed())
+        })
     }
 
     fn commit(&mut self, changes: &[Change], waiting: Vec<Option<SyncSender<Result<Head, WriteFault>>>>) {
@@ -344,7 +344,7 @@ impl Desk {
             self.log.fold();
             self.unfolded = 0;
         }
-        if self.unanchored.is_some_and(|since| since.elapsed() >= ANCHOR_WITHIN) {
+        if self.unanchored.is_some_and(|since| since.elapsed() >= self.log.options.anchor_within) {
             self.anchor();
         }
     }

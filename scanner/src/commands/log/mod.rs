@@ -1,0 +1,139 @@
+//! `checkpointd log`: ask the scan log, prove it, take it elsewhere, forget, and see what the centre was not told.
+//!
+//! Everything but `prune` and `outbox --retry` only reads, beside a running daemon. Those two write, in their own short
+//! transactions; run them as the daemon's user, so that no file changes its owner.
+
+mod export;
+mod look;
+mod prove;
+mod tend;
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use cache::log::{Fault, Reader, UnixMillis};
+use clap::{Args, Subcommand};
+use trustlist::time::UnixTime;
+
+use crate::failure::{Exit, Failure};
+
+/// `log`
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Another scan log than this device's own: an export, or a damaged one that was set aside
+    #[arg(long, value_name = "FILE", global = true)]
+    database: Option<PathBuf>,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Show scans, the latest first
+    #[command(after_help = "Examples:\n  checkpointd log query --verdict refuse --limit 20\n  \
+        checkpointd log query --from 2021-02-01T08:00:00Z --lane 2 --json\n  \
+        checkpointd log query --id 01775ae8-2204-7bab-be50-b40ae34103be    a scan and what became of it")]
+    Query(look::Query),
+    /// Count verdicts, reasons and time-to-verdict per lane and hour
+    #[command(after_help = "Example:\n  checkpointd log stats --from 2021-02-01T00:00:00Z")]
+    Stats(look::Stats),
+    /// Prove that no row was edited, removed, inserted, reordered or cut off
+    #[command(
+        after_help = "Example:\n  checkpointd log verify --public-key gate-3.pub --anchor seen-on-monday.txt\n\n\
+        Ends with 1 and names the first bad row when something is wrong."
+    )]
+    Verify(prove::Verify),
+    /// Print the newest anchor, to be kept elsewhere, or the device's public key
+    #[command(after_help = "Example:\n  checkpointd log anchor > seen-on-monday.txt\n  \
+        checkpointd log anchor --public-key > gate-3.pub")]
+    Anchor(prove::Newest),
+    /// Write rows of a span of time to a file
+    #[command(
+        after_help = "Example:\n  checkpointd log export --format sqlite --from 2021-02-01T00:00:00Z monday.db\n\n\
+        CSV holds the scans; JSON lines and SQLite hold every row up to an anchor, so that they can be verified."
+    )]
+    Export(export::Export),
+    /// Delete what is older than the retention period, now
+    Prune(tend::Prune),
+    /// Show what the centre has not got, and try dead letters again
+    #[command(after_help = "Examples:\n  checkpointd log outbox\n  checkpointd log outbox --retry all")]
+    Outbox(tend::Outbox),
+}
+
+/// This device's own log, as configured.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The database.
+    pub database: PathBuf,
+    /// The file of the device's key.
+    pub key: PathBuf,
+    /// The post's name.
+    pub post: String,
+    /// Whether rows are owed to a centre.
+    pub upload: bool,
+    /// Days after which rows go.
+    pub retention_days: u32,
+}
+
+/// Answers on standard output.
+///
+/// # Errors
+/// With what is wrong, where, and what to do about it.
+pub fn run(mut place: Place, arguments: Arguments) -> Result<Exit, Failure> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    if let Some(database) = arguments.database {
+        place.database = database;
+    }
+    let exit = answer(&place, arguments.what, &mut out);
+    match out.flush() {
+        // Whoever read us (`head`) has had enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit.or(Ok(Exit::Ok)),
+        Err(error) => Err(Failure::new("cannot print").because(error)),
+        Ok(()) => exit,
+    }
+}
+
+fn answer(place: &Place, what: What, out: &mut dyn Write) -> Result<Exit, Failure> {
+    match what {
+        What::Query(query) => look::query(&open(place)?, query, out),
+        What::Stats(stats) => look::stats(&open(place)?, stats, out),
+        What::Verify(verify) => prove::verify(&open(place)?, verify, out),
+        What::Anchor(newest) => prove::newest(&open(place)?, &newest, out),
+        What::Export(export) => export::export(&open(place)?, &export, out),
+        What::Prune(prune) => tend::prune(place, &prune, out),
+        What::Outbox(outbox) => tend::outbox(place, &outbox, out),
+    }
+}
+
+fn open(place: &Place) -> Result<Reader, Failure> {
+    Reader::open(&place.database).map_err(|fault| match fault {
+        Fault::File(path, error) if error.kind() == io::ErrorKind::NotFound => Failure::new(format!(
+            "{}: there is no scan log yet; the daemon makes it at its first start (another place: --database FILE)",
+            path.display()
+        )),
+        fault => wrong(fault),
+    })
+}
+
+fn wrong(fault: Fault) -> Failure {
+    let text = fault.to_string();
+    match std::error::Error::source(&fault) {
+        Some(cause) => Failure::new(format!("{text} ({cause})")),
+        None => Failure::new(text),
+    }
+}
+
+fn unprintable(error: io::Error) -> Failure {
+    Failure::new("cannot print").because(error)
+}
+
+/// Reads a time of the command line.
+fn time(text: &str) -> Result<UnixMillis, String> {
+    let time = UnixTime::parse_rfc3339(text).ok_or("not an RFC 3339 time such as 2021-02-01T08:00:00Z")?;
+    Ok(time.into())
+}
+
+#[cfg(test)]
+mod tests;
