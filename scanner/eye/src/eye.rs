@@ -40,6 +40,8 @@ const EDGE_WEIGHTS: [u8; LEVELS] = [1, 3, 3, 3];
 const MAX_CROSSINGS: [usize; LEVELS] = [3000, 2000, 2000, 1000];
 /// Modules moved one by one in one frame; the attack: many symbols, each almost right.
 const MAX_FOLLOWED: usize = 16_000;
+/// Finders tried as Micro QR symbols per level and polarity.
+const MAX_MICRO: usize = 6;
 /// What a grid must promise to be looked at twice; symbols have 1.6 and more.
 const MIN_PROMISE: f32 = 1.2;
 /// Grids that did not decode and are remembered for a second look.
@@ -207,6 +209,20 @@ impl Search {
                 return;
             }
         }
+        if self.budget.effort == Effort::Thorough && self.reading.symbols.is_empty() {
+            self.micro(plane, finders, level, scale);
+        }
+    }
+
+    /// Micro QR symbols have a single finder; only clear ones are tried.
+    fn micro(&mut self, plane: &Plane<'_>, finders: &[Finder], level: usize, scale: f32) {
+        for finder in finders.iter().filter(|f| f.quality > 0.9).take(MAX_MICRO) {
+            for frame in frame::micro_frames(plane, finder) {
+                if self.first_look(plane, frame, level, scale) || self.done() {
+                    return;
+                }
+            }
+        }
     }
 
     /// Whether a symbol that was read already lies there.
@@ -370,24 +386,85 @@ struct Shown<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use qrcode::{Color, EcLevel as Level, QrCode, Version as Kind};
 
-    #[test]
-    fn a_drawn_symbol_is_read() {
-        let code = qrcode::QrCode::new(b"hello gate").expect("fits");
-        let n = code.width();
-        let colors = code.to_colors();
-        let (scale, quiet) = (4, 4);
+    /// A code drawn upright, `scale` pixels a module, with a quiet zone.
+    fn drawn(code: &QrCode, scale: usize, dark: u8, light: u8) -> (Vec<u8>, usize) {
+        let (n, quiet, colors) = (code.width(), 4, code.to_colors());
         let side = (n + 2 * quiet) * scale;
-        let mut data = vec![230_u8; side * side];
+        let mut data = vec![light; side * side];
         for y in 0..n * scale {
             for x in 0..n * scale {
-                if colors[y / scale * n + x / scale] == qrcode::Color::Dark {
-                    data[(y + quiet * scale) * side + x + quiet * scale] = 20;
+                if colors[y / scale * n + x / scale] == Color::Dark {
+                    data[(y + quiet * scale) * side + x + quiet * scale] = dark;
                 }
             }
         }
-        let reading = Eye::new().read(Luma::new(&data, side, side).expect("fits"), Budget::frame(0));
-        assert_eq!(reading.symbols.first().map(|s| s.payload.as_slice()), Some(b"hello gate".as_slice()));
-        assert!(reading.hints().is_empty());
+        (data, side)
+    }
+
+    fn read(data: &[u8], side: usize, budget: Budget) -> Reading {
+        Eye::new().read(Luma::new(data, side, side).expect("fits"), budget)
+    }
+
+    #[test]
+    fn every_version_is_read_in_both_polarities() {
+        for version in 1..=40_i16 {
+            let code = QrCode::with_version(b"MR1:GATE", Kind::Normal(version), Level::M).expect("fits");
+            for (dark, light) in [(20, 230), (230, 20)] {
+                let (data, side) = drawn(&code, 3, dark, light);
+                let reading = read(&data, side, Budget::frame(0));
+                let symbol = reading.symbols.first().unwrap_or_else(|| panic!("version {version} is not read"));
+                assert_eq!(symbol.payload, b"MR1:GATE");
+                assert_eq!(symbol.version, crate::Version::Model2(version as u8));
+                assert_eq!((symbol.inverted, symbol.mirrored), (dark > light, false));
+                assert!((symbol.corners[0] - Point::new(12.0, 12.0)).length() < 1.5, "{symbol:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn micro_symbols_are_read_in_any_direction() {
+        // The encoder writes M3-L otherwise than the standard says.
+        for version in [2, 4_i16] {
+            let code = QrCode::with_version(b"12345", Kind::Micro(version), Level::L).expect("fits");
+            let (data, side) = drawn(&code, 5, 20, 230);
+            let turned: Vec<u8> = (0..side * side).map(|i| data[(side - 1 - i % side) * side + i / side]).collect();
+            for data in [&data, &turned] {
+                let reading = read(data, side, Budget::picture());
+                let symbol = reading.symbols.first().unwrap_or_else(|| panic!("M{version} is not read"));
+                assert_eq!(
+                    (symbol.payload.as_slice(), symbol.version),
+                    (b"12345".as_slice(), crate::Version::Micro(version as u8))
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_mirrored_symbol_is_read_and_said_to_be_one() {
+        let code = QrCode::new(b"seen from behind the glass").expect("fits");
+        let (mut data, side) = drawn(&code, 4, 20, 230);
+        for row in data.chunks_exact_mut(side) {
+            row.reverse();
+        }
+        let reading = read(&data, side, Budget::frame(0));
+        let symbol = reading.symbols.first().expect("it is drawn there");
+        assert!(symbol.mirrored);
+        assert_eq!(symbol.payload, b"seen from behind the glass");
+    }
+
+    #[test]
+    fn all_symbols_of_a_picture_are_found_and_a_frame_ends_with_the_first() {
+        let (a, side) = drawn(&QrCode::new(b"left").expect("fits"), 4, 20, 230);
+        let (b, _) = drawn(&QrCode::new(b"rite").expect("fits"), 4, 20, 230);
+        let both: Vec<u8> =
+            a.chunks_exact(side).zip(b.chunks_exact(side)).flat_map(|(a, b)| a.iter().chain(b).copied()).collect();
+        let luma = Luma::new(&both, 2 * side, side).expect("fits");
+        let mut payloads: Vec<Vec<u8>> =
+            Eye::new().read(luma, Budget::picture()).symbols.into_iter().map(|s| s.payload).collect();
+        payloads.sort();
+        assert_eq!(payloads, [b"left".to_vec(), b"rite".to_vec()]);
+        assert_eq!(Eye::new().read(luma, Budget::frame(7)).symbols.len(), 1);
     }
 }

@@ -14,6 +14,8 @@ pub(crate) struct Finder {
     pub(crate) center: Point,
     /// Pixels across its seven modules, the mean over the directions looked at.
     pub(crate) size: f32,
+    /// Angle of one of its sides, by the way its edges lie farther off towards the corners.
+    pub(crate) angle: f32,
     /// Share of the directions in which both its rings are seen.
     pub(crate) quality: f32,
 }
@@ -53,8 +55,8 @@ pub(crate) fn check(plane: &Plane<'_>, crossing: Crossing) -> Option<Finder> {
     if seen == 0 || most > 5.0 * least {
         return None;
     }
-    let (center, quality) = rings(plane, Point::new(center_x, center_y), most)?;
-    (quality >= MIN_QUALITY).then_some(Finder { center, size: (least + most) / 2.0, quality })
+    let (center, quality, angle) = rings(plane, Point::new(center_x, center_y), most)?;
+    (quality >= MIN_QUALITY).then_some(Finder { center, size: (least + most) / 2.0, angle, quality })
 }
 
 /// Directions in which the rings are looked for.
@@ -63,8 +65,9 @@ const RAYS: usize = 16;
 /// the raster does so in few others.
 const MIN_QUALITY: f32 = 0.75;
 
-/// Looks for the light and the dark ring all around; gives a better middle, and the share of directions that fit.
-fn rings(plane: &Plane<'_>, center: Point, reach: f32) -> Option<(Point, f32)> {
+/// Looks for the light and the dark ring all around; gives a better middle, the share of directions that fit, and
+/// the angle of a side.
+fn rings(plane: &Plane<'_>, center: Point, reach: f32) -> Option<(Point, f32, f32)> {
     let mut edges = [[0.0_f32; 3]; RAYS];
     let direction = |i: usize| {
         let angle = i as f32 * std::f32::consts::TAU / RAYS as f32 + 0.1;
@@ -114,7 +117,16 @@ fn rings(plane: &Plane<'_>, center: Point, reach: f32) -> Option<(Point, f32)> {
     if pairs < 4.0 {
         return None;
     }
-    Some((center + sum * (1.0 / pairs), good as f32 / RAYS as f32))
+    // A square's outline has four bumps: its fourth harmonic points at a corner.
+    let (mut re, mut im) = (0.0, 0.0);
+    for (i, edge) in edges.iter().enumerate() {
+        let d = direction(i);
+        let angle = 4.0 * d.y.atan2(d.x);
+        re += edge[1] * angle.cos();
+        im += edge[1] * angle.sin();
+    }
+    let corner = im.atan2(re) / 4.0;
+    Some((center + sum * (1.0 / pairs), good as f32 / RAYS as f32, corner + std::f32::consts::FRAC_PI_4))
 }
 
 /// The five runs through a pixel in one direction, if they fit a finder pattern.

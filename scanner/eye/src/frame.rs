@@ -6,6 +6,7 @@
 
 use crate::{
     decode::nearest_version,
+    finder::Finder,
     geometry::{Fit, Homography},
     group::Triple,
     plane::Plane,
@@ -104,6 +105,59 @@ pub(crate) fn frames(plane: &Plane<'_>, triple: &Triple) -> Vec<Frame> {
     frames
 }
 
+/// Micro QR symbols have one finder: the frames of all four directions and sizes whose timing patterns agree, best
+/// first, at most two.
+pub(crate) fn micro_frames(plane: &Plane<'_>, finder: &Finder) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    let (sin, cos) = finder.angle.sin_cos();
+    let (u, v) = (Point::new(cos, sin), Point::new(-sin, cos));
+    let Some((mu, shift_u)) = module_along(plane, finder.center, u, finder.size) else { return frames };
+    let Some((mv, shift_v)) = module_along(plane, finder.center, v, finder.size) else { return frames };
+    let center = finder.center + u * shift_u + v * shift_v;
+    let (mut u, mut v) = (u * mu, v * mv);
+    for _ in 0..4 {
+        (u, v) = (v, u * -1.0);
+        let axes = Axes { center, u, v };
+        let mut fit = Fit::around(center, 3.5 * axes.module());
+        fit.stiffen();
+        let edges = edges(plane, &[axes]);
+        if edges.len() < 20 {
+            continue;
+        }
+        for edge in edges {
+            if edge.horizontal {
+                fit.column(edge.at, 3.5 + edge.line, 1.0);
+            } else {
+                fit.row(edge.at, 3.5 + edge.line, 1.0);
+            }
+        }
+        let Some(map) = fit.solve().and_then(|back| back.inverse()) else { continue };
+        for size in [11, 13, 15, 17] {
+            let mut frame = Frame { size, map, fit: fit.clone(), corners: [axes; 3], evidence: 0.0 };
+            frame.evidence = micro_timing(plane, &frame);
+            if frame.evidence >= 0.75 {
+                frames.push(frame);
+            }
+        }
+    }
+    frames.sort_by(|a, b| b.evidence.total_cmp(&a.evidence));
+    frames.truncate(2);
+    frames
+}
+
+/// How well the timing patterns along two edges of a Micro QR symbol alternate and then end in light.
+fn micro_timing(plane: &Plane<'_>, frame: &Frame) -> f32 {
+    let mut sum = 0_i32;
+    for i in 7..frame.size + 2 {
+        let along = i as f32 + 0.5;
+        for p in [Point::new(along, 0.5), Point::new(0.5, along)] {
+            let dark = plane.contrast(frame.map.map(p)) > 0.0;
+            sum += if dark == (i % 2 == 0 && i < frame.size) { 1 } else { -1 };
+        }
+    }
+    sum as f32 / (2 * (frame.size - 5)) as f32
+}
+
 fn unit(p: Point) -> Point {
     p * (1.0 / p.length().max(1e-6))
 }
@@ -181,7 +235,7 @@ fn crossings(plane: &Plane<'_>, from: Point, direction: Point, reach: f32) -> [O
 }
 
 /// Looks for every edge of the finders where it is expected.
-fn edges(plane: &Plane<'_>, corners: &[Axes; 3]) -> Vec<Edge> {
+fn edges(plane: &Plane<'_>, corners: &[Axes]) -> Vec<Edge> {
     let mut edges = Vec::with_capacity(160);
     for (finder, axes) in corners.iter().enumerate() {
         for (horizontal, along, aside) in [(true, axes.u, axes.v), (false, axes.v, axes.u)] {

@@ -138,6 +138,12 @@ impl Fit {
         self.add([0.0, 0.0, 0.0, u, v, 1.0, -y * u, -y * v, y], weight);
     }
 
+    /// Lets the map be hardly projective: for places too close together to show perspective.
+    pub(crate) fn stiffen(&mut self) {
+        self.normal[6][6] += 1e6;
+        self.normal[7][7] += 1e6;
+    }
+
     /// The image of `from` is `to`.
     pub(crate) fn point(&mut self, from: Point, to: Point, weight: f64) {
         self.column(from, to.x, weight);
