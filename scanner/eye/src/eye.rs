@@ -79,7 +79,7 @@ impl Eye {
             }
             views.push(View { luma, light, scale: (1 << level) as f32 });
             search.level(views[level], level, &mut self.scanner);
-            if search.done() || (level == 0 && budget.effort == Effort::Quick) {
+            if search.done() || search.settled() || (level == 0 && budget.effort == Effort::Quick) {
                 break;
             }
         }
@@ -108,6 +108,8 @@ struct Pending {
     level: usize,
     inverted: bool,
     frame: Frame,
+    /// In pixels of the whole frame.
+    middle: Point,
     alignment: (usize, usize),
     places: Vec<Point>,
     samples: Samples,
@@ -127,6 +129,12 @@ struct Search {
 impl Search {
     fn done(&self) -> bool {
         self.reading.symbols.len() >= self.budget.symbols || self.spent()
+    }
+
+    /// Something was read and nothing that looks like a symbol was left unread: smaller levels would show the same.
+    fn settled(&self) -> bool {
+        !self.reading.symbols.is_empty()
+            && self.pending.iter().all(|p| p.promise < MIN_PROMISE || self.covered(p.middle))
     }
 
     fn spent(&self) -> bool {
@@ -254,7 +262,8 @@ impl Search {
                 }
                 let alignment = mesh.seen;
                 let inverted = plane.inverted();
-                self.remember(Pending { level, inverted, frame, alignment, places, samples, promise });
+                let middle = (outline[0] + outline[2]) * 0.5;
+                self.remember(Pending { level, inverted, frame, middle, alignment, places, samples, promise });
                 false
             }
         }
@@ -307,7 +316,7 @@ impl Search {
             }
             let view = views[p.level];
             let outline = p.frame.outline();
-            let middle = (outline[0] + outline[2]) * (0.5 * view.scale);
+            let middle = p.middle;
             let reach = (outline[0] - outline[2]).length() * view.scale * 0.2;
             // The same place on another level is worth another look, a third time it is not.
             if self.covered(middle) || looked_at.iter().filter(|q| (**q - middle).length() < reach).count() >= 2 {
