@@ -3,7 +3,7 @@
 //! The drafts are the documents that are published. Every change is checked here against the others, so that a list that contradicts
 //! itself is never signed.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use trustlist::{
     code::Format,
@@ -22,6 +22,12 @@ use crate::{
     metadata::{self, Root},
     regions,
 };
+
+mod fault;
+#[cfg(test)]
+mod tests;
+
+pub use fault::ListError;
 
 /// All national documents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,93 +62,6 @@ pub struct Newcomer {
     /// Its first `root.json`, byte for byte.
     pub root: Vec<u8>,
 }
-
-/// A change that the lists do not bear.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ListError {
-    /// The issuer is in the list already.
-    DuplicateIssuer(Region),
-    /// No issuer in the list has this code, or speaks for it.
-    UnknownIssuer(Region),
-    /// No province has this division code.
-    UnknownRegion(Region),
-    /// A city, county or country needs names.
-    NoNames(Region),
-    /// Two issuers would speak for one region, and neither is above the other.
-    OverlappingScope {
-        /// Whose is new.
-        issuer: Region,
-        /// Whose is there.
-        other: Region,
-        /// The region of both.
-        region: Region,
-    },
-    /// A region outside of the issuer's own province.
-    ForeignScope {
-        /// Whose.
-        issuer: Region,
-        /// Which.
-        region: Region,
-    },
-    /// The file is no first root.
-    NotARoot(&'static str),
-    /// The end is not after the beginning.
-    EmptyWindow,
-    /// The very same is in the list already.
-    AlreadyThere(&'static str),
-    /// There is none to take out.
-    NotThere(&'static str),
-    /// A notice, an approver or a name is missing.
-    Blank(&'static str),
-    /// `policy.json` would not do.
-    Policy(String),
-    /// Another issuer names it as the one above.
-    HasChildren(Region),
-}
-
-impl fmt::Display for ListError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::DuplicateIssuer(id) => {
-                write!(
-                    f,
-                    "issuer {id} is in the trust list already; take it out with `authority issuer retire {id}` first"
-                )
-            }
-            Self::UnknownIssuer(id) => {
-                write!(f, "no issuer in the trust list speaks for {id}; add it with `authority issuer add {id}` first")
-            }
-            Self::UnknownRegion(id) => {
-                write!(f, "{id} lies in none of the 34 provinces of GB/T 2260; check the digits")
-            }
-            Self::NoNames(id) => write!(f, "{id} is in no table of names; give it some with --zh and --en"),
-            Self::OverlappingScope { issuer, other, region } => write!(
-                f,
-                "{issuer} would speak for {region}, and so does {other}; narrow one scope, or name the other with --parent"
-            ),
-            Self::ForeignScope { issuer, region } => {
-                write!(
-                    f,
-                    "{issuer} may not speak for {region}, which lies outside of it; only the national platform can"
-                )
-            }
-            Self::NotARoot(why) => {
-                write!(
-                    f,
-                    "the file is no first root ({why}); take metadata/1.root.json of the issuer's published repository"
-                )
-            }
-            Self::EmptyWindow => f.write_str("the end is not after the beginning; check --from and --until"),
-            Self::AlreadyThere(what) => write!(f, "this {what} is in the list already"),
-            Self::NotThere(what) => write!(f, "there is no such {what} in the list"),
-            Self::Blank(what) => write!(f, "{what} must not be empty"),
-            Self::Policy(why) => write!(f, "the policy cannot be used: {why}"),
-            Self::HasChildren(id) => write!(f, "issuer {id} stands below it; retire that one first"),
-        }
-    }
-}
-
-impl std::error::Error for ListError {}
 
 impl National {
     /// Empty lists that name the national platform itself, with its own first root.
@@ -408,117 +327,5 @@ fn level(region: Region) -> &'static str {
         1 => "province",
         2 => "city",
         _ => "county",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use trustlist::lists::{recognition::Route, risk::RiskLevel};
-
-    use super::*;
-    use crate::desk::{Authority, Plan, Source};
-
-    const MORNING: UnixTime = UnixTime(1_612_137_600);
-
-    fn region(text: &str) -> Region {
-        text.parse().expect("a region")
-    }
-
-    fn authority(id: &str) -> Authority {
-        Authority::init(region(id), &Plan::default(), Default::default(), Source::Seed([1; 32]), MORNING).expect("made")
-    }
-
-    fn newcomer(id: &str) -> Newcomer {
-        Newcomer {
-            id: region(id),
-            names: None,
-            parent: None,
-            scope: Vec::new(),
-            formats: Vec::new(),
-            mirrors: Vec::new(),
-            root: authority(id).first_root().to_vec(),
-        }
-    }
-
-    fn named(id: &str) -> Newcomer {
-        let names = Some(Names { zh: "某地".to_owned(), en: "Somewhere".to_owned() });
-        Newcomer { names, ..newcomer(id) }
-    }
-
-    fn lists() -> National {
-        let mut lists = National::new(authority("000000").first_root());
-        lists.add(newcomer("420000")).expect("Hubei");
-        lists
-    }
-
-    #[test]
-    fn an_issuer_is_listed_once_with_what_follows_from_its_code() {
-        let mut lists = lists();
-        let hubei = lists.issuer(region("420000")).expect("listed").clone();
-        assert_eq!((hubei.name.en.as_str(), hubei.level.as_str()), ("Hubei", "province"));
-        assert_eq!((hubei.parent, hubei.scope.as_slice()), (Some(NATIONAL), &[region("420000")][..]));
-        assert_eq!(lists.add(newcomer("420000")), Err(ListError::DuplicateIssuer(region("420000"))));
-        let wuhan = lists.add(named("420100")).expect("Wuhan");
-        assert_eq!((wuhan.parent, wuhan.level.as_str()), (Some(region("420000")), "city"));
-        assert_eq!(lists.retire(region("420000")), Err(ListError::HasChildren(region("420100"))));
-        assert_eq!(lists.retire(region("420100")), Ok(()));
-        assert_eq!(lists.check(), Ok(()));
-    }
-
-    #[test]
-    fn an_issuer_that_lies_nowhere_has_no_name_or_no_root_is_refused() {
-        let mut lists = lists();
-        assert_eq!(lists.add(newcomer("990000")).err(), Some(ListError::UnknownRegion(region("990000"))));
-        assert_eq!(lists.add(newcomer("440300")).err(), Some(ListError::NoNames(region("440300"))));
-        let rootless = Newcomer { root: b"{}".to_vec(), ..newcomer("440000") };
-        assert!(matches!(lists.add(rootless).err(), Some(ListError::NotARoot(_))));
-        let orphan = Newcomer { parent: Some(region("310000")), ..newcomer("440000") };
-        assert_eq!(lists.add(orphan).err(), Some(ListError::UnknownIssuer(region("310000"))));
-    }
-
-    #[test]
-    fn two_issuers_speak_for_one_region_only_when_one_stands_above_the_other() {
-        let mut lists = lists();
-        let elsewhere = Newcomer { scope: vec![region("440100")], ..named("420100") };
-        assert!(matches!(lists.add(elsewhere).err(), Some(ListError::ForeignScope { .. })));
-        let rival = Newcomer { parent: Some(NATIONAL), ..named("420100") };
-        assert!(matches!(lists.add(rival).err(), Some(ListError::OverlappingScope { .. })));
-        assert_eq!(lists.check(), Ok(()), "what was refused left nothing behind");
-    }
-
-    #[test]
-    fn an_arrangement_needs_an_issuer_a_place_and_a_time() {
-        let mut lists = lists();
-        let arrangement = |issuing: &str, relying: &str| Arrangement {
-            issuing: Party::Region(region(issuing)),
-            relying: Party::Region(region(relying)),
-            route: Route::Direct,
-            window: Window::default(),
-        };
-        assert_eq!(lists.arrange(arrangement("440000", "420000")), Err(ListError::UnknownIssuer(region("440000"))));
-        assert_eq!(lists.arrange(arrangement("420000", "990000")), Err(ListError::UnknownRegion(region("990000"))));
-        let window = Window { from: Some(MORNING), until: Some(MORNING) };
-        let never = Arrangement { window, ..arrangement("420100", "440000") };
-        assert_eq!(lists.arrange(never), Err(ListError::EmptyWindow));
-        assert_eq!(lists.arrange(arrangement("420100", "440000")), Ok(()));
-        assert_eq!(lists.arrange(arrangement("420100", "440000")), Err(ListError::AlreadyThere("arrangement")));
-        assert_eq!(lists.end_arrangement(|listed| listed.route == Route::Direct), Ok(1));
-        assert!(lists.end_arrangement(|_| true).is_err());
-    }
-
-    #[test]
-    fn an_area_that_is_cleared_stays_listed_for_visits_before_that() {
-        let mut lists = lists();
-        let area = RiskArea {
-            area: region("420102"),
-            level: RiskLevel::High,
-            name: Names::default(),
-            window: Window { from: Some(MORNING), until: None },
-        };
-        assert_eq!(lists.list_area(area.clone()), Ok(()));
-        assert_eq!(lists.list_area(area), Err(ListError::AlreadyThere("risk area")));
-        assert_eq!(lists.clear_area(region("420102"), MORNING.plus(10)), Ok(()));
-        assert_eq!(lists.risk_areas.areas[0].window.until, Some(MORNING.plus(10)));
-        assert!(lists.clear_area(region("420102"), MORNING.plus(20)).is_err());
     }
 }
