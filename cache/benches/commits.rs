@@ -12,10 +12,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cache::log::{Direction, Options, Passage, ScanLog, ScanRow, Token, UnixMillis, Writer, Written, note::NoteSigner};
+use cache::{
+    log::{
+        Direction, Options, Passage, Reader, Receipt, ScanLog, ScanRow, Token, UnixMillis, Writer, Written,
+        note::NoteSigner,
+        retention::Retention,
+        verify::{Evidence, verify},
+    },
+    outbox::Mark,
+};
 use rusqlite::Connection;
 use trustlist::{
-    time::TimeTrust,
+    time::{Moment, TimeTrust},
     verdict::{Reason, Verdict},
 };
 
@@ -153,6 +161,103 @@ fn main() {
     let took = start.elapsed().as_secs_f64();
     let commits = writer.gauges().commits() - before;
     println!("  scan log {:>18.0} rows/s in {:.0} commits/s", (each * LANES) as f64 / took, commits as f64 / took);
+
+    draining(&directory.path().join("owed.db"), rows / 4);
+    grown(&directory.path().join("grown.db"));
+}
+
+/// One lane while a backlog is marked sent and acknowledged as fast as the disk allows.
+fn draining(path: &Path, rows: usize) {
+    let signer = NoteSigner::new("bench", &[1; 32]).expect("a name");
+    let log = ScanLog::open(Options { upload: true, ..Options::new(path, signer) }, UnixMillis(0)).expect("opened");
+    let (writer, _thread) = Writer::spawn(log);
+    let backlog: Vec<_> = (0..20_000).map(|n| (n, patiently(&writer, n))).collect();
+    for (_, receipt) in &backlog {
+        assert!(matches!(receipt.wait(Duration::from_secs(60)), Written::Committed(_)));
+    }
+    println!("one lane, {rows} rows, while a backlog of {} is uploaded in batches of 256:", backlog.len());
+    let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (uploader, stop) = (writer.clone(), Arc::clone(&done));
+    let thread = std::thread::spawn(move || {
+        let mut batches = 0_u64;
+        while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+            let seqs: Vec<u64> = (0..256).map(|n| 2 + (batches * 256 + n) % 20_000).collect();
+            for mark in [Mark::InFlight(seqs.clone()), Mark::Acknowledged(seqs)] {
+                assert!(matches!(uploader.mark(mark).wait(Duration::from_secs(60)), Written::Committed(_)));
+            }
+            batches += 1;
+        }
+        batches
+    });
+    let times = (0..rows)
+        .map(|n| {
+            let start = Instant::now();
+            commit(&writer, 20_000 + n as i64);
+            start.elapsed()
+        })
+        .collect();
+    done.store(true, std::sync::atomic::Ordering::Relaxed);
+    report("scan log", times);
+    println!("  {} batches meanwhile", thread.join().expect("the uploader ends"));
+}
+
+/// A fortnight of a busy post: what opening, looking back, verifying and forgetting take.
+fn grown(path: &Path) {
+    const ROWS: i64 = 300_000;
+    let signer = || NoteSigner::new("bench", &[1; 32]).expect("a name");
+    let (writer, thread) = Writer::spawn(ScanLog::open(Options::new(path, signer()), UnixMillis(0)).expect("opened"));
+    for group in 0..ROWS / 1000 {
+        let receipts: Vec<_> = (group * 1000..group * 1000 + 1000)
+            .map(|n| {
+                let mut scan = row(n * 3);
+                scan.token = Some(Token(std::array::from_fn(|byte| (n >> (byte % 4 * 8)) as u8)));
+                writer.append(&scan)
+            })
+            .collect();
+        for receipt in receipts {
+            assert!(matches!(receipt.wait(Duration::from_secs(60)), Written::Committed(_)));
+        }
+    }
+    drop(writer);
+    thread.join().expect("an orderly end");
+    let size = std::fs::metadata(path).expect("a file").len();
+    println!("{ROWS} rows, {} MiB ({} bytes a row):", size >> 20, size / ROWS as u64);
+    let clock = |name: &str, start: Instant| println!("  {name:<34} {:>9.3} ms", start.elapsed().as_secs_f64() * 1e3);
+
+    let start = Instant::now();
+    let mut log = ScanLog::open(Options::new(path, signer()), UnixMillis(0)).expect("opened");
+    clock("open, with its check", start);
+    let reader = Reader::open(path).expect("opened");
+    let start = Instant::now();
+    let token = Token(std::array::from_fn(|byte| (250_000_i64 >> (byte % 4 * 8)) as u8));
+    assert!(reader.seen_since(&[token], &["1"], UnixMillis(0)).expect("asked").is_some());
+    clock("was this code here before?", start);
+    let start = Instant::now();
+    assert!(verify(&reader, &Evidence::default()).expect("read").is_sound());
+    clock("verify the whole chain", start);
+    let start = Instant::now();
+    let now = Moment { at: row(ROWS * 3 + 60_000).at_ms.second(), trust: TimeTrust::Synced };
+    let removed = log.retain(Retention { days: 14, hard_days: 56 }, now).expect("cut");
+    clock("receipt of retention", start);
+    let (mut steps, mut longest, start) = (0, Duration::ZERO, Instant::now());
+    while {
+        let step = Instant::now();
+        let more = log.sweep().expect("swept");
+        longest = longest.max(step.elapsed());
+        more
+    } {
+        steps += 1;
+    }
+    clock(&format!("{} rows deleted in {steps} steps", removed.rows), start);
+    println!("  {:<34} {:>9.3} ms", "longest step", longest.as_secs_f64() * 1e3);
+}
+
+/// Appends, waiting where the queue is full.
+fn patiently(writer: &Writer, n: i64) -> Receipt {
+    if n % 1000 == 999 {
+        commit(writer, n);
+    }
+    writer.append(&row(n))
 }
 
 fn commit(writer: &Writer, n: i64) {

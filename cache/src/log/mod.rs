@@ -42,6 +42,7 @@ use commit::{head, insert, meta, set_meta, write_anchor};
 pub use fault::{Fault, WriteFault};
 pub use memory::Memory;
 use note::NoteSigner;
+pub use open::check;
 pub use reader::{Reader, Seen};
 pub use row::{Body, Direction, Entry, Event, Passage, ScanRow, Token, UnixMillis};
 pub use writer::{Receipt, Writer, Written};
@@ -89,6 +90,8 @@ pub struct ScanLog {
     log: Uuid,
     set_aside: Option<PathBuf>,
     floor: Floor,
+    /// Rows were deleted, and their traces not yet wiped from the write-ahead log. A crash may have left some.
+    swept: bool,
 }
 
 /// The latest time known, as far as it is stored.
@@ -141,7 +144,7 @@ impl ScanLog {
         };
         let stored = meta(&connection, "floor_ms")?.and_then(|text| text.parse().ok()).unwrap_or(i64::MIN);
         let floor = Floor { stored: UnixMillis(stored), since: Instant::now() };
-        let mut log = ScanLog { connection, options, log: Uuid::nil(), set_aside, floor };
+        let mut log = ScanLog { connection, options, log: Uuid::nil(), set_aside, floor, swept: true };
         log.begin(at)?;
         if let Err(error) = space::keep_reserve(&log.options.path) {
             ::log::warn!("no reserve beside the scan log: {error}");

@@ -22,6 +22,8 @@ use super::{
 const BUSY: Duration = Duration::from_secs(5);
 /// Size the write-ahead log is cut back to when it starts over.
 const WAL_LIMIT: i64 = 4 << 20;
+/// Logs up to this size are checked before the first row; larger ones would keep travellers waiting ([`check`]).
+const CHECKED_AT_BOOT: u64 = 16 << 20;
 /// SQLite's page size here.
 pub(super) const PAGE: u64 = 4096;
 
@@ -46,11 +48,45 @@ pub(super) fn writable(path: &Path) -> Result<Connection, Fault> {
         Ok(connection)
     };
     let connection = open().map_err(|error| explain(path, error))?;
+    let size = fs::metadata(path).map_or(0, |file| file.len());
+    if size <= CHECKED_AT_BOOT || marker(path).exists() {
+        quick_check(&connection, path)?;
+        // It was mended, or set aside and begun anew, since somebody marked it.
+        let _ = fs::remove_file(marker(path));
+    } else {
+        // What the first rows will touch anyway: the newest end of each tree.
+        let touch = "SELECT (SELECT hash FROM entries ORDER BY seq DESC LIMIT 1), (SELECT max(at_ms) FROM entries),
+                            (SELECT max(id) FROM entries), (SELECT max(seq) FROM outbox), (SELECT count(*) FROM meta)";
+        connection.query_row(touch, [], |_| Ok(())).map_err(|error| explain(path, error))?;
+    }
+    Ok(connection)
+}
+
+fn quick_check(connection: &Connection, path: &Path) -> Result<(), Fault> {
     match connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)) {
-        Ok(answer) if answer == "ok" => Ok(connection),
+        Ok(answer) if answer == "ok" => Ok(()),
         Ok(complaint) => Err(Fault::Damaged { path: path.to_owned(), complaint }),
         Err(error) => Err(explain(path, error)),
     }
+}
+
+/// Says that a check found damage while the log was in use; the next start sets it aside.
+fn marker(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-damaged");
+    name.into()
+}
+
+/// The check of a large log, after the gate is ready: run it once at start on a thread of its own.
+///
+/// Damage is [`Fault::Damaged`] and leaves a mark beside the file: restart the daemon, and the log is set aside and a new one
+/// begins.
+pub fn check(path: &Path) -> Result<(), Fault> {
+    let answer = quick_check(&readable(path)?, path);
+    if let Err(Fault::Damaged { complaint, .. }) = &answer {
+        fs::write(marker(path), complaint).map_err(|error| Fault::File(marker(path), error))?;
+    }
+    answer
 }
 
 /// Opens for reading only; the file must exist.

@@ -23,6 +23,10 @@ const DAY: i64 = 86_400_000;
 const SKEW: i64 = 300_000;
 /// Rows one step of a sweep deletes.
 const SWEEP: u64 = 200;
+/// Free pages kept for new rows: 16 MiB.
+const FREE_KEPT: u64 = 4096;
+/// Pages one step returns to the disk.
+const GIVEN_BACK: u64 = 64;
 /// Rows given up at once for want of space. Their deletion must fit into the reserve ([`super::space`]).
 const GIVE_UP: u64 = 1024;
 
@@ -80,20 +84,29 @@ impl ScanLog {
         Ok(removed)
     }
 
-    /// Deletes some of the rows the last receipt gave up; `true` when there are more.
+    /// Deletes some of the rows the last receipt gave up, then returns some of their space; `true` when there is more to do.
     pub fn sweep(&mut self) -> Result<bool, Fault> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let through = cut(&transaction)?;
-        let deleted = delete(&transaction, through, SWEEP)?;
-        if deleted == 0 {
+        if delete(&transaction, through, SWEEP)? > 0 {
+            transaction.commit()?;
+            self.swept = true;
+            return Ok(true);
+        }
+        drop(transaction);
+        if !self.swept {
             return Ok(false);
         }
-        transaction.commit()?;
-        if deleted < SWEEP {
-            // What was deleted must not live on in the write-ahead log, nor the space be lost.
-            self.connection.execute_batch("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")?;
+        // New rows use what is free; only what they will not need soon goes back to the disk.
+        let free: u64 = self.connection.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
+        if free > FREE_KEPT {
+            self.connection.execute_batch(&format!("PRAGMA incremental_vacuum({GIVEN_BACK})"))?;
+            return Ok(true);
         }
-        Ok(deleted == SWEEP)
+        // What was deleted must not live on in the write-ahead log.
+        self.swept = false;
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(false)
     }
 
     /// The first and last row that may be given up for want of space: the oldest, acknowledged by a centre.

@@ -213,6 +213,38 @@ mod bad_input {
     }
 
     #[test]
+    fn damage_deep_in_a_large_log_is_found_after_the_start_and_set_aside_at_the_next() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("scans.db");
+        let mut log = open(directory.path()).expect("opened");
+        for group in 0..60 {
+            let changes: Vec<_> = (group * 500..group * 500 + 500)
+                .map(|n| {
+                    let id = row::new_id(row(n).at_ms).expect("randomness");
+                    Change::Row { body: row(n).body(&id), at: row(n).at_ms, trust: TimeTrust::Synced }
+                })
+                .collect();
+            log.commit(&changes).expect("committed");
+        }
+        log.fold();
+        drop(log);
+        check(&path).expect("sound");
+        let mut bytes = fs::read(&path).expect("there");
+        assert!(bytes.len() > 16 << 20, "{}", bytes.len());
+        bytes[5 << 20..(5 << 20) + 65536].fill(0xA5);
+        fs::write(&path, &bytes).expect("damaged");
+
+        let log = open(directory.path()).expect("starts at once");
+        assert_eq!(log.set_aside(), None);
+        drop(log);
+        assert!(matches!(check(&path), Err(Fault::Damaged { .. })));
+        let log = open(directory.path()).expect("goes on");
+        assert!(log.set_aside().is_some());
+        drop(log);
+        assert_eq!(open(directory.path()).expect("opened").set_aside(), None, "once");
+    }
+
+    #[test]
     fn a_zeroed_first_page_counts_as_damage() {
         let directory = tempfile::tempdir().expect("a directory");
         fs::write(directory.path().join("scans.db"), [0; 8192]).expect("written");
