@@ -328,7 +328,9 @@ impl Search {
                 self.found(decoded, &p.frame, p.inverted, view.scale);
                 continue;
             }
-            self.reading.statistics.module_size.get_or_insert(p.frame.corners[0].module() * view.scale);
+            let s = &mut self.reading.statistics;
+            s.module_size.get_or_insert(p.frame.corners[0].module() * view.scale);
+            s.sharpness.get_or_insert(p.samples.sharpness());
             if self.budget.keep_unread && self.reading.unread.len() < MAX_UNREAD {
                 let corners = outline.map(|q| q * view.scale);
                 self.reading.unread.push(Sighting { grid: p.samples.soften(), corners, inverted: p.inverted });

@@ -99,8 +99,8 @@ pub struct Statistics {
     pub light: u8,
     /// Pixels a module of the nearest thing to a symbol that was seen.
     pub module_size: Option<f32>,
-    /// Width of its edges in modules, 10 % to 90 %: below 0.5 is sharp, above 1.2 nobody reads it.
-    pub edge_width: Option<f32>,
+    /// How much of its contrast is left in patterns one module wide: near 1 is sharp, below 0.4 hardly anybody reads it.
+    pub sharpness: Option<f32>,
 }
 
 /// What the camera, or the person before it, could do better.
@@ -134,7 +134,7 @@ impl Reading {
         if s.module_size.is_some_and(|m| m < 1.7) {
             hints.push(Hint::TooSmall);
         }
-        if s.edge_width.is_some_and(|w| w > 1.0) {
+        if s.sharpness.is_some_and(|sharpness| sharpness < 0.4) {
             hints.push(Hint::Blurred);
         }
         hints

@@ -35,6 +35,22 @@ impl Samples {
         Self { size, ink }
     }
 
+    /// How much contrast the timing patterns, one module wide, keep of that between the darkest and lightest places.
+    pub(crate) fn sharpness(&self) -> f32 {
+        let n = self.size;
+        let mut sorted = self.ink.clone();
+        sorted.sort_by(f32::total_cmp);
+        let range = (sorted[n * n * 9 / 10] - sorted[n * n / 10]).max(1.0);
+        let (mut sum, mut count) = (0.0, 0.0);
+        for i in 8..n.saturating_sub(9) {
+            for (a, b) in [(6 * n + i, 6 * n + i + 1), (i * n + 6, (i + 1) * n + 6)] {
+                sum += (self.ink[a] - self.ink[b]).abs();
+                count += 1.0;
+            }
+        }
+        if count > 0.0 { (sum / count / range).min(1.0) } else { 1.0 }
+    }
+
     /// The same samples with the blur of neighbours taken out: each less a share of the four around it.
     pub(crate) fn sharpened(&self, share: f32) -> Self {
         let n = self.size;
