@@ -28,7 +28,7 @@ fn played(number: u64, spoiler: Spoiler) -> Option<Option<usize>> {
 
 #[test]
 fn symbols_that_no_frame_gives_up_are_read_from_ten() {
-    let clips: u64 = std::env::var("EYE_CLIPS").ok().and_then(|count| count.parse().ok()).unwrap_or(4);
+    let clips: u64 = std::env::var("EYE_CLIPS").ok().and_then(|count| count.parse().ok()).unwrap_or(3);
     let (mut all, mut read) = (0, 0);
     for spoiler in SPOILERS {
         let outcomes: Vec<Option<usize>> = (1..=clips).filter_map(|number| played(number, spoiler)).collect();
@@ -43,5 +43,5 @@ fn symbols_that_no_frame_gives_up_are_read_from_ten() {
         read += within;
     }
     println!("all: {read} of {all}");
-    assert!(read * 10 >= all * 4, "{read} of {all} clips read within ten frames");
+    assert!(read * 10 >= all * 7, "{read} of {all} clips read within ten frames");
 }

@@ -50,6 +50,30 @@ impl FunctionMap {
     }
 }
 
+/// Whether the standard wants the module dark or light in every symbol of the version; `None` where symbols differ.
+///
+/// Finders with their separators, timing and alignment patterns: what a grid that is laid rightly must show.
+pub fn fixed_module(version: Version, x: usize, y: usize) -> Option<bool> {
+    let size = version.size();
+    let ring = |x: usize, y: usize, at: (usize, usize)| x.abs_diff(at.0).max(y.abs_diff(at.1));
+    let far = if version.is_micro() { 3 } else { size - 4 };
+    for middle in [(3, 3), (far, 3), (3, far)] {
+        match ring(x, y, middle) {
+            0 | 1 | 3 => return Some(true),
+            2 | 4 => return Some(false),
+            _ => {}
+        }
+    }
+    let line = if version.is_micro() { 0 } else { 6 };
+    if x == line || y == line {
+        return Some((x + y).is_multiple_of(2));
+    }
+    alignment_patterns(version).find_map(|middle| match ring(x, y, middle) {
+        distance @ 0..=2 => Some(distance != 1),
+        _ => None,
+    })
+}
+
 /// Centres of the alignment patterns of a version, as (column, row).
 pub fn alignment_patterns(version: Version) -> impl Iterator<Item = (usize, usize)> {
     let centres = version.alignment_centres();
@@ -143,7 +167,7 @@ pub fn timing_evidence(grid: &SoftGrid, version: Version) -> [i32; 2] {
     let (line, from, to) = if version.is_micro() { (0, 8, size) } else { (6, 8, size - 8) };
     let weigh = |value: i8, at: usize| match value {
         0 => 0,
-        value if (value > 0) == (at % 2 == 0) => 1,
+        value if (value > 0) == (at.is_multiple_of(2)) => 1,
         _ => -2,
     };
     let mut evidence = [0; 2];

@@ -23,7 +23,7 @@ use crate::symbol::{EcLevel, StructuredAppend, Version};
 
 pub use content::{ContentError, Fnc1};
 pub use format::{Format, likely_formats, named_version, nearest_version};
-pub use layout::{FunctionMap, alignment_patterns, timing_evidence};
+pub use layout::{FunctionMap, alignment_patterns, fixed_module, timing_evidence};
 pub use symbology::{AlignmentCentres, Blocks};
 
 /// Evidence in bits below which a symbol is taken for an accident. A gate that looks at ten grids in each of fifteen

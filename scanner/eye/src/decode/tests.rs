@@ -57,6 +57,23 @@ fn every_version_and_level_reads_back_what_was_written() {
 }
 
 #[test]
+fn the_fixed_modules_are_the_same_in_every_symbol() {
+    let check = |version: Version, grid: &SoftGrid| {
+        for index in 0..grid.size() * grid.size() {
+            let (x, y) = (index % grid.size(), index / grid.size());
+            if let Some(dark) = fixed_module(version, x, y) {
+                assert_eq!(grid.dark(x, y), dark, "{version} {x} {y}");
+            }
+        }
+    };
+    for number in [1, 2, 6, 7, 14, 32, 40] {
+        check(Version::Model2(number), &model2(number, qrcode::EcLevel::L, b"MR1:"));
+    }
+    let micro = QrCode::with_version(b"123", qrcode::Version::Micro(2), qrcode::EcLevel::L).unwrap();
+    check(Version::Micro(2), &grid(&micro));
+}
+
+#[test]
 fn every_micro_symbol_reads_back_what_was_written() {
     // M3-L is not among them: this encoder gives it a whole last codeword where the standard has half of one.
     let cases: [(i16, usize, &[u8]); 12] = [

@@ -56,7 +56,7 @@ impl Evidence {
     pub(super) fn next_frame(&mut self) {
         self.frame = self.frame.wrapping_add(1);
         let now = self.frame;
-        self.tracks.retain(|track| now.wrapping_sub(track.last) <= FORGET_AFTER);
+        self.tracks.retain(|track| now.wrapping_sub(track.last) <= FORGET_AFTER && !track.refuted());
     }
 
     /// Adds a frame's sightings, each to the symbol it is of; a symbol, and how many frames it took, once what was
@@ -92,16 +92,17 @@ impl Evidence {
         self.tracks.sort_by_key(|track| -track.worth());
         let (light, mut read) = (Light::default(), None);
         for track in self.tracks.iter_mut().take(MAX_FOLLOWED).filter(|track| track.last != now) {
-            let Some(corners) = register::find(luma, track.size, &track.sums, track.inverted, track.corners) else {
+            let size = track.size;
+            let Some(version) = Version::from_size(size) else { continue };
+            let found = register::find(luma, version, &track.sums, track.inverted, track.corners);
+            let Some((corners, map)) = found.and_then(|corners| Some((corners, register::square_to(size, corners)?)))
+            else {
                 continue;
             };
-            let Some(map) = register::square_to(track.size, corners) else { continue };
             let plane = Plane::new(luma, &light, track.inverted);
-            let size = track.size;
             let middle = |index: usize| Point::new((index % size) as f32 + 0.5, (index / size) as f32 + 0.5);
             let places: Vec<Point> = (0..size * size).map(|index| map.map(middle(index))).collect();
             let grid = Samples::take(&plane, &places, size).soften();
-            let Some(version) = Version::from_size(size) else { continue };
             if track.agreement(&grid, version) >= SAME {
                 track.join(&grid, corners, now);
                 read = read.or_else(|| track.read());
@@ -110,9 +111,9 @@ impl Evidence {
         read
     }
 
-    /// Outline of the likeliest symbol that was seen in this frame.
+    /// Outline of the likeliest symbol that was seen in this frame, when it is likely a symbol.
     pub(super) fn outline(&self) -> Option<[Point; 4]> {
-        let seen = self.tracks.iter().filter(|track| track.last == self.frame);
+        let seen = self.tracks.iter().filter(|track| track.last == self.frame && track.credible());
         seen.max_by_key(|track| track.worth()).map(|track| track.corners)
     }
 
@@ -193,9 +194,21 @@ impl Track {
         Some((symbol(decoded, self), self.frames))
     }
 
-    /// How likely this is a symbol at all: what its timing says, and every frame that agreed.
+    /// How likely this is a symbol at all: what its timing says, and a little for every frame that agreed. Clutter
+    /// that stands still agrees with itself as well, so frames alone are worth little.
     fn worth(&self) -> i32 {
-        self.structure + 20 * (self.frames.min(50) as i32 - 1)
+        self.structure + 4 * (self.frames.min(10) as i32 - 1)
+    }
+
+    /// Whether its timing alternates so well that clutter hardly could.
+    fn credible(&self) -> bool {
+        let modules = 2 * (self.size as i32 - 16);
+        self.structure > if self.frames > 1 { modules / 5 } else { modules / 2 }
+    }
+
+    /// Whether enough frames have agreed to know that this is no symbol.
+    fn refuted(&self) -> bool {
+        self.frames >= 4 && self.structure < 0
     }
 
     /// What was added, brought back to a grid's range.

@@ -5,9 +5,10 @@
 //! clipped, so that a burnt-out spot says nothing instead of shouting); then the symbol is moved over it, and its
 //! corners are pulled into place one at a time. The work is bounded by constants, whatever the picture.
 
+use crate::decode::fixed_module;
 use crate::geometry::Homography;
 use crate::luma::Luma;
-use crate::symbol::Point;
+use crate::symbol::{Point, Version};
 
 /// Modules that are compared at every try.
 const PROBES: usize = 900;
@@ -40,13 +41,20 @@ struct Probe {
 }
 
 /// The corners of the symbol in this frame, if it is found near where it was.
-pub(super) fn find(luma: Luma<'_>, size: usize, sums: &[i16], inverted: bool, was: [Point; 4]) -> Option<[Point; 4]> {
+pub(super) fn find(
+    luma: Luma<'_>,
+    version: Version,
+    sums: &[i16],
+    inverted: bool,
+    was: [Point; 4],
+) -> Option<[Point; 4]> {
+    let size = version.size();
     let module = 0.5 * (length(was[0], was[2]) + length(was[1], was[3])) / (size as f32 * 1.414);
     if !(1.0..40.0).contains(&module) {
         return None;
     }
     let contrast = Contrast::around(luma, &was, module, inverted)?;
-    let probes = probes(size, sums);
+    let probes = probes(version, sums);
     let map = square_to(size, was)?;
     let (shift, _) = contrast.best_shift(&probes, &map, module);
     let mut corners = was.map(|corner| corner + shift);
@@ -80,21 +88,30 @@ pub(super) fn square_to(size: usize, corners: [Point; 4]) -> Option<Homography> 
     Homography::between([(0.0, 0.0), (n, 0.0), (n, n), (0.0, n)].map(|(x, y)| Point::new(x, y)), corners)
 }
 
-/// Modules spread evenly over the symbol; what is known best weighs most, but no more than three others.
-fn probes(size: usize, sums: &[i16]) -> Vec<Probe> {
+/// Modules spread evenly over the symbol, and all that are the same in every symbol of the version: those keep a
+/// grid that was laid askew at first from staying so.
+///
+/// What is known best weighs most, but not much more than the rest.
+fn probes(version: Version, sums: &[i16]) -> Vec<Probe> {
+    let size = version.size();
     let mean = sums.iter().map(|sum| f32::from(sum.unsigned_abs())).sum::<f32>() / sums.len().max(1) as f32;
     let most = 2.0 * mean.max(1.0);
     // A stride that shares no factor with the side visits all columns.
     let stride = (sums.len() / PROBES).max(1) | 1;
     let stride = if size.is_multiple_of(stride) { stride + 2 } else { stride };
-    (0..sums.len())
-        .step_by(stride)
-        .map(|index| Probe {
-            at: Point::new((index % size) as f32 + 0.5, (index / size) as f32 + 0.5),
-            ink: f32::from(sums[index]).clamp(-most, most),
-        })
-        .filter(|probe| probe.ink != 0.0)
-        .collect()
+    let mut probes = Vec::with_capacity(2 * PROBES);
+    for (index, &sum) in sums.iter().enumerate() {
+        let (x, y) = (index % size, index / size);
+        let ink = match fixed_module(version, x, y) {
+            Some(dark) => most * if dark { 1.0 } else { -1.0 },
+            None if index.is_multiple_of(stride) => f32::from(sum).clamp(-most, most),
+            None => 0.0,
+        };
+        if ink != 0.0 {
+            probes.push(Probe { at: Point::new(x as f32 + 0.5, y as f32 + 0.5), ink });
+        }
+    }
+    probes
 }
 
 impl Contrast {
@@ -193,7 +210,8 @@ mod tests {
     #[test]
     fn a_symbol_that_moved_turned_and_grew_is_found_again() {
         let size = 33;
-        let dark = |x: usize, y: usize| (x * 7 + y * 13 + x * y * 5) % 11 < 5;
+        let version = Version::Model2(4);
+        let dark = |x: usize, y: usize| fixed_module(version, x, y).unwrap_or((x * 7 + y * 13 + x * y * 5) % 11 < 5);
         let sums: Vec<i16> = (0..size * size).map(|i| if dark(i % size, i / size) { 90 } else { -90 }).collect();
         let is = [Point::new(103.0, 82.0), Point::new(236.0, 88.0), Point::new(231.0, 221.0), Point::new(97.0, 215.0)];
         let back = square_to(size, is).and_then(|map| map.inverse()).expect("a square");
@@ -213,14 +231,14 @@ mod tests {
             .collect();
         let luma = Luma::new(&frame, 320, 300).expect("fits");
         let was = [Point::new(98.0, 85.0), Point::new(230.0, 85.0), Point::new(230.0, 217.0), Point::new(98.0, 217.0)];
-        let found = find(luma, size, &sums, false, was).expect("it is there");
+        let found = find(luma, version, &sums, false, was).expect("it is there");
         // The corners in plain sight are exact to half a module; those in the glare follow.
         for (found, is) in [(found[0], is[0]), (found[3], is[3])] {
             assert!(length(found, is) < 2.0, "{found:?} is not {is:?}");
         }
         let elsewhere = vec![128; 320 * 300];
         let empty = Luma::new(&elsewhere, 320, 300).expect("fits");
-        assert_eq!(find(empty, size, &sums, false, was), None);
+        assert_eq!(find(empty, version, &sums, false, was), None);
     }
 
     #[test]
@@ -231,7 +249,7 @@ mod tests {
         for value in [0.0, 1e20, -1e20, f32::NAN, f32::INFINITY, 60.0] {
             let corners =
                 [Point::new(0.0, 0.0), Point::new(value, 1.0), Point::new(value, value), Point::new(3.0, value)];
-            let _ = find(luma, 21, &sums, false, corners);
+            let _ = find(luma, Version::Model2(1), &sums, false, corners);
         }
     }
 }

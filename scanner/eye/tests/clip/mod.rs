@@ -55,7 +55,9 @@ impl Clip {
     /// The clip of that number.
     pub fn new(number: u64, spoiler: Spoiler) -> Clip {
         let mut dice = Dice(number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        (0..8).for_each(|_| drop(dice.part()));
+        for _ in 0..8 {
+            dice.part();
+        }
         let characters = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:";
         let length = 220 + dice.below(85);
         let text: String =
@@ -68,7 +70,7 @@ impl Clip {
             module: dice.between(3.4, 5.0),
             angle: dice.between(-0.35, 0.35),
             tilt: dice.between(0.0, 0.25),
-            tilt_axis: dice.between(0.0, 6.28),
+            tilt_axis: dice.between(0.0, std::f32::consts::TAU),
         };
         let ground = clutter(&mut dice);
         let strength = dice.part();
@@ -80,7 +82,7 @@ impl Clip {
         let pose = self.hand(index);
         let (white, black, noise) = match self.spoiler {
             Spoiler::Glare => (170.0, 24.0, 3.0),
-            Spoiler::Noise => (66.0 - 10.0 * self.strength, 20.0, 13.0 + 2.0 * self.strength),
+            Spoiler::Noise => (66.0 - 10.0 * self.strength, 20.0, 16.0 + 2.0 * self.strength),
             Spoiler::Fingers => (120.0, 28.0, 9.0),
         };
         let mut picture = self.ground.clone();
