@@ -3,6 +3,7 @@
 pub mod clock;
 #[path = "commands/log/mod.rs"]
 pub mod log_commands;
+pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod failure;

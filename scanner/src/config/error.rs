@@ -1,0 +1,155 @@
+//! What can be wrong with a configuration, told so that the file can be repaired without this source at hand.
+
+use std::{fmt, io, path::PathBuf, sync::Arc};
+
+use super::setting::Node;
+
+/// Where a value was said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A line of a file, counted from one.
+    File {
+        /// Its path as it was given.
+        file: Arc<str>,
+        /// The line.
+        line: usize,
+    },
+    /// An environment variable.
+    Environment(Arc<str>),
+    /// An assignment on the command line.
+    CommandLine(Arc<str>),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { file, line } => write!(f, "{file}:{line}"),
+            Self::Environment(name) => write!(f, "environment variable {name}"),
+            Self::CommandLine(text) => write!(f, "command line ({text})"),
+        }
+    }
+}
+
+/// One thing to repair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it was said; `None` when it is something that was *not* said.
+    pub origin: Option<Origin>,
+    /// The key, with the sections it lies in.
+    pub key: String,
+    /// What is wrong with it, and what would be right.
+    pub fault: Fault,
+}
+
+/// What is wrong with a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nobody knows it.
+    Unknown {
+        /// The key that was perhaps meant.
+        nearest: Option<&'static str>,
+    },
+    /// The value has another shape or lies outside what makes sense.
+    Value {
+        /// What was found; never a secret, since no secret is ever a setting.
+        found: String,
+        /// What would be accepted.
+        expected: &'static str,
+    },
+    /// A name that must be unique is not.
+    Twice {
+        /// The name.
+        name: String,
+    },
+    /// Another setting cannot work without this one.
+    Needed {
+        /// By what.
+        by: &'static str,
+    },
+}
+
+impl Problem {
+    pub(super) fn value(node: &Node, key: &str, expected: &'static str) -> Problem {
+        let fault = Fault::Value { found: node.describe(), expected };
+        Problem { origin: Some(node.origin.clone()), key: key.to_owned(), fault }
+    }
+
+    pub(super) fn twice(node: Option<&Node>, key: &str, name: &str) -> Problem {
+        let origin = node.map(|node| node.origin.clone());
+        Problem { origin, key: key.to_owned(), fault: Fault::Twice { name: name.to_owned() } }
+    }
+
+    pub(super) fn needed(node: Option<&Node>, key: &str, by: &'static str) -> Problem {
+        Problem { origin: node.map(|node| node.origin.clone()), key: key.to_owned(), fault: Fault::Needed { by } }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(origin) = &self.origin {
+            write!(f, "{origin}: ")?;
+        }
+        let key = &self.key;
+        match &self.fault {
+            Fault::Unknown { nearest: Some(nearest) } => write!(f, "{key} is not known; did you mean {nearest}?"),
+            Fault::Unknown { nearest: None } => write!(f, "{key} is not known"),
+            Fault::Value { found, expected } => write!(f, "{key}: {found} is not {expected}"),
+            Fault::Twice { name } => write!(f, "{key}: \"{name}\" is used twice; each needs its own"),
+            Fault::Needed { by } => write!(f, "{key} is not set, and {by} needs it"),
+        }
+    }
+}
+
+/// Why there is no configuration to run with. All of these end with [`super::EXIT_CONFIG`].
+#[derive(Debug)]
+pub enum ConfigError {
+    /// A file or folder cannot be read.
+    Unreadable {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        cause: io::Error,
+    },
+    /// A file is not TOML.
+    Syntax {
+        /// Where it stops making sense.
+        origin: Origin,
+        /// What the parser says.
+        says: String,
+    },
+    /// An assignment on the command line is not `section.key=value`.
+    NotAnAssignment(String),
+    /// Values that cannot be used, all of them.
+    Invalid(Vec<Problem>),
+    /// Nobody said for which region this checkpoint decides.
+    RelyingUnset,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { file, cause } => write!(f, "cannot read {}: {cause}", file.display()),
+            Self::Syntax { origin, says } => write!(f, "{origin}: {says}"),
+            Self::NotAnAssignment(text) => write!(f, "\"{text}\" is not an assignment such as checkpoint.relying=420000"),
+            Self::Invalid(problems) => {
+                for (index, problem) in problems.iter().enumerate() {
+                    let separator = if index == 0 { "" } else { "\n" };
+                    write!(f, "{separator}{problem}")?;
+                }
+                Ok(())
+            }
+            Self::RelyingUnset => f.write_str(
+                "checkpoint.relying is not set: name the region this checkpoint stands in, such as relying = \"420100\"",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unreadable { cause, .. } => Some(cause),
+            _ => None,
+        }
+    }
+}

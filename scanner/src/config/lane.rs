@@ -1,0 +1,263 @@
+//! `[[lane]]`: one camera or other reader, one gate, and how patient both are.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{
+    error::Problem,
+    setting::{Node, Setting, Value, settings, words},
+    values::{Aim, Backend, Device, Level, PixelOrder, Resolution, Url},
+};
+
+settings! {
+    /// `[[lane]]`
+    pub struct Lane {
+        /// Its name in rows, metrics and on the screen.
+        id: String = "lane-1".to_owned(),
+        /// Which way its travellers go.
+        direction: Direction = Direction::Entry,
+        /// Lanes of one group share their anti-passback memory.
+        group: String = "default".to_owned(),
+        /// What it looks through.
+        camera: Camera = Camera::default(),
+        /// Scan engines beside or instead of the camera.
+        readers: Vec<Reader> = Vec::new(),
+        /// Where travellers are asked to hold their code.
+        aim: Aim = Aim { x: 0.5, y: 0.5 },
+        /// How far from there a code still counts, as a fraction of the half diagonal; 1 is the whole picture.
+        aim_radius: f64 = 1.0,
+        /// A code judged already must be out of view this long before it is judged again.
+        same_symbol_timeout: Duration = Duration::from_secs(3),
+        /// A code must be out of view this long before another one is judged.
+        rearm: Duration = Duration::from_millis(500),
+        /// A code in view this long is not a traveller's but stuck to the glass.
+        stuck: Duration = Duration::from_secs(60),
+        /// How long a verdict stays on the screen.
+        show_for: Duration = Duration::from_secs(4),
+        /// How long the gate waits for the scan row to be on disk.
+        commit_deadline: Duration = Duration::from_millis(50),
+        /// A code admitted here in the same direction within this time was used already; 0 switches it off.
+        anti_passback: Duration = Duration::ZERO,
+        /// What it opens.
+        gate: Gate = Gate::default(),
+        /// How that is wired.
+        gpio: Gpio = Gpio::default(),
+    }
+}
+
+settings! {
+    /// `[lane.camera]`
+    pub struct Camera {
+        /// Which one.
+        device: Device = Device::Auto,
+        /// Who talks to it.
+        backend: Backend = Backend::Auto,
+        /// The picture size asked for.
+        resolution: Resolution = Resolution { width: 1280, height: 720 },
+        /// Pictures a second asked for.
+        rate: u32 = 30,
+        /// Pixel formats in the order they are tried: the cheapest first.
+        formats: Vec<PixelOrder> = vec![PixelOrder::Grey, PixelOrder::Nv12, PixelOrder::Yuyv, PixelOrder::Mjpeg],
+        /// Without a picture for this long, the camera is lost and opened anew.
+        deadline: Duration = Duration::from_secs(1),
+        /// Longest pause between attempts to open it.
+        retry_at_most: Duration = Duration::from_secs(5),
+        /// Fixed focus, in the camera's own steps; its autofocus when absent.
+        focus: Option<i64> = None,
+        /// Fixed exposure, in 100 µs; automatic when absent.
+        exposure: Option<i64> = None,
+        /// Fixed gain; automatic when absent.
+        gain: Option<i64> = None,
+        /// Fixed white balance, in kelvin; automatic when absent.
+        white_balance: Option<i64> = None,
+        /// Backlight compensation.
+        backlight: Option<i64> = None,
+        /// Mains frequency whose flicker is to be avoided, in hertz: 50 or 60.
+        mains: Option<i64> = None,
+    }
+}
+
+settings! {
+    /// `[lane.gate]`
+    pub struct Gate {
+        /// Who moves it.
+        driver: GateDriver = GateDriver::None,
+        /// How long it stays open when nobody passes.
+        open_for: Duration = Duration::from_secs(3),
+        /// For `file`: the file that holds `open` or `closed`.
+        path: Option<PathBuf> = None,
+        /// For `command`: the program and its arguments; `open` or `close` follows as the last one.
+        command: Vec<String> = Vec::new(),
+        /// For `http` and `mqtt`: where to.
+        url: Option<Url> = None,
+        /// For `mqtt`: the topic that `open` and `close` are published to.
+        topic: String = "checkpoint/gate".to_owned(),
+        /// How long a command or a request may take.
+        timeout: Duration = Duration::from_secs(2),
+    }
+}
+
+settings! {
+    /// `[lane.gpio]`: lines by number, or by the name the board gives them.
+    pub struct Gpio {
+        /// The chip.
+        chip: PathBuf = PathBuf::from("/dev/gpiochip0"),
+        /// The relay that opens the gate.
+        relay: Option<Line> = None,
+        /// Which level energises the relay.
+        relay_active: Level = Level::High,
+        /// Light for *admit*.
+        green: Option<Line> = None,
+        /// Light for *refer*.
+        amber: Option<Line> = None,
+        /// Light for *refuse*.
+        red: Option<Line> = None,
+        /// Sounder.
+        buzzer: Option<Line> = None,
+        /// Which level switches lights and sounder on.
+        signals_active: Level = Level::High,
+        /// Sensor that sees a traveller pass.
+        passage: Option<Line> = None,
+        /// Which level says that somebody is passing.
+        passage_active: Level = Level::High,
+        /// Fire or egress contact: overrides everything.
+        fire: Option<Line> = None,
+        /// Which level is the alarm. `low` with the line pulled down also alarms when the wire is cut.
+        fire_active: Level = Level::High,
+    }
+}
+
+words! {
+    /// Which way travellers go.
+    pub enum Direction, "a direction: entry or exit" {
+        /// In.
+        Entry = "entry",
+        /// Out.
+        Exit = "exit",
+    }
+}
+
+words! {
+    /// Who moves the gate.
+    pub enum GateDriver, "a gate driver: none, log, file, command, gpio, http or mqtt" {
+        /// Nobody: the screen is all there is.
+        None = "none",
+        /// Nobody, but the journal says what would have moved.
+        Log = "log",
+        /// A file that says `open` or `closed`, for whoever watches it.
+        File = "file",
+        /// A program of the installer's.
+        Command = "command",
+        /// A relay on this board.
+        Gpio = "gpio",
+        /// A controller that speaks HTTP.
+        Http = "http",
+        /// A controller that listens to an MQTT broker.
+        Mqtt = "mqtt",
+    }
+}
+
+/// A line of a GPIO chip.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Line {
+    /// By its number on the chip.
+    Offset(u32),
+    /// By the name the board's description gives it, such as `GPIO17`.
+    Name(String),
+}
+
+impl Setting for Line {
+    const EXPECTED: &'static str = "a line of the chip: its number, or its name such as \"GPIO17\"";
+
+    fn parse(node: &Node) -> Option<Self> {
+        match &node.value {
+            Value::Integer(number) => u32::try_from(*number).ok().map(Line::Offset),
+            _ => match node.text()? {
+                "" => None,
+                text => Some(text.parse().map_or_else(|_| Line::Name(text.to_owned()), Line::Offset)),
+            },
+        }
+    }
+
+    fn show(&self) -> Option<toml::Value> {
+        Some(match self {
+            Self::Offset(number) => i64::from(*number).into(),
+            Self::Name(name) => name.clone().into(),
+        })
+    }
+}
+
+/// A scan engine that delivers texts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Reader {
+    /// A USB engine that pretends to be a keyboard; grabbed, so that it types nowhere else.
+    Keyboard(PathBuf),
+    /// An engine on a serial port.
+    Serial {
+        /// The port.
+        port: PathBuf,
+        /// Its speed.
+        baud: u32,
+    },
+    /// Lines of standard input.
+    Stdin,
+    /// Lines sent to a Unix socket made here.
+    Socket(PathBuf),
+}
+
+const USUAL_BAUD: u32 = 115_200;
+
+impl Setting for Reader {
+    const EXPECTED: &'static str =
+        "a reader: \"keyboard:/dev/input/by-id/…\", \"serial:/dev/ttyUSB0@115200\", \"socket:/run/…\" or \"stdin\"";
+
+    fn parse(node: &Node) -> Option<Self> {
+        let absolute = |text: &str| Some(PathBuf::from(text)).filter(|path| path.is_absolute());
+        let text = node.text()?;
+        match text.split_once(':') {
+            None if text == "stdin" => Some(Reader::Stdin),
+            Some(("keyboard", path)) => absolute(path).map(Reader::Keyboard),
+            Some(("socket", path)) => absolute(path).map(Reader::Socket),
+            Some(("serial", port)) => {
+                let (port, baud) = match port.rsplit_once('@') {
+                    Some((port, baud)) => (port, baud.parse().ok().filter(|baud| *baud > 0)?),
+                    None => (port, USUAL_BAUD),
+                };
+                absolute(port).map(|port| Reader::Serial { port, baud })
+            }
+            _ => None,
+        }
+    }
+
+    fn show(&self) -> Option<toml::Value> {
+        Some(toml::Value::String(match self {
+            Self::Keyboard(path) => format!("keyboard:{}", path.display()),
+            Self::Serial { port, baud } => format!("serial:{}@{baud}", port.display()),
+            Self::Stdin => "stdin".to_owned(),
+            Self::Socket(path) => format!("socket:{}", path.display()),
+        }))
+    }
+}
+
+impl Lane {
+    pub(super) fn check(&self, node: Option<&Node>, problems: &mut Vec<Problem>) {
+        let gate = node.and_then(|node| node.child("gate")).or(node);
+        match self.gate.driver {
+            GateDriver::File if self.gate.path.is_none() => {
+                problems.push(Problem::needed(gate, "lane.gate.path", "the file driver"));
+            }
+            GateDriver::Command if self.gate.command.is_empty() => {
+                problems.push(Problem::needed(gate, "lane.gate.command", "the command driver"));
+            }
+            GateDriver::Gpio if self.gpio.relay.is_none() => {
+                problems.push(Problem::needed(gate, "lane.gpio.relay", "the gpio driver"));
+            }
+            GateDriver::Http | GateDriver::Mqtt if self.gate.url.is_none() => {
+                problems.push(Problem::needed(gate, "lane.gate.url", "a gate on a network"));
+            }
+            _ => {}
+        }
+        if self.camera.device == Device::None && self.readers.is_empty() {
+            problems.push(Problem::needed(node, "lane.readers", "a lane without a camera"));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The sections that concern the whole checkpoint; what concerns one lane is in its own file.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use trustlist::region::Region;
+
+use super::{
+    setting::settings,
+    values::{Listen, Url},
+};
+
+settings! {
+    /// `[checkpoint]`
+    pub struct Checkpoint {
+        /// Its name in rows, metrics and reports.
+        id: String = "checkpoint-1".to_owned(),
+        /// The region it stands in: whose recognition arrangements count here. No default can know it.
+        relying: Option<Region> = None,
+        /// The policy profile of the national list to decide by; the list's own default when absent.
+        profile: Option<String> = None,
+    }
+}
+
+settings! {
+    /// `[places]`
+    pub struct Places {
+        /// What survives a reboot: trust store, scan log, inbox.
+        state: PathBuf = PathBuf::from("/var/lib/checkpointd"),
+        /// What does not: sockets, the textfile of numbers.
+        runtime: PathBuf = PathBuf::from("/run/checkpointd"),
+    }
+}
+
+settings! {
+    /// `[trust]`
+    pub struct Trust {
+        /// The repositories the package brings, for the first boot without a network.
+        seed: PathBuf = PathBuf::from("/usr/share/checkpointd/trust"),
+        /// How far the clocks of issuer and checkpoint may differ.
+        skew: Duration = Duration::from_secs(300),
+    }
+}
+
+settings! {
+    /// `[log]`
+    pub struct Log {
+        /// How long rows are kept; then they and the day's key are destroyed.
+        retention: Duration = Duration::from_secs(30 * 86_400),
+        /// An anchor is written after this many rows…
+        anchor_rows: u32 = 256,
+        /// …or this long after the last one, whichever comes first.
+        anchor_every: Duration = Duration::from_secs(60),
+    }
+}
+
+settings! {
+    /// `[page]`
+    pub struct Page {
+        /// Where the screen's browser finds it.
+        listen: Listen = Listen(SocketAddr::from(([127, 0, 0, 1], 8470))),
+        /// Whether it is served at all.
+        enabled: bool = true,
+    }
+}
+
+settings! {
+    /// `[metrics]`
+    pub struct Metrics {
+        /// A file for node_exporter's textfile collector, replaced whole.
+        textfile: Option<PathBuf> = None,
+        /// How often it is written.
+        every: Duration = Duration::from_secs(15),
+    }
+}
+
+settings! {
+    /// `[sync]`
+    pub struct Sync {
+        /// Mirrors of the repositories, tried in this order; none must be trusted.
+        mirrors: Vec<Url> = Vec::new(),
+        /// How often they are asked.
+        every: Duration = Duration::from_secs(15 * 60),
+        /// How long one request may take.
+        timeout: Duration = Duration::from_secs(20),
+        /// A folder watched for repositories brought by hand; `inbox` below `places.state` when absent.
+        inbox: Option<PathBuf> = None,
+    }
+}
+
+settings! {
+    /// `[upload]`
+    pub struct Upload {
+        /// Where rows are sent; nowhere when absent.
+        url: Option<Url> = None,
+        /// How often waiting rows are sent.
+        every: Duration = Duration::from_secs(60),
+        /// Rows in one request.
+        batch: u32 = 500,
+        /// How long one request may take.
+        timeout: Duration = Duration::from_secs(20),
+    }
+}
+
+settings! {
+    /// `[signals]`
+    pub struct Signals {
+        /// Whether anything sounds at all; lights and screen always speak.
+        sound: bool = true,
+        /// Whether a short tick says that a code was seen, before it is judged.
+        read_cue: bool = true,
+        /// Whether a refusal looks and sounds to bystanders like a referral.
+        discreet: bool = false,
+    }
+}
