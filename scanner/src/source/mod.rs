@@ -1,0 +1,96 @@
+//! Where frames and texts come from: cameras, picture files, and the scan engines installers already own.
+//!
+//! A [`FrameSource`] is one opened thing that either delivers, or says in time that it does not. It never hangs longer
+//! than its deadline, never repairs itself, and after [`Next::Gone`] is only good for being dropped: opening anew, with
+//! patience, is the supervisor's business. The thread that owns a source owns nothing else.
+
+pub mod pictures;
+
+use std::{fmt, io, time::Duration};
+
+use crate::frame::{Damage, Frame};
+
+pub use pictures::Pictures;
+
+/// One opened source of frames.
+pub trait FrameSource: Send {
+    /// The next frame, waiting at most `deadline` for it.
+    fn next(&mut self, deadline: Duration) -> Next;
+
+    /// What it is and how it delivers, for the journal and for an installer's eyes.
+    fn describe(&self) -> String;
+}
+
+/// What waiting for a frame ended with.
+#[derive(Debug)]
+pub enum Next {
+    /// A whole frame.
+    Frame(Frame),
+    /// Something arrived that is no whole frame. The source goes on.
+    Damaged(Damage),
+    /// Nothing arrived in time. Whether the source is still alive is for its owner to decide.
+    Timeout,
+    /// The source has no more, as intended: the last picture of a list.
+    End,
+    /// The source is broken or unplugged. Drop it.
+    Gone(SourceError),
+}
+
+/// Why a source could not be opened, or is gone.
+#[derive(Debug)]
+pub enum SourceError {
+    /// Nothing is plugged in where it should be.
+    Absent(String),
+    /// Another program has it.
+    Busy(String),
+    /// This process may not open it.
+    Forbidden(String),
+    /// It has no format that is read here.
+    NoFormat(String),
+    /// The operating system says no.
+    Io {
+        /// What was attempted, on what.
+        doing: String,
+        /// What came back.
+        cause: io::Error,
+    },
+    /// A backend that has only words for its errors.
+    Backend(String),
+}
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent(what) => write!(f, "{what} is not there: check its plug, then `checkpointd camera list`"),
+            Self::Busy(what) => write!(f, "{what} is in use by another program"),
+            Self::Forbidden(what) => write!(f, "no permission to open {what}: is this user in its group?"),
+            Self::NoFormat(what) => write!(f, "{what} offers neither GREY, NV12, YUYV nor MJPG"),
+            Self::Io { doing, cause } => write!(f, "{doing}: {cause}"),
+            Self::Backend(says) => f.write_str(says),
+        }
+    }
+}
+
+impl std::error::Error for SourceError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { cause, .. } => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+impl SourceError {
+    /// Sorts an error of the operating system by what can be done about it.
+    #[must_use]
+    pub fn from_io(what: &str, doing: &str, cause: io::Error) -> SourceError {
+        match cause.kind() {
+            io::ErrorKind::NotFound => Self::Absent(what.to_owned()),
+            io::ErrorKind::PermissionDenied => Self::Forbidden(what.to_owned()),
+            io::ErrorKind::ResourceBusy => Self::Busy(what.to_owned()),
+            // ENXIO and ENODEV: the node is there, or was, and the device behind it is not.
+            _ if matches!(cause.raw_os_error(), Some(6 | 19)) => Self::Absent(what.to_owned()),
+            _ => Self::Io { doing: format!("{doing} {what}"), cause },
+        }
+    }
+}
