@@ -7,9 +7,11 @@ pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod failure;
+pub mod frame;
 pub mod journal;
 pub mod metrics;
 pub mod page;
+pub mod source;
 pub mod telemetry;
 pub mod upload;
 

@@ -21,6 +21,10 @@ const MAX_SEGMENTS: usize = 512;
 /// Scans of a progressive picture; each costs a pass over the whole of it. Cameras send one.
 const MAX_SCANS: usize = 32;
 
+/// What the decoder writes where a scan has ended early, and how many rows of it are no coincidence.
+const LEFT_OUT: u8 = 128;
+const LAST_ROWS: usize = 8;
+
 /// Where a JPEG picture ends, and its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JpegEnd {
@@ -55,7 +59,10 @@ impl JpegEnd {
                     let segment = segment(bytes, after)?;
                     if matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc) {
                         let &[_, h1, h0, w1, w0, ..] = segment else { return Err(Damage::NoPicture) };
-                        size = Some((usize::from(u16::from_be_bytes([w1, w0])), usize::from(u16::from_be_bytes([h1, h0]))));
+                        size = Some((
+                            usize::from(u16::from_be_bytes([w1, w0])),
+                            usize::from(u16::from_be_bytes([h1, h0])),
+                        ));
                     }
                     at = after + 2 + segment.len();
                     scanned |= marker == 0xda;
@@ -98,7 +105,6 @@ pub(super) fn decode(bytes: &[u8], pool: &Pool) -> Result<(Buffer, usize, usize)
         .set_max_width(eye::MAX_WIDTH)
         .set_max_height(eye::MAX_HEIGHT)
         .jpeg_set_max_scans(MAX_SCANS)
-        // A scan that ends early is a damaged frame, not a picture whose rest is grey.
         .set_strict_mode(true)
         .jpeg_set_out_colorspace(ColorSpace::Luma);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&bytes[..end.length]), options);
@@ -108,6 +114,11 @@ pub(super) fn decode(bytes: &[u8], pool: &Pool) -> Result<(Buffer, usize, usize)
         return Err(Damage::Undecodable);
     }
     decoder.decode_into(&mut luma).map_err(|_| Damage::Undecodable)?;
+    // The decoder fills what a scan left out with exactly this grey, which no sensor delivers for rows on end.
+    let last_rows = end.width * end.height.min(LAST_ROWS);
+    if luma[pixels - last_rows..].iter().all(|pixel| *pixel == LEFT_OUT) {
+        return Err(Damage::Undecodable);
+    }
     Ok((luma, end.width, end.height))
 }
 

@@ -34,7 +34,13 @@ pub struct Frame {
 
 impl Frame {
     /// A frame over a buffer whose rows follow each other without gaps.
-    pub fn new(luma: Buffer, width: usize, height: usize, sequence: u64, captured: Instant) -> Result<Frame, LumaError> {
+    pub fn new(
+        luma: Buffer,
+        width: usize,
+        height: usize,
+        sequence: u64,
+        captured: Instant,
+    ) -> Result<Frame, LumaError> {
         Luma::new(&luma, width, height)?;
         Ok(Frame { luma, width, height, stride: width, sequence, captured })
     }

@@ -121,7 +121,8 @@ mod tests {
         for format in [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::WebP, ImageFormat::Jpeg] {
             let picture = gradient(40, 30);
             let picture = if format == ImageFormat::Png { picture } else { picture.to_rgb8().into() };
-            let frame = read_picture_bytes(&encoded(&picture, format)).unwrap_or_else(|error| panic!("{format:?}: {error}"));
+            let frame =
+                read_picture_bytes(&encoded(&picture, format)).unwrap_or_else(|error| panic!("{format:?}: {error}"));
             assert_eq!((frame.width(), frame.height()), (40, 30));
             assert!(frame.luma().at(10, 10).abs_diff(20) < 6, "{format:?}");
         }
