@@ -17,6 +17,12 @@ pub const TIMESYNC_MARKER: &str = "/run/systemd/timesync/synchronized";
 /// A time service that was heard within this is hearing it still: timesyncd polls at most every 2048 s.
 const STILL_SYNCED: Duration = Duration::from_secs(3 * 2048);
 
+/// When this program was built, in Unix seconds.
+#[must_use]
+pub fn built() -> UnixTime {
+    UnixTime(env!("CHECKPOINTD_BUILT").parse().unwrap_or(0))
+}
+
 /// What the clock says now, judged against `floor`. `marker` is touched by the time service when it sets the clock.
 #[must_use]
 pub fn now(floor: UnixTime, marker: &Path) -> Moment {

@@ -1,14 +1,14 @@
 //! The daemon `checkpointd`: camera, lane, gate, sync, pages.
 
 pub mod clock;
-#[path = "commands/log/mod.rs"]
-pub mod log_commands;
+pub mod commands;
 pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod failure;
 pub mod frame;
 pub mod journal;
+pub mod lists;
 pub mod metrics;
 pub mod page;
 pub mod source;

@@ -1,2 +1,18 @@
-//! The daemon.
-fn main() {}
+//! The command `checkpointd`. Each subcommand is a file in [`scanner::commands`]; this one reads the line and ends the process.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use scanner::commands::Line;
+
+fn main() -> ExitCode {
+    let line = Line::parse();
+    scanner::journal::start(line.verbose, false);
+    match scanner::commands::run(line) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("checkpointd: {error}");
+            error.exit().into()
+        }
+    }
+}

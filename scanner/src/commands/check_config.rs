@@ -1,0 +1,34 @@
+//! `checkpointd check-config`: reads the configuration as the daemon would, and prints what holds.
+
+use std::path::Path;
+
+use clap::Args;
+
+use crate::failure::{Exit, Failure};
+
+/// `check-config`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  checkpointd check-config --config /etc/checkpointd/config.toml\n\n\
+    Ends with 78 when something is wrong, after naming every problem with file, line and key.")]
+pub struct Arguments {
+    /// Print what holds as JSON instead of TOML
+    #[arg(long)]
+    json: bool,
+}
+
+/// Reads and prints.
+///
+/// # Errors
+/// When the configuration is wrong, or lacks what only its owner can know.
+pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure> {
+    let config = super::configuration(config)?;
+    let effective = config.effective();
+    let shown = if arguments.json {
+        serde_json::to_string_pretty(&effective).map_err(|error| Failure::new("cannot print it").because(error))?
+    } else {
+        effective.to_string()
+    };
+    println!("{}", shown.trim_end());
+    config.relying().map_err(|error| Failure::configuration(error.to_string()))?;
+    Ok(Exit::Ok)
+}

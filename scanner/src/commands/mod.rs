@@ -1,0 +1,78 @@
+//! The commands. Each file here is one of them: what it takes, what it prints, what it ends with.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    config::{self, Config, Overlay},
+    failure::{Exit, Failure},
+};
+
+pub mod check_config;
+mod judging;
+pub mod scan;
+pub mod trust;
+pub mod verify;
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "checkpointd",
+    version,
+    about = "Reads pass codes at offline checkpoints and gives a verdict the lane can act on",
+    after_help = "Exit status: 0 done or admitted · 10 refused · 11 referred · 12 no pass code found · 1 failure · 2 usage · 78 configuration"
+)]
+pub struct Line {
+    /// The configuration; a folder `conf.d` beside it is read after it.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "The configuration [default: /etc/checkpointd/config.toml]"
+    )]
+    pub config: Option<PathBuf>,
+    /// Say more in the journal.
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check the configuration and print what holds
+    CheckConfig(check_config::Arguments),
+    /// Read pass codes from pictures
+    Scan(scan::Arguments),
+    /// Show the lists, or explain who is recognised and why
+    Trust(trust::Arguments),
+    /// Judge code texts from standard input, one a line
+    Verify(verify::Arguments),
+}
+
+/// Reads the configuration that the line names, or the usual one, which need not be there.
+///
+/// # Errors
+/// With every problem at once, each with file, line and key.
+pub fn configuration(named: Option<&Path>) -> Result<Config, Failure> {
+    let environment = Overlay::default().environment(std::env::vars());
+    let file = named.unwrap_or_else(|| Path::new(config::DEFAULT_FILE));
+    Config::load(file, named.is_some(), &environment).map_err(|error| Failure::configuration(error.to_string()))
+}
+
+/// Does what the line says.
+///
+/// # Errors
+/// With what happened, where, and what to do about it.
+pub fn run(line: Line) -> Result<Exit, Failure> {
+    let config = line.config.as_deref();
+    match line.command {
+        Command::CheckConfig(arguments) => check_config::run(config, arguments),
+        Command::Scan(arguments) => scan::run(config, arguments),
+        Command::Trust(arguments) => trust::run(config, arguments),
+        Command::Verify(arguments) => verify::run(config, arguments),
+    }
+}

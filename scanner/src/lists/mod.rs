@@ -1,0 +1,152 @@
+//! Lists from a folder or a mirror to the judge: fetch, verify, put together.
+//!
+//! Verifying is [`trustlist::tuf`]'s business; this file only knows the layout `<issuer>/metadata/…`, `<issuer>/targets/…`, and that
+//! the national repository comes first, because it pins the others' first roots. Each repository is on its own: one that is
+//! broken is reported and left out.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+use trustlist::{
+    region::{NATIONAL, Region},
+    time::UnixTime,
+    trust::{Repository, Trust},
+    tuf::{self, Answer, Fetch, MAX_METADATA, Refusal, Request, Trusted},
+};
+
+use crate::failure::Failure;
+
+pub mod folder;
+
+pub use folder::Folder;
+
+/// Largest target read: a status shard with room to grow. Stops endless data.
+const MAX_TARGET: u64 = 8 * 1024 * 1024;
+
+/// Whoever brings files by their path below the layout's top: a folder, a stick, a web server.
+pub trait Mirror {
+    /// Brings one file, at most one byte beyond `limit`.
+    fn fetch(&mut self, path: &str, limit: u64) -> Answer;
+}
+
+/// One repository of a mirror, seen as the TUF workflow sees it.
+struct Metadata<'a> {
+    mirror: &'a mut dyn Mirror,
+    issuer: Region,
+}
+
+impl Fetch for Metadata<'_> {
+    fn metadata(&mut self, request: &Request) -> Answer {
+        self.mirror.fetch(&format!("{}/metadata/{}", self.issuer, request.path), request.limit)
+    }
+}
+
+/// Verifies everything in `folder` and puts it together. The folder's own first national root is believed: whoever names a folder
+/// vouches for it. Expiry is not asked: at the gate it only moves the freshness ladder.
+///
+/// # Errors
+/// When the national repository cannot be verified or read. Another issuer's fault goes to the journal.
+pub fn from_folder(folder: &Path) -> Result<Trust, Failure> {
+    let mut mirror = Folder::open(folder)?;
+    let root = match mirror.fetch(&format!("{NATIONAL}/metadata/1.root.json"), MAX_METADATA) {
+        Answer::Bytes(bytes) => bytes,
+        Answer::NotFound => {
+            return Err(Failure::new(format!(
+                "{} holds no trust repositories: {NATIONAL}/metadata/1.root.json is not there; name the folder above {NATIONAL}",
+                folder.display()
+            )));
+        }
+        Answer::Unreachable(why) => return Err(Failure::new(format!("{}: {why}", folder.display()))),
+    };
+    from_mirror(&mut mirror, &root, &folder.display().to_string())
+}
+
+fn from_mirror(mirror: &mut dyn Mirror, root: &[u8], place: &str) -> Result<Trust, Failure> {
+    let national =
+        repository(mirror, NATIONAL, root).map_err(|refusal| Failure::new(format!("{place}/{NATIONAL}: {refusal}")))?;
+    let mut repositories = Vec::new();
+    for (issuer, root) in pinned_roots(&national) {
+        match repository(mirror, issuer, &root) {
+            Ok(repository) => repositories.push(repository),
+            // No folder at all: this mirror does not carry the issuer. Its codes refer as `list-missing`.
+            Err(Refusal { why: tuf::Why::Missing, .. }) => log::debug!("{place}: carries no lists of {issuer}"),
+            Err(refusal) => log::warn!("{place}/{issuer}: left out: {refusal}"),
+        }
+    }
+    let (trust, faults) = Trust::assemble(national, repositories)
+        .map_err(|error| Failure::new(format!("{place}: the lists cannot be used")).because(error))?;
+    for fault in faults {
+        log::warn!("{place}: {fault}");
+    }
+    Ok(trust)
+}
+
+/// The first roots that the national list pins, where its targets hold them and they are what it says.
+fn pinned_roots(national: &Repository) -> Vec<(Region, Vec<u8>)> {
+    let list = national
+        .targets
+        .get("trustlist.json")
+        .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(bytes).ok()?.get("issuers")?.as_array().cloned());
+    let mut roots = Vec::new();
+    for entry in list.unwrap_or_default() {
+        let Some(id) = entry["id"].as_str().and_then(|id| id.parse::<Region>().ok()) else { continue };
+        let pinned = entry["root_sha256"].as_str().unwrap_or_default();
+        match national.targets.get(&format!("roots/{id}.json")) {
+            Some(root) if HEXLOWER.encode(&Sha256::digest(root)) == pinned => {
+                if id != NATIONAL {
+                    roots.push((id, root.clone()));
+                }
+            }
+            Some(_) => log::warn!("roots/{id}.json is not the root that the national list pins; {id} is left out"),
+            None if id != NATIONAL => {
+                log::warn!("roots/{id}.json is missing in the national repository; {id} is left out")
+            }
+            None => (),
+        }
+    }
+    roots
+}
+
+/// Verifies one repository from its first root up and reads all its targets.
+fn repository(mirror: &mut dyn Mirror, issuer: Region, root: &[u8]) -> Result<Repository, Refusal> {
+    let mut trusted = Trusted::from_root(root)?;
+    // Expiry is no question here, so the moment is before every expiry.
+    tuf::refresh(&mut trusted, UnixTime(i64::MIN), &mut Metadata { mirror: &mut *mirror, issuer })?;
+    let mut targets = BTreeMap::new();
+    let stated = trusted.targets("targets").map(|targets| targets.signed.targets.clone()).unwrap_or_default();
+    for (name, target) in stated {
+        let request = tuf::target_request(&trusted, &name, &target);
+        let refused = |why| Refusal { role: name.clone(), why };
+        if request.limit > MAX_TARGET {
+            return Err(refused(tuf::Why::TooLong { limit: MAX_TARGET }));
+        }
+        match mirror.fetch(&format!("{issuer}/targets/{}", request.path), request.limit) {
+            Answer::Bytes(bytes) if target.is(&bytes) => targets.insert(name, bytes),
+            Answer::Bytes(_) => return Err(refused(tuf::Why::OtherContent)),
+            Answer::NotFound => return Err(refused(tuf::Why::Unreachable("the target is not there".to_owned()))),
+            Answer::Unreachable(why) => return Err(refused(tuf::Why::Unreachable(why))),
+        };
+    }
+    Ok(trusted.repository(issuer, targets))
+}
+
+/// The folder that lists are taken from where none is named: what was brought to this device, else what the package brought.
+///
+/// # Errors
+/// When neither holds lists that verify.
+pub fn from_places(places: &[PathBuf]) -> Result<Trust, Failure> {
+    for place in places {
+        if place.join(NATIONAL.as_str()).is_dir() {
+            return from_folder(place);
+        }
+    }
+    let looked: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
+    Err(Failure::new(format!(
+        "no lists on this device (looked in {}); bring some with checkpointd trust import, or name a folder with --trust",
+        looked.join(", ")
+    )))
+}
