@@ -1,4 +1,5 @@
 //! The demonstration.
 
+pub mod country;
 pub mod draw;
 pub mod motion;
