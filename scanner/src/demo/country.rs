@@ -5,28 +5,22 @@
 use std::collections::BTreeMap;
 
 use authority::{
-    code::{Draft, Flaw, IssueError, issue, issue_flawed},
-    key::{KeyError, SigningKey},
-    regions::PROVINCES,
-    repository::{self, Lifetimes, Roles, Versions},
-    status,
+    Federation, Source,
+    code::{Draft, Flaw, issue},
+    desk::{CodeError, DeskError},
+    key::{KeyType, SigningKey},
 };
-use data_encoding::{BASE64, HEXLOWER};
-use serde::Serialize;
-use sha2::{Digest, Sha256};
 use trustlist::{
     code::{Colour, Format, KeyState, StatusRef, Visit},
-    key::Algorithm,
     lists::{
         Names,
-        keys::{KeyEntry, KeyUse, Keys},
+        keys::KeyUse,
         policy::{Policy, Profile},
-        recognition::{Arrangement, Party, Recognition, Route, Suspension},
-        risk::{RiskArea, RiskAreas, RiskLevel},
-        trustlist::{IssuerEntry, TrustList},
+        recognition::{Arrangement, Party, Route, Suspension},
+        risk::{RiskArea, RiskLevel},
     },
     region::{NATIONAL, Region},
-    status::{Status, StatusArray},
+    status::Status,
     time::{UnixTime, Window},
     verdict::Reason,
 };
@@ -60,24 +54,84 @@ pub struct Traveller {
 ///
 /// # Errors
 /// When this machine gives no randomness.
-pub fn country(now: UnixTime) -> Result<Country, IssueError> {
-    Ok(Country { files: repositories(now)?, travellers: travellers(now)? })
+pub fn country(now: UnixTime) -> Result<Country, CodeError> {
+    let mut federation = found(now)?;
+    let keys = turn_keys(&mut federation, now)?;
+    Ok(Country { files: publish(&mut federation, now)?, travellers: travellers(&federation, &keys, now)? })
 }
 
 fn region(code: &str) -> Region {
     code.parse().expect("the demonstration names real regions")
 }
 
-/// A key of an issuer. `kind` keeps an issuer's keys apart.
-fn key(issuer: Region, kind: &str) -> SigningKey {
-    SigningKey::from_seed(Sha256::digest(format!("checkpointd demonstration {issuer} {kind}")).into())
+const REVOKED: u64 = 4711;
+const SUSPENDED: u64 = 4712;
+
+/// All 34 regions at the level of a province, Wuhan with a code of its own, and who recognises whom.
+fn found(now: UnixTime) -> Result<Federation, DeskError> {
+    let founded = now.plus(-60 * DAY);
+    let mut federation = Federation::of_provinces(Source::Seed([34; 32]), founded)?;
+    let wuhan = Names { zh: "武汉市".to_owned(), en: "Wuhan".to_owned() };
+    federation.add(region("420100"), Some(wuhan), &[Format::Mr1], founded)?;
+    let codes: Vec<Region> = federation.issuers.keys().copied().chain([NATIONAL]).collect();
+    for issuer in codes {
+        let statuses = federation.authority(issuer)?.statuses_mut();
+        statuses.grow(10_000, founded).expect("ten thousand codes fit one shard");
+        for (index, status) in [(REVOKED, Status::Revoked), (SUSPENDED, Status::Suspended)] {
+            statuses.set(index, status, founded).expect("both are among the ten thousand");
+        }
+    }
+    let lists = federation.lists();
+    let of = |code: &str| Party::Region(region(code));
+    let since = Window { from: Some(now.plus(-30 * DAY)), until: None };
+    let gate = of(GATE);
+    let mut arrange = |issuing, relying, route| lists.arrange(Arrangement { issuing, relying, route, window: since });
+    for direct in ["130000", "420000", "420100", "430000", "620000", "630000", "640000"] {
+        arrange(of(direct), gate, Route::Direct)?;
+    }
+    for by_platform in ["310000", "330000", "500000", "510000"] {
+        arrange(of(by_platform), Party::Everybody, Route::Intermediary)?;
+    }
+    arrange(of("540000"), Party::Everybody, Route::National)?;
+    lists.suspend(Suspension {
+        issuing: of("130000"),
+        relying: gate,
+        notice: "〔2021〕3号".to_owned(),
+        approved_by: "联防联控机制".to_owned(),
+        instead: Some("国家码".to_owned()),
+        window: Window { from: Some(now.plus(-5 * DAY)), until: Some(now.plus(9 * DAY)) },
+    })?;
+    let profile = Profile { max_code_age_s: Some(7 * DAY), ..Profile::default() };
+    let default = "spring-festival".to_owned();
+    lists.policy = Policy { default: default.clone(), profiles: BTreeMap::from([(default, profile)]) };
+    for (code, level, zh, en) in [
+        ("130104", RiskLevel::High, "石家庄市桥西区", "Qiaoxi, Shijiazhuang"),
+        ("220500", RiskLevel::Medium, "通化市", "Tonghua"),
+    ] {
+        lists.list_area(RiskArea {
+            area: region(code),
+            level,
+            name: Names { zh: zh.to_owned(), en: en.to_owned() },
+            window: Window { from: Some(now.plus(-10 * DAY)), until: Some(now.plus(10 * DAY)) },
+        })?;
+    }
+    Ok(federation)
 }
 
-fn issuers() -> Vec<(Region, Names)> {
-    let name = |zh: &str, en: &str| Names { zh: zh.to_owned(), en: en.to_owned() };
-    let provinces = PROVINCES.iter().map(|province| (province.region(), name(province.zh, province.en)));
-    let others = [(NATIONAL, name("国家平台", "National platform")), (region("420100"), name("武汉市", "Wuhan"))];
-    others.into_iter().chain(provinces).collect()
+/// Keys of the gate's own province that are no longer good for new codes.
+struct SpentKeys {
+    retired: SigningKey,
+    revoked: SigningKey,
+}
+
+fn turn_keys(federation: &mut Federation, now: UnixTime) -> Result<SpentKeys, DeskError> {
+    let home = federation.authority(region(GATE))?;
+    let retired = home.signing_key(KeyUse::Code, now)?.clone();
+    let revoked = SigningKey::generate(KeyType::Ed25519)?;
+    let kid = home.add_key(revoked.clone(), KeyUse::Code, now.plus(-50 * DAY))?;
+    home.rotate_key(KeyUse::Code, SigningKey::generate(KeyType::Ed25519)?, now.plus(-30 * DAY))?;
+    home.set_key_state(kid, KeyState::Revoked)?;
+    Ok(SpentKeys { retired, revoked })
 }
 
 /// How long ago an issuer published: most this morning, one the day before yesterday, one last week, and one never to this gate.
@@ -90,141 +144,33 @@ fn age(issuer: Region) -> Option<i64> {
     }
 }
 
-fn repositories(now: UnixTime) -> Result<BTreeMap<String, Vec<u8>>, KeyError> {
-    let lifetimes = Lifetimes::default();
-    let mut files = BTreeMap::new();
-    let mut put = |issuer: Region, root: Vec<u8>, published: BTreeMap<String, Vec<u8>>| {
-        files.insert(format!("{issuer}/metadata/1.root.json"), root);
-        files.extend(published.into_iter().map(|(path, bytes)| (format!("{issuer}/{path}"), bytes)));
-    };
-    let mut national = BTreeMap::new();
-    let mut entries = Vec::new();
-    let founded = now.plus(-60 * DAY);
-    for (issuer, name) in issuers() {
-        let roles = Roles::from_seed(&format!("checkpointd demonstration {issuer}"));
-        let root = repository::root(&roles, None, 1, founded.plus(lifetimes.root))?;
-        entries.push(IssuerEntry {
-            id: issuer,
-            name,
-            level: ["national", "province", "city", "county"][usize::from(issuer.level())].to_owned(),
-            parent: (issuer.level() == 2).then(|| issuer.province()),
-            scope: vec![issuer],
-            formats: vec![Format::Mr1],
-            root_sha256: HEXLOWER.encode(&Sha256::digest(&root)),
-            mirrors: Vec::new(),
-        });
-        if issuer == NATIONAL {
-            continue;
-        }
-        national.insert(format!("roots/{issuer}.json"), root.clone());
+fn publish(federation: &mut Federation, now: UnixTime) -> Result<BTreeMap<String, Vec<u8>>, DeskError> {
+    let mut mirror = BTreeMap::new();
+    let Federation { national, issuers, .. } = federation;
+    for authority in issuers.values_mut().chain(std::iter::once(national)) {
+        let issuer = authority.issuer();
         if let Some(age) = age(issuer) {
-            let at = now.plus(-age);
-            let targets = own_targets(issuer, at)?;
-            put(issuer, root, repository::publish(&roles, Versions::FIRST, lifetimes, &targets, at)?);
+            let files = authority.publish(now.plus(-age))?.files;
+            mirror.extend(files.into_iter().map(|(path, bytes)| (format!("{issuer}/{path}"), bytes)));
         }
     }
-    let at = now.plus(-2 * HOUR);
-    national.extend(own_targets(NATIONAL, at)?);
-    national.insert("trustlist.json".to_owned(), json(&TrustList { issuers: entries, configuration_key: None }));
-    national.insert("recognition.json".to_owned(), json(&recognition(now)));
-    national.insert("policy.json".to_owned(), json(&policy()));
-    national.insert("risk-areas.json".to_owned(), json(&risk_areas(now)));
-    let roles = Roles::from_seed(&format!("checkpointd demonstration {NATIONAL}"));
-    let root = repository::root(&roles, None, 1, founded.plus(lifetimes.root))?;
-    put(NATIONAL, root, repository::publish(&roles, Versions::FIRST, lifetimes, &national, at)?);
-    Ok(files)
-}
-
-/// `keys.json` and one status shard of an issuer.
-fn own_targets(issuer: Region, at: UnixTime) -> Result<BTreeMap<String, Vec<u8>>, KeyError> {
-    let entry = |kind: &str, use_for, state| KeyEntry {
-        algorithm: Algorithm::EdDsa,
-        public_key: Some(BASE64.encode(&key(issuer, kind).public_bytes())),
-        certificate: None,
-        formats: vec![Format::Mr1],
-        use_for,
-        kinds: std::collections::BTreeSet::new(),
-        window: Window::default(),
-        state,
-    };
-    let keys = Keys {
-        keys: vec![
-            entry("code", KeyUse::Code, KeyState::Active),
-            entry("retired", KeyUse::Code, KeyState::Retired { at: at.plus(-30 * DAY) }),
-            entry("revoked", KeyUse::Code, KeyState::Revoked),
-            entry("status", KeyUse::Status, KeyState::Active),
-        ],
-    };
-    let mut statuses = StatusArray::valid(10_000);
-    statuses.set(REVOKED, Status::Revoked);
-    statuses.set(SUSPENDED, Status::Suspended);
-    let shard = status::shard("status/0", &statuses, at, DAY, &key(issuer, "status"))?;
-    Ok(BTreeMap::from([("keys.json".to_owned(), json(&keys)), ("status/0".to_owned(), shard)]))
-}
-
-const REVOKED: u64 = 4711;
-const SUSPENDED: u64 = 4712;
-
-fn recognition(now: UnixTime) -> Recognition {
-    let since = Window { from: Some(now.plus(-30 * DAY)), until: None };
-    let line = |issuing: Party, relying: Party, route| Arrangement { issuing, relying, route, window: since };
-    let of = |code: &str| Party::Region(region(code));
-    let direct = ["420000", "420100", "430000", "620000", "630000", "640000"];
-    let by_platform = ["310000", "330000", "510000", "500000"];
-    let mut arrangements: Vec<Arrangement> =
-        direct.iter().map(|code| line(of(code), of(GATE), Route::Direct)).collect();
-    arrangements.extend(by_platform.iter().map(|code| line(of(code), Party::Everybody, Route::Intermediary)));
-    arrangements.push(line(of("540000"), Party::Everybody, Route::National));
-    arrangements.push(line(of("130000"), of(GATE), Route::Direct));
-    let suspension = Suspension {
-        issuing: of("130000"),
-        relying: of(GATE),
-        notice: "〔2021〕3号".to_owned(),
-        approved_by: "联防联控机制".to_owned(),
-        instead: Some("国家码".to_owned()),
-        window: Window { from: Some(now.plus(-5 * DAY)), until: Some(now.plus(9 * DAY)) },
-    };
-    Recognition { arrangements, suspensions: vec![suspension] }
-}
-
-fn policy() -> Policy {
-    let profile = Profile { max_code_age_s: Some(7 * DAY), ..Profile::default() };
-    Policy {
-        default: "spring-festival".to_owned(),
-        profiles: BTreeMap::from([("spring-festival".to_owned(), profile)]),
-    }
-}
-
-fn risk_areas(now: UnixTime) -> RiskAreas {
-    let window = Window { from: Some(now.plus(-10 * DAY)), until: Some(now.plus(10 * DAY)) };
-    let area = |code: &str, level, zh: &str, en: &str| RiskArea {
-        area: region(code),
-        level,
-        name: Names { zh: zh.to_owned(), en: en.to_owned() },
-        window,
-    };
-    RiskAreas {
-        areas: vec![
-            area("130104", RiskLevel::High, "石家庄市桥西区", "Qiaoxi, Shijiazhuang"),
-            area("220500", RiskLevel::Medium, "通化市", "Tonghua"),
-        ],
-    }
+    Ok(mirror)
 }
 
 /// Everybody who comes to the gate, and why each is there.
-fn travellers(now: UnixTime) -> Result<Vec<Traveller>, IssueError> {
+fn travellers(federation: &Federation, keys: &SpentKeys, now: UnixTime) -> Result<Vec<Traveller>, CodeError> {
     let issued = now.plus(-HOUR);
     let of = |code: &str| Draft {
         name: Some("张*".to_owned()),
         document: Some("0427".to_owned()),
-        status: Some(StatusRef { index: 1000 + issued.0.unsigned_abs() % 1000, uri: "status/0".to_owned() }),
+        status: Some(StatusRef { index: 1234, uri: "status/0".to_owned() }),
         ..Draft::new(region(code), issued)
     };
     let home = || of(GATE);
-    let signed = |draft: &Draft| issue(draft, &key(draft.issuer, "code"), None);
-    let with = |draft: &Draft, kind: &str| issue(draft, &key(draft.issuer, kind), None);
-    let vouched = |draft: &Draft| issue(draft, &key(draft.issuer, "code"), Some(&key(NATIONAL, "code")));
-    let flawed = |draft: &Draft, flaw| issue_flawed(draft, &key(draft.issuer, "code"), None, flaw);
+    let signed = |draft: &Draft| federation.issue(draft, false, None);
+    let vouched = |draft: &Draft| federation.issue(draft, true, None);
+    let flawed = |draft: &Draft, flaw| federation.issue(draft, false, Some(flaw));
+    let hunan = federation.issuers[&region("430000")].signing_key(KeyUse::Code, now)?;
     let status = |index| Some(StatusRef { index, uri: "status/0".to_owned() });
     let visited = |area: &str| vec![Visit { area: region(area), last_day: now.0 / DAY - 3 }];
     let mut all = Vec::new();
@@ -263,21 +209,17 @@ fn travellers(now: UnixTime) -> Result<Vec<Traveller>, IssueError> {
     add("with a forged code", flawed(&home(), Flaw::Forged)?, Reason::BadSignature);
     add("with a code that was changed", flawed(&home(), Flaw::Tampered)?, Reason::BadSignature);
     add("with a code of an unknown key", flawed(&home(), Flaw::UnknownKey)?, Reason::UnknownKey);
-    add("with a code of a retired key", with(&home(), "retired")?, Reason::KeyRetired);
-    add("with a code of a revoked key", with(&home(), "revoked")?, Reason::KeyRevoked);
+    add("with a code of a retired key", issue(&home(), &keys.retired, None)?, Reason::KeyRetired);
+    add("with a code of a revoked key", issue(&home(), &keys.revoked, None)?, Reason::KeyRevoked);
+    add("with a code that Hunan signed in Guangdong's name", issue(&home(), hunan, None)?, Reason::IssuerOutOfScope);
     add(
-        "with a code that Hunan signed in Guangdong's name",
-        issue(&home(), &key(region("430000"), "code"), None)?,
-        Reason::IssuerOutOfScope,
+        "with a code of a country nobody lists",
+        issue(&of("990000"), &SigningKey::from_seed([99; 32]), None)?,
+        Reason::UnknownIssuer,
     );
-    add("with a code of a country nobody lists", signed(&of("990000"))?, Reason::UnknownIssuer);
     add("with half a code", flawed(&home(), Flaw::Truncated)?, Reason::Malformed);
     all.push(Traveller { who: "with a bus ticket", text: "https://bus.example/t/48151623".to_owned(), expected: None });
     Ok(all)
-}
-
-fn json(document: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec_pretty(document).expect("lists are plain data")
 }
 
 #[cfg(test)]
@@ -311,6 +253,5 @@ mod tests {
             };
             assert_eq!(reason, traveller.expected, "{}", traveller.who);
         }
-        assert_eq!(PROVINCES.len(), 34);
     }
 }

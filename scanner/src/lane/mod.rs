@@ -1,0 +1,282 @@
+//! The lane as a state machine: what was seen and a moment go in, actions come out. No camera, clock, gate or log in here.
+//!
+//! One presentation gives one verdict and one row. A code that was judged must be away for the same-symbol timeout before it is judged again;
+//! another one waits until the view was empty for the re-arm time. Two different pass codes in view give no verdict: one is asked for. Only an
+//! [`Admission`] opens the gate, and every tick closes it that is due.
+
+use std::{collections::HashMap, time::Duration};
+
+use trustlist::{
+    judge::Admission,
+    verdict::{Reason, Verdict},
+};
+
+use crate::page::view::{Attention, Hint, LaneState};
+
+/// How long a hint stays on the screen after its cause is gone.
+const HINT_FOR: Duration = Duration::from_millis(1200);
+/// Judged symbols remembered. A wall of codes cannot make the memory grow.
+const MAX_REMEMBERED: usize = 256;
+
+/// How patient a lane is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// A judged code must be out of view this long before it is judged again.
+    pub same_symbol: Duration,
+    /// The view must be empty this long before another code is judged.
+    pub rearm: Duration,
+    /// A code in view this long is stuck to the glass.
+    pub stuck: Duration,
+    /// How long a verdict stays on the screen.
+    pub show_for: Duration,
+    /// How long the gate stays open.
+    pub open_for: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Patience {
+        Patience {
+            same_symbol: Duration::from_secs(3),
+            rearm: Duration::from_millis(500),
+            stuck: Duration::from_secs(60),
+            show_for: Duration::from_secs(4),
+            open_for: Duration::from_secs(3),
+        }
+    }
+}
+
+/// What tells one symbol from another: a digest of its text, never the text.
+pub type SymbolId = [u8; 16];
+
+/// One symbol of a frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Seen {
+    /// Which.
+    pub id: SymbolId,
+    /// Whether it claims to be a pass code.
+    pub pass_code: bool,
+    /// How far from the aim point, in half diagonals of the picture.
+    pub distance: f32,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A frame was looked at, and this was in it.
+    Frame(&'a [Seen]),
+    /// The code that was to be judged was, and its row is written.
+    Judged {
+        /// What the lane does.
+        verdict: Verdict,
+        /// Why.
+        reason: Reason,
+        /// A suspension's notice.
+        notice: Option<String>,
+        /// Proof of an admission.
+        admission: Option<Admission>,
+    },
+    /// Time passed.
+    Tick,
+    /// No frame arrives any more.
+    CameraLost,
+    /// Frames arrive again.
+    CameraBack,
+    /// The lane ends.
+    Stop,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Action {
+    /// Judge this symbol, write its row, and come back with [`Event::Judged`].
+    Judge(SymbolId),
+    /// Open the gate.
+    Open(Admission),
+    /// Close the gate.
+    Close,
+    /// Fill the screen.
+    Show(LaneState),
+    /// A symbol was read that is no pass code: count it.
+    CountNotAPassCode,
+}
+
+/// A symbol in front of the lane.
+#[derive(Clone, Copy, Debug)]
+struct Presentation {
+    id: SymbolId,
+    first: Duration,
+    last: Duration,
+    stuck: bool,
+}
+
+/// One lane.
+#[derive(Debug)]
+pub struct Lane {
+    patience: Patience,
+    present: Option<Presentation>,
+    judged: HashMap<SymbolId, Duration>,
+    other: Option<(SymbolId, Duration)>,
+    open_until: Option<Duration>,
+    show_until: Option<Duration>,
+    hint: Option<Hint>,
+    camera: bool,
+}
+
+impl Lane {
+    /// A lane with nobody in front of it and its gate closed.
+    #[must_use]
+    pub fn new(patience: Patience) -> Lane {
+        Lane {
+            patience,
+            present: None,
+            judged: HashMap::new(),
+            other: None,
+            open_until: None,
+            show_until: None,
+            hint: None,
+            camera: true,
+        }
+    }
+
+    /// Takes what happened at `now`, a monotonic moment, and says what is to be done.
+    #[must_use]
+    pub fn on(&mut self, event: Event<'_>, now: Duration) -> Vec<Action> {
+        let mut actions = self.due(now);
+        match event {
+            Event::Frame(seen) => self.frame(seen, now, &mut actions),
+            Event::Judged { verdict, reason, notice, admission } => {
+                self.hint = None;
+                self.show_until = Some(now + self.patience.show_for);
+                if let Some(admission) = admission {
+                    self.open_until = Some(now + self.patience.open_for);
+                    actions.push(Action::Open(admission));
+                }
+                actions.push(Action::Show(LaneState::Verdict { verdict, reason, notice }));
+            }
+            Event::Tick => (),
+            Event::CameraLost => {
+                self.camera = false;
+                actions.push(Action::Show(LaneState::Attention { hint: Attention::CameraLost }));
+            }
+            Event::CameraBack => {
+                self.camera = true;
+                self.show_until = None;
+                actions.push(Action::Show(LaneState::Idle));
+            }
+            Event::Stop => {
+                self.open_until = None;
+                actions.push(Action::Close);
+                actions.push(Action::Show(LaneState::Closed));
+            }
+        }
+        actions
+    }
+
+    /// What the passing of time asks for: closing the gate, clearing the screen, forgetting.
+    fn due(&mut self, now: Duration) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if self.open_until.is_some_and(|until| until <= now) {
+            self.open_until = None;
+            actions.push(Action::Close);
+        }
+        if self.show_until.is_some_and(|until| until <= now) {
+            self.show_until = None;
+            self.hint = None;
+            if self.camera {
+                actions.push(Action::Show(LaneState::Idle));
+            }
+        }
+        if let Some(gone) = self.present.filter(|present| now.saturating_sub(present.last) >= self.patience.rearm) {
+            self.present = None;
+            self.judged.insert(gone.id, gone.last);
+            if gone.stuck {
+                actions.push(Action::Show(LaneState::Idle));
+            }
+        }
+        let same_symbol = self.patience.same_symbol;
+        self.judged.retain(|_, last| now.saturating_sub(*last) < same_symbol);
+        actions
+    }
+
+    fn frame(&mut self, seen: &[Seen], now: Duration, actions: &mut Vec<Action>) {
+        let mut codes: Vec<&Seen> = seen.iter().filter(|seen| seen.pass_code).collect();
+        codes.sort_by(|one, other| one.distance.total_cmp(&other.distance));
+        codes.dedup_by_key(|seen| seen.id);
+        let Some(nearest) = codes.first() else {
+            self.no_pass_code(seen, now, actions);
+            return;
+        };
+        if codes.iter().any(|code| code.id != nearest.id) {
+            // Two different codes. The one that had its verdict stays present; no other is judged beside it.
+            self.keep_present(&codes, now);
+            self.hint(Hint::ShowOne, now, actions);
+            return;
+        }
+        match &mut self.present {
+            Some(present) if present.id == nearest.id => {
+                present.last = now;
+                if !present.stuck && now.saturating_sub(present.first) >= self.patience.stuck {
+                    present.stuck = true;
+                    self.show_until = None;
+                    actions.push(Action::Show(LaneState::Attention { hint: Attention::StuckMedia }));
+                }
+            }
+            // Not re-armed: the one before has only just gone.
+            Some(_) => (),
+            None => self.present(nearest.id, now, actions),
+        }
+    }
+
+    /// A symbol came into an empty view.
+    fn present(&mut self, id: SymbolId, now: Duration, actions: &mut Vec<Action>) {
+        self.present = Some(Presentation { id, first: now, last: now, stuck: false });
+        if self.judged.contains_key(&id) {
+            self.hint(Hint::AlreadyShown, now, actions);
+            return;
+        }
+        if self.judged.len() >= MAX_REMEMBERED {
+            self.judged.clear();
+        }
+        self.hint = None;
+        self.show_until = None;
+        actions.push(Action::Show(LaneState::Reading));
+        actions.push(Action::Judge(id));
+    }
+
+    fn keep_present(&mut self, codes: &[&Seen], now: Duration) {
+        if let Some(present) = &mut self.present
+            && codes.iter().any(|code| code.id == present.id)
+        {
+            present.last = now;
+        }
+    }
+
+    /// A bus ticket, a web link: counted once a presentation, hinted at gently.
+    fn no_pass_code(&mut self, seen: &[Seen], now: Duration, actions: &mut Vec<Action>) {
+        let nearest = seen.iter().min_by(|one, other| one.distance.total_cmp(&other.distance));
+        let Some(nearest) = nearest.filter(|_| self.present.is_none()) else { return };
+        let known =
+            self.other.is_some_and(|(id, last)| id == nearest.id && now.saturating_sub(last) < self.patience.rearm);
+        self.other = Some((nearest.id, now));
+        if !known {
+            actions.push(Action::CountNotAPassCode);
+        }
+        self.hint(Hint::NotAPassCode, now, actions);
+    }
+
+    /// Shows a hint, unless a verdict fills the screen.
+    fn hint(&mut self, hint: Hint, now: Duration, actions: &mut Vec<Action>) {
+        let verdict_shown = self.show_until.is_some() && self.hint.is_none();
+        if verdict_shown {
+            return;
+        }
+        self.show_until = Some(now + HINT_FOR);
+        if self.hint != Some(hint) {
+            self.hint = Some(hint);
+            actions.push(Action::Show(LaneState::Hint { hint }));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
