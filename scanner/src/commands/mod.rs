@@ -11,6 +11,7 @@ use crate::{
 
 pub mod check_config;
 mod judging;
+pub mod log;
 pub mod scan;
 pub mod trust;
 pub mod verify;
@@ -45,6 +46,8 @@ pub struct Line {
 pub enum Command {
     /// Check the configuration and print what holds
     CheckConfig(check_config::Arguments),
+    /// Ask, prove, export and prune the scan log
+    Log(log::Arguments),
     /// Read pass codes from pictures
     Scan(scan::Arguments),
     /// Show the lists, or explain who is recognised and why
@@ -71,8 +74,20 @@ pub fn run(line: Line) -> Result<Exit, Failure> {
     let config = line.config.as_deref();
     match line.command {
         Command::CheckConfig(arguments) => check_config::run(config, arguments),
+        Command::Log(arguments) => log::run(log_place(&configuration(config)?), arguments),
         Command::Scan(arguments) => scan::run(config, arguments),
         Command::Trust(arguments) => trust::run(config, arguments),
         Command::Verify(arguments) => verify::run(config, arguments),
+    }
+}
+
+/// Where this device keeps its scan log.
+fn log_place(config: &Config) -> log::Place {
+    log::Place {
+        database: config.places.state.join("scans.db"),
+        key: config.places.state.join("device.key"),
+        post: config.checkpoint.id.clone(),
+        upload: config.upload.url.is_some(),
+        retention_days: u32::try_from(config.log.retention.as_secs().div_ceil(86_400)).unwrap_or(u32::MAX),
     }
 }
