@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use scanner::commands::Line;
+use scanner::commands::{Command, Line};
 
 fn main() -> ExitCode {
     let line = Line::parse();
-    scanner::journal::start(line.verbose, false);
+    scanner::journal::start(line.verbose, matches!(line.command, Command::Run(_)));
     match scanner::commands::run(line) {
         Ok(exit) => exit.into(),
         Err(error) => {

@@ -193,6 +193,9 @@ fn triage(rejection: Rejection, trust: &Trust, moment: Moment, profile: &Profile
     if rejection.reason != Reason::UnknownKey {
         return rejection.reason;
     }
+    if trust.is_empty() {
+        return Reason::ListMissing;
+    }
     let Some(issuer) = rejection.issuer else { return Reason::UnknownKey };
     let Some(listed) = trust.speaks_for(issuer) else { return Reason::UnknownIssuer };
     match trust.freshness(listed.entry.id, moment, profile) {

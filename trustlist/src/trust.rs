@@ -100,6 +100,26 @@ impl From<BadDocument> for TrustError {
 }
 
 impl Trust {
+    /// What a device knows that no list has reached yet: nothing. Every code refers as `list-missing`.
+    #[must_use]
+    pub fn none() -> Trust {
+        Trust {
+            national: RepositoryFacts { generation: 0, issued: UnixTime(0), expires: UnixTime(0) },
+            issuers: BTreeMap::new(),
+            ring: KeyRing::default(),
+            recognition: Recognition::default(),
+            policy: Policy::default(),
+            risk_areas: RiskAreas::default(),
+            configuration_key: None,
+        }
+    }
+
+    /// Whether no issuer is known at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.issuers.is_empty()
+    }
+
     /// Puts verified repositories together. The second value names what was left out.
     ///
     /// # Errors

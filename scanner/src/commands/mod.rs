@@ -11,7 +11,10 @@ use crate::{
 
 pub mod check_config;
 mod judging;
+#[cfg(feature = "demo")]
+pub mod demo;
 pub mod log;
+pub mod run;
 pub mod scan;
 pub mod trust;
 pub mod verify;
@@ -46,8 +49,13 @@ pub struct Line {
 pub enum Command {
     /// Check the configuration and print what holds
     CheckConfig(check_config::Arguments),
+    /// Watch travellers at a gate: nothing is needed, nothing is left behind
+    #[cfg(feature = "demo")]
+    Demo(demo::Arguments),
     /// Ask, prove, export and prune the scan log
     Log(log::Arguments),
+    /// Run the lanes of this checkpoint
+    Run(run::Arguments),
     /// Read pass codes from pictures
     Scan(scan::Arguments),
     /// Show the lists, or explain who is recognised and why
@@ -74,6 +82,9 @@ pub fn run(line: Line) -> Result<Exit, Failure> {
     let config = line.config.as_deref();
     match line.command {
         Command::CheckConfig(arguments) => check_config::run(config, arguments),
+        #[cfg(feature = "demo")]
+        Command::Demo(arguments) => demo::run(arguments),
+        Command::Run(arguments) => run::run(config, arguments),
         Command::Log(arguments) => log::run(log_place(&configuration(config)?), arguments),
         Command::Scan(arguments) => scan::run(config, arguments),
         Command::Trust(arguments) => trust::run(config, arguments),
@@ -82,7 +93,7 @@ pub fn run(line: Line) -> Result<Exit, Failure> {
 }
 
 /// Where this device keeps its scan log.
-fn log_place(config: &Config) -> log::Place {
+pub(crate) fn log_place(config: &Config) -> log::Place {
     log::Place {
         database: config.places.state.join("scans.db"),
         key: config.places.state.join("device.key"),

@@ -98,6 +98,14 @@ settings! {
         batch: u32 = 500,
         /// How long one request may take.
         timeout: Duration = Duration::from_secs(20),
+        /// Authorities that vouch for the centre's certificate (PEM); the web's when absent.
+        ca: Option<PathBuf> = None,
+        /// MQTT user name.
+        user: Option<String> = None,
+        /// A file with the MQTT password or the HTTPS bearer token on its first line.
+        secret: Option<PathBuf> = None,
+        /// First part of the MQTT topics.
+        topic: String = "checkpoint".to_owned(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The demonstration.
 
 pub mod country;
+pub mod crowd;
 pub mod draw;
 pub mod motion;

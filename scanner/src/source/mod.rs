@@ -4,13 +4,57 @@
 //! than its deadline, never repairs itself, and after [`Next::Gone`] is only good for being dropped: opening anew, with
 //! patience, is the supervisor's business. The thread that owns a source owns nothing else.
 
+#[cfg(feature = "nokhwa")]
+pub mod nokhwa;
 pub mod pictures;
+pub mod supervisor;
+#[cfg(all(target_os = "linux", feature = "camera"))]
+pub mod v4l;
 
 use std::{fmt, io, time::Duration};
 
-use crate::frame::{Damage, Frame};
+use crate::{
+    config::{self, Backend, Device},
+    frame::{Damage, Frame},
+};
 
 pub use pictures::Pictures;
+pub use supervisor::{SourceEvent, supervise, supervise_with};
+
+/// Opens what a lane looks through, once. Pictures are played for ever, at the configured rate.
+///
+/// # Errors
+/// When it is not there, cannot be opened, or this build has no backend for it.
+pub fn open(camera: &config::Camera) -> Result<Box<dyn FrameSource>, SourceError> {
+    match (&camera.device, camera.backend) {
+        (Device::None, _) => Err(SourceError::Absent("a camera (the lane is configured without one)".to_owned())),
+        (Device::Pictures(path), _) => Ok(Box::new(Pictures::open(path)?.repeated().at_rate(camera.rate))),
+        (_, Backend::V4l) => open_v4l(camera),
+        (_, Backend::Nokhwa) => open_nokhwa(camera),
+        (_, Backend::Auto) if cfg!(target_os = "linux") => open_v4l(camera),
+        (_, Backend::Auto) => open_nokhwa(camera),
+    }
+}
+
+#[cfg(all(target_os = "linux", feature = "camera"))]
+fn open_v4l(camera: &config::Camera) -> Result<Box<dyn FrameSource>, SourceError> {
+    Ok(Box::new(v4l::V4l::open(camera)?))
+}
+
+#[cfg(not(all(target_os = "linux", feature = "camera")))]
+fn open_v4l(_: &config::Camera) -> Result<Box<dyn FrameSource>, SourceError> {
+    Err(SourceError::Backend("this build has no Video4Linux (it needs Linux and the feature `camera`)".to_owned()))
+}
+
+#[cfg(feature = "nokhwa")]
+fn open_nokhwa(camera: &config::Camera) -> Result<Box<dyn FrameSource>, SourceError> {
+    Ok(Box::new(nokhwa::Portable::open(camera)?))
+}
+
+#[cfg(not(feature = "nokhwa"))]
+fn open_nokhwa(_: &config::Camera) -> Result<Box<dyn FrameSource>, SourceError> {
+    Err(SourceError::Backend("this build has no nokhwa (it needs the feature `nokhwa`)".to_owned()))
+}
 
 /// One opened source of frames.
 pub trait FrameSource: Send {

@@ -26,7 +26,7 @@ const LOOK: Duration = Duration::from_millis(500);
 const DISK: Duration = Duration::from_secs(30);
 
 /// Where rows go. One implementation owns one connection.
-pub trait Centre {
+pub trait Centre: Send {
     /// Delivers the rows and waits until the centre has them all, or says why not.
     fn deliver(&mut self, items: &[Item]) -> Answer;
 

@@ -1,0 +1,43 @@
+//! `checkpointd run`: the daemon.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clap::Args;
+
+use super::judging::load_trust;
+use crate::{
+    failure::{Exit, Failure},
+    run::{self, Setup},
+    source,
+};
+
+/// `run`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  checkpointd run\n  checkpointd --config gate.toml run --trust /media/stick\n\n\
+    SIGTERM ends it in order: what is being judged is finished, the gate is closed, the log is anchored.\n\
+    SIGHUP reads configuration and lists anew; a mistake in either changes nothing and is said in the journal.")]
+pub struct Arguments {
+    /// Lists to judge by: a folder of trust repositories, in place of those on this device
+    #[arg(long, value_name = "DIR")]
+    trust: Option<PathBuf>,
+}
+
+/// Runs until it is told to stop.
+///
+/// # Errors
+/// When it cannot start.
+pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure> {
+    let file = config.map(Path::to_owned);
+    let setup = Setup {
+        config: Arc::new(move || super::configuration(file.as_deref())),
+        lists: Arc::new(move |config| load_trust(arguments.trust.as_deref(), config)),
+        source: Arc::new(source::open),
+        observer: None,
+        stop: None,
+    };
+    run::run(&setup)?;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,87 @@
+//! The calm band: which degraded states there are now, each with the fact behind it. Pure.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use trustlist::{
+    freshness::Freshness,
+    time::{Moment, TimeTrust},
+    trust::Trust,
+};
+
+use super::shared::{Camera, Shared, lock};
+use crate::page::view::Fault;
+
+/// A late row is shown this long.
+const LATE_FOR: Duration = Duration::from_secs(60);
+/// Bad signatures in five minutes on one lane that are no accident any more.
+const BURST: usize = 5;
+/// Issuers named in one line.
+const NAMED: usize = 4;
+
+/// Every degraded state.
+pub fn faults(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<Fault> {
+    let mut faults = list_faults(shared, trust, moment);
+    let mut add = |code, detail| faults.push(Fault { code, detail });
+    if moment.trust == TimeTrust::Untrusted {
+        add("clock-untrusted", moment.at.to_string());
+    }
+    if let Some(aside) = &shared.log_set_aside {
+        add("log-quarantined", aside.clone());
+    }
+    if let Some(trouble) = lock(&shared.log_trouble).clone() {
+        add("log-unavailable", trouble);
+    }
+    let now = shared.now();
+    for (lane, settings) in shared.lanes.iter().zip(&shared.config.lane) {
+        let name = &settings.id;
+        if lane.camera() == Camera::Lost {
+            let why = lock(&lane.camera_trouble).clone().unwrap_or_default();
+            add("camera-lost", format!("{name}: {why}"));
+        }
+        if let Some(trouble) = lock(&lane.gate_trouble).clone() {
+            add("gate-fault", format!("{name}: {trouble}"));
+        }
+        let late_at = Duration::from_millis(lane.late_at.load(Ordering::Relaxed));
+        if !late_at.is_zero() && now.saturating_sub(late_at) < LATE_FOR {
+            let rows = lane.late_rows.load(Ordering::Relaxed);
+            add("commit-late", format!("{name}: {rows}"));
+        }
+        let bad = lane.history().figures(now).reasons.get("bad-signature").copied().unwrap_or(0);
+        if bad >= BURST {
+            add("signature-burst", format!("{name}: {bad}"));
+        }
+    }
+    faults.sort();
+    faults
+}
+
+/// One line for each rung of the ladder that any issuer stands on, with the issuers.
+fn list_faults(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<Fault> {
+    if trust.is_empty() {
+        return vec![Fault { code: "list-missing", detail: String::new() }];
+    }
+    let profile = trust.profile(shared.config.checkpoint.profile.as_deref());
+    let mut faults = Vec::new();
+    let rungs = [
+        ("list-grace", Some(Freshness::Grace)),
+        ("list-restricted", Some(Freshness::Restricted)),
+        ("list-stale", Some(Freshness::Stale)),
+        ("list-missing", None),
+    ];
+    for (code, rung) in rungs {
+        let on_it: Vec<String> = trust
+            .issuers()
+            .filter(|issuer| trust.freshness(issuer.entry.id, moment, &profile).map(|(_, now)| now) == rung)
+            .map(|issuer| issuer.entry.id.to_string())
+            .collect();
+        if !on_it.is_empty() {
+            let more = on_it.len().saturating_sub(NAMED);
+            let mut detail = on_it[..on_it.len() - more].join(", ");
+            if more > 0 {
+                detail.push_str(&format!(" + {more}"));
+            }
+            faults.push(Fault { code, detail });
+        }
+    }
+    faults
+}

@@ -1,0 +1,173 @@
+//! Once a second: the device's state in one value for the pages, and in numbers for the metrics.
+
+use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
+
+use cache::{
+    log::{Reader, Writer},
+    outbox::Counts,
+};
+use trustlist::{
+    freshness::Freshness,
+    time::{Moment, TimeTrust},
+    trust::Trust,
+};
+
+use super::{
+    faults::faults,
+    shared::{Camera, LaneShared, Shared, lock},
+};
+use crate::{
+    config,
+    page::{
+        status::{FaultStatus, LaneStatus, ListStatus, LogStatus, QueueStatus, Status, SyncStatus},
+        view::Fault,
+    },
+    telemetry,
+};
+
+const TIME_TRUSTS: [&str; 4] = ["synced", "holdover", "floor-only", "untrusted"];
+const FRESHNESSES: [&str; 5] = ["fresh", "grace", "restricted", "stale", "missing"];
+
+/// What the reporter remembers between two seconds.
+#[derive(Default)]
+pub struct Reporter {
+    frames: Vec<u64>,
+    last: Duration,
+}
+
+/// What a report is made from beside what lanes share.
+pub struct Log<'a> {
+    /// Reads the log; `None` while there is none.
+    pub reader: Option<&'a Reader>,
+    /// Writes it.
+    pub writer: Option<&'a Writer>,
+}
+
+impl Reporter {
+    /// The state now, its degraded parts for the band, and the same as numbers in the metrics.
+    pub fn report(&mut self, shared: &Shared, log: &Log<'_>, sync: SyncStatus) -> (Status, Vec<Fault>) {
+        let trust = shared.trust.load_full();
+        let moment = shared.moment(&trust);
+        if let Some(writer) = log.writer {
+            writer.note_time(moment);
+            if writer.gauges().healthy() {
+                lock(&shared.log_trouble).take();
+            }
+        }
+        let faults = faults(shared, &trust, moment);
+        let now = shared.now();
+        let histories: Vec<_> = shared.lanes.iter().map(LaneShared::history).collect();
+        let queue = telemetry::queue(&histories, now);
+        let outbox = log.reader.and_then(|reader| reader.outbox_counts().ok());
+        let status = Status {
+            build: crate::BUILD.to_owned(),
+            checkpoint: shared.config.checkpoint.id.clone(),
+            time: moment.at.to_string(),
+            time_trust: moment.trust.code().to_owned(),
+            faults: faults
+                .iter()
+                .map(|fault| FaultStatus { code: fault.code.to_owned(), detail: fault.detail.clone() })
+                .collect(),
+            queue: QueueStatus {
+                per_minute: queue.per_minute,
+                utilisation: queue.utilisation,
+                wait_s: queue.wait_s,
+                open_one_more: queue.open_one_more,
+            },
+            lanes: self.lanes(shared, now),
+            lists: lists(shared, &trust, moment),
+            log: LogStatus {
+                rows: log.reader.and_then(|reader| reader.rows().ok()),
+                outbox_pending: outbox.map(|counts| counts.pending + counts.in_flight),
+            },
+            sync,
+            recent: shared.recent(),
+        };
+        count(shared, &status, moment.trust, outbox);
+        (status, faults)
+    }
+
+    fn lanes(&mut self, shared: &Shared, now: Duration) -> Vec<LaneStatus> {
+        let since = now.saturating_sub(self.last).as_secs_f64();
+        self.last = now;
+        self.frames.resize(shared.lanes.len(), 0);
+        let lanes = shared.lanes.iter().zip(&shared.config.lane).zip(&mut self.frames);
+        lanes
+            .map(|((lane, settings), before)| {
+                let frames = lane.frames.load(Ordering::Relaxed);
+                let rate = (since > 0.2).then(|| (frames - *before) as f64 / since);
+                *before = frames;
+                lane_status(lane, settings, now, rate)
+            })
+            .collect()
+    }
+}
+
+fn lane_status(lane: &LaneShared, settings: &config::Lane, now: Duration, rate: Option<f64>) -> LaneStatus {
+    let figures = lane.history().figures(now);
+    LaneStatus {
+        lane: settings.id.clone(),
+        camera_up: lane.camera() == Camera::Up,
+        frames_per_second: rate,
+        no_read: lock(&lane.no_read).map(str::to_owned),
+        per_minute: figures.per_minute,
+        cycle_s: figures.cycle_s,
+        verdicts: owned(figures.verdicts),
+        reasons: owned(figures.reasons),
+        time_to_verdict_ms: figures.time_to_verdict_ms,
+        steps: figures.steps,
+    }
+}
+
+fn owned<T>(map: BTreeMap<&'static str, T>) -> BTreeMap<String, T> {
+    map.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn lists(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<ListStatus> {
+    let profile = trust.profile(shared.config.checkpoint.profile.as_deref());
+    trust
+        .issuers()
+        .map(|issuer| {
+            let known = trust.freshness(issuer.entry.id, moment, &profile);
+            ListStatus {
+                issuer: issuer.entry.id.to_string(),
+                name: issuer.entry.name.zh.clone(),
+                freshness: known.map_or("missing", |(_, freshness)| Freshness::code(freshness)).to_owned(),
+                age_s: known.and_then(|(age, _)| age),
+                generation: issuer.repository.map(|repository| repository.generation),
+            }
+        })
+        .collect()
+}
+
+fn count(shared: &Shared, status: &Status, time_trust: TimeTrust, outbox: Option<Counts>) {
+    let metrics = &shared.metrics;
+    metrics.clock(time_trust.code(), &TIME_TRUSTS);
+    for list in &status.lists {
+        metrics.trust(&list.issuer, list.age_s.unwrap_or(-1), &list.freshness, &FRESHNESSES);
+    }
+    for lane in &status.lanes {
+        metrics.camera(&lane.lane, lane.camera_up);
+    }
+    metrics.log_rows(status.log.rows.unwrap_or(0));
+    let outbox = outbox.unwrap_or_default();
+    for (state, rows) in [
+        ("pending", outbox.pending),
+        ("in-flight", outbox.in_flight),
+        ("acknowledged", outbox.acknowledged),
+        ("dead", outbox.dead),
+    ] {
+        metrics.outbox(state, rows);
+    }
+}
+
+/// The one line for `systemctl status`.
+pub fn one_line(status: &Status) -> String {
+    let up = status.lanes.iter().filter(|lane| lane.camera_up).count();
+    let mut line = format!("{up} of {} lanes see; {} lists", status.lanes.len(), status.lists.len());
+    for fault in &status.faults {
+        line.push_str(&format!("; {} {}", fault.code, fault.detail));
+    }
+    line
+}
+

@@ -1,0 +1,45 @@
+//! From a decision to its row. Pure: what is not a parameter here cannot get into the log.
+
+use std::time::Duration;
+
+use cache::log::{Direction, Passage, ScanRow, Token, UnixMillis};
+use trustlist::{judge::Decision, time::TimeTrust};
+
+use crate::config;
+
+/// Where and when a decision was made.
+pub struct Circumstances<'a> {
+    /// The device's clock, to the millisecond.
+    pub at: UnixMillis,
+    /// How far it is believed.
+    pub time_trust: TimeTrust,
+    /// The lane.
+    pub lane: &'a config::Lane,
+    /// From the first decodable frame to the decision.
+    pub took: Duration,
+}
+
+/// The row of one decision.
+pub fn scan_row(decision: &Decision, circumstances: &Circumstances<'_>, token: Option<Token>) -> ScanRow {
+    ScanRow {
+        at_ms: circumstances.at,
+        time_trust: circumstances.time_trust,
+        lane: circumstances.lane.id.clone(),
+        direction: match circumstances.lane.direction {
+            config::Direction::Entry => Direction::Entry,
+            config::Direction::Exit => Direction::Exit,
+        },
+        verdict: decision.verdict,
+        reason: decision.reason,
+        detail: decision.detail.map(str::to_owned),
+        issuer: decision.issuer,
+        kid: decision.kid.map(|kid| kid.to_string()),
+        format: decision.format.map(|format| format.code().to_owned()),
+        route: decision.route.map(|route| route.code().to_owned()),
+        list_generation: decision.list_generation,
+        list_age_s: decision.list_age_s,
+        token,
+        time_to_verdict_us: u32::try_from(circumstances.took.as_micros()).unwrap_or(u32::MAX),
+        passage: Passage::Unobserved,
+    }
+}

@@ -1,0 +1,200 @@
+//! What lanes, page and report share. A lane only reads values that are replaced whole, and counts; it waits for nobody.
+
+use std::{
+    collections::VecDeque,
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering},
+        mpsc,
+    },
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use trustlist::{
+    freshness,
+    region::Region,
+    time::{Moment, UnixTime},
+    trust::Trust,
+};
+
+use super::Told;
+use crate::{
+    clock,
+    config::Config,
+    metrics::Metrics,
+    page::status::RecentScan,
+    telemetry::{LaneHistory, Scan},
+};
+
+/// Verdicts the operator's page lists.
+const RECENT: usize = 20;
+
+/// What all threads of one shift share.
+pub struct Shared {
+    /// The configuration of this shift.
+    pub config: Config,
+    /// Whose gate this is.
+    pub relying: Region,
+    /// The lists in force.
+    pub trust: ArcSwap<Trust>,
+    /// The latest time the log has stored, in Unix seconds.
+    pub stored_floor: AtomicI64,
+    /// Counters.
+    pub metrics: Metrics,
+    /// The monotonic clock's zero.
+    pub started: Instant,
+    /// One for each lane of the configuration, in its order.
+    pub lanes: Vec<LaneShared>,
+    /// A damaged log was set aside at this start.
+    pub log_set_aside: Option<String>,
+    /// Rows cannot be written, and why.
+    pub log_trouble: Mutex<Option<String>>,
+    recent: Mutex<VecDeque<RecentScan>>,
+    observer: Option<mpsc::Sender<Told>>,
+}
+
+/// What one lane tells the others.
+#[derive(Default)]
+pub struct LaneShared {
+    /// 0 before anything is known, 1 while frames arrive, 2 while none does.
+    camera: AtomicU8,
+    /// Why none does.
+    pub camera_trouble: Mutex<Option<String>>,
+    /// Milliseconds since the start at which the lane's loop last went round.
+    beat: AtomicU64,
+    /// Frames looked at.
+    pub frames: AtomicU64,
+    /// The gate did not do as it was told.
+    pub gate_trouble: Mutex<Option<String>>,
+    /// Rows that came too late for the gate to wait.
+    pub late_rows: AtomicU64,
+    /// When the last of those was, in milliseconds since the start; 0 for never.
+    pub late_at: AtomicU64,
+    /// What the eye would like, while it sees something and does not read it.
+    pub no_read: Mutex<Option<&'static str>>,
+    /// The lane's thread has ended.
+    pub ended: AtomicBool,
+    history: Mutex<LaneHistory>,
+}
+
+/// Whether frames arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Camera {
+    /// Not known yet.
+    Unknown,
+    /// They do.
+    Up,
+    /// They do not.
+    Lost,
+}
+
+/// A value behind a lock that a panic elsewhere cannot leave half done.
+pub fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl LaneShared {
+    /// Whether frames arrive.
+    pub fn camera(&self) -> Camera {
+        match self.camera.load(Ordering::Relaxed) {
+            0 => Camera::Unknown,
+            1 => Camera::Up,
+            _ => Camera::Lost,
+        }
+    }
+
+    /// Says whether frames arrive.
+    pub fn set_camera(&self, camera: Camera) {
+        let code = match camera {
+            Camera::Unknown => 0,
+            Camera::Up => 1,
+            Camera::Lost => 2,
+        };
+        self.camera.store(code, Ordering::Relaxed);
+    }
+
+    /// The loop goes round.
+    pub fn beats(&self, now: Duration) {
+        self.beat.store(millis(now), Ordering::Relaxed);
+    }
+
+    /// How long ago the loop last went round.
+    pub fn silent_for(&self, now: Duration) -> Duration {
+        Duration::from_millis(millis(now).saturating_sub(self.beat.load(Ordering::Relaxed)))
+    }
+
+    /// A row came too late for the gate to wait.
+    pub fn row_was_late(&self, now: Duration) {
+        self.late_rows.fetch_add(1, Ordering::Relaxed);
+        self.late_at.store(millis(now).max(1), Ordering::Relaxed);
+    }
+
+    /// The lane's recent past.
+    pub fn history(&self) -> LaneHistory {
+        lock(&self.history).clone()
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Shared {
+    /// For one shift.
+    pub fn new(config: Config, relying: Region, trust: Trust, observer: Option<mpsc::Sender<Told>>) -> Shared {
+        Shared {
+            lanes: config.lane.iter().map(|_| LaneShared::default()).collect(),
+            config,
+            relying,
+            trust: ArcSwap::from_pointee(trust),
+            stored_floor: AtomicI64::new(i64::MIN),
+            metrics: Metrics::new(),
+            started: Instant::now(),
+            log_set_aside: None,
+            log_trouble: Mutex::new(None),
+            recent: Mutex::new(VecDeque::new()),
+            observer,
+        }
+    }
+
+    /// Since the start.
+    pub fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The calendar, as far as it is believed with these lists.
+    pub fn moment(&self, trust: &Trust) -> Moment {
+        let stored = UnixTime(self.stored_floor.load(Ordering::Relaxed));
+        let floor = freshness::floor(clock::built(), Some(stored), Some(trust.newest_issue()));
+        clock::now(floor, Path::new(clock::TIMESYNC_MARKER))
+    }
+
+    /// Counts a verdict and remembers it for the pages.
+    pub fn scanned(&self, lane: usize, scan: Scan, recent: RecentScan) {
+        self.metrics.scan(&self.config.lane[lane].id, scan.verdict, scan.reason, scan.took);
+        lock(&self.lanes[lane].history).add(scan);
+        let mut list = lock(&self.recent);
+        list.truncate(RECENT - 1);
+        list.push_front(recent);
+    }
+
+    /// The latest verdicts, newest first.
+    pub fn recent(&self) -> Vec<RecentScan> {
+        lock(&self.recent).iter().cloned().collect()
+    }
+
+    /// Tells whoever listens.
+    pub fn tell(&self, told: Told) {
+        if let Some(observer) = &self.observer {
+            // An observer that has gone is nobody's loss.
+            let _ = observer.send(told);
+        }
+    }
+
+    /// Puts newer lists in force, whole.
+    pub fn take(&self, trust: Trust) {
+        self.trust.store(Arc::new(trust));
+    }
+}

@@ -1,0 +1,466 @@
+//! One shift: from a configuration to the next one, or to the end. Everything is started here in order, and stopped in reverse.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use cache::log::{
+    Event, Memory, Options, Reader, ScanLog, UnixMillis, Writer, device_key, retention::Retention,
+};
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
+use trustlist::trust::Trust;
+
+use super::{
+    OpenSource, Setup, Told, notify,
+    report::{self, Reporter},
+    shared::{Camera, LaneShared, Shared, lock},
+    signals::{Signals, Wish},
+    station::{Inputs, Station},
+};
+use crate::{
+    clock,
+    config::{Config, Device},
+    failure::Failure,
+    frame::{Frame, SlotSender, slot},
+    gate::{Gate, NoSuchDriver},
+    page::{
+        hub::Hub,
+        server::{self, Shown},
+        status::{Status, SyncStatus},
+    },
+    source::{SourceEvent, supervisor},
+    upload,
+};
+
+/// How often the state is put together.
+const REPORT: Duration = Duration::from_secs(1);
+/// How often it is looked whether every lane can work, until they can.
+const READY_CHECK: Duration = Duration::from_millis(10);
+/// How often old rows are looked for.
+const RETENTION: Duration = Duration::from_secs(3600);
+/// How often a log that could not be opened is tried again.
+const LOG_RETRY: Duration = Duration::from_secs(10);
+/// A lane whose loop has not gone round for this long hangs: the watchdog is left to bite.
+const HANGS: Duration = Duration::from_secs(5);
+/// What a thread that may sit in a driver or a network is waited for at the end.
+const PATIENCE: Duration = Duration::from_millis(800);
+/// Texts that may wait for a lane.
+const TEXTS: usize = 16;
+/// The languages of the page, the large one first.
+const LANGUAGES: [&str; 2] = ["zh", "en"];
+const STRINGS: &str = include_str!("../page/assets/strings.json");
+
+/// How a shift ends.
+pub enum End {
+    /// For good.
+    Stop,
+    /// Another one begins with this configuration.
+    Reload(Box<Config>),
+}
+
+/// The scan log, open.
+struct OpenLog {
+    writer: Writer,
+    thread: JoinHandle<()>,
+    reader: Reader,
+    path: PathBuf,
+}
+
+/// Works until somebody wishes otherwise.
+///
+/// # Errors
+/// When the shift cannot begin: what it needs is not in the configuration, or not in this build.
+pub async fn work(setup: &Setup, signals: &mut Signals, config: Config) -> Result<End, Failure> {
+    let relying = config.relying().map_err(|error| Failure::configuration(error.to_string()))?;
+    let trust = (setup.lists)(&config).unwrap_or_else(|failure| {
+        log::error!("no lists: {failure}; every traveller is referred");
+        Trust::none()
+    });
+    let mut shared = Shared::new(config, relying, trust, setup.observer.clone());
+    let log = open_log(&mut shared);
+    let shared = Arc::new(shared);
+    begin_log(&shared, log.as_ref());
+    let names: Vec<String> = shared.config.lane.iter().map(|lane| lane.id.clone()).collect();
+    let hub = Hub::new(&shared.config.checkpoint.id, &LANGUAGES.map(str::to_owned), &names);
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut threads = Threads::default();
+    for index in 0..shared.config.lane.len() {
+        start_lane(index, &shared, log.as_ref(), &hub, &setup.source, &stop, &mut threads)?;
+    }
+    let upload = log.as_ref().map(|log| start_upload(&shared.config, log)).transpose()?.flatten();
+    let (status_to_page, status) = watch::channel(Status::default());
+    let page = Arc::new(Shown { hub, metrics: shared.metrics.clone(), strings: STRINGS.to_owned(), status });
+    let (stop_page, page_stops) = watch::channel(false);
+    start_page(&shared, &page, page_stops).await;
+
+    let end = tend(setup, signals, &shared, log.as_ref(), &page, &status_to_page).await;
+
+    notify::stopping();
+    stop.store(true, Ordering::Relaxed);
+    threads.join();
+    let _ = stop_page.send(true);
+    if let Some((stop, thread)) = upload {
+        drop(stop);
+        join_within(thread, PATIENCE);
+    }
+    if let Some(log) = log {
+        close_log(log);
+    }
+    end
+}
+
+/// The second-by-second round while lanes work.
+async fn tend(
+    setup: &Setup,
+    signals: &mut Signals,
+    shared: &Arc<Shared>,
+    log: Option<&OpenLog>,
+    page: &Shown,
+    status_to_page: &watch::Sender<Status>,
+) -> Result<End, Failure> {
+    let mut reporter = Reporter::default();
+    let mut report_at = interval(REPORT);
+    let mut ready_at = interval(READY_CHECK);
+    let mut forget_at = interval(RETENTION);
+    let mut retry_log_at = interval(LOG_RETRY);
+    let mut textfile_at = interval(shared.config.metrics.every.max(REPORT));
+    for timer in [&mut report_at, &mut ready_at, &mut forget_at, &mut retry_log_at, &mut textfile_at] {
+        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    }
+    retry_log_at.reset();
+    let mut ready = false;
+    loop {
+        tokio::select! {
+            wish = signals.next() => match wish {
+                Wish::Stop => return Ok(End::Stop),
+                Wish::Reload => if let Some(end) = reload(setup, shared).await {
+                    return Ok(end);
+                },
+            },
+            _ = ready_at.tick(), if !ready => {
+                ready = shared.lanes.iter().all(|lane| lane.camera() != Camera::Unknown || ended(lane));
+                if ready {
+                    let status = report_now(&mut reporter, shared, log, page, status_to_page);
+                    notify::ready(&report::one_line(&status));
+                    log::info!("ready after {:?}: {}", shared.now(), report::one_line(&status));
+                    shared.tell(Told::Ready { after: shared.now() });
+                }
+            }
+            _ = report_at.tick() => {
+                let status = report_now(&mut reporter, shared, log, page, status_to_page);
+                notify::status(&report::one_line(&status));
+                let now = shared.now();
+                if notify::watchdog().is_some() && shared.lanes.iter().all(|lane| lane.silent_for(now) < HANGS) {
+                    notify::alive();
+                }
+                if shared.lanes.iter().all(ended) {
+                    return Ok(End::Stop);
+                }
+            }
+            _ = forget_at.tick() => if let Some(log) = log {
+                forget(shared, &log.writer);
+            },
+            _ = retry_log_at.tick(), if log.is_none() => {
+                if try_log(&shared.config).is_ok() {
+                    log::warn!("the scan log can be written again");
+                    return Ok(End::Reload(Box::new(shared.config.clone())));
+                }
+            }
+            _ = textfile_at.tick() => write_textfile(shared),
+        }
+    }
+}
+
+fn ended(lane: &LaneShared) -> bool {
+    lane.ended.load(Ordering::Relaxed)
+}
+
+fn report_now(
+    reporter: &mut Reporter,
+    shared: &Shared,
+    log: Option<&OpenLog>,
+    page: &Shown,
+    status_to_page: &watch::Sender<Status>,
+) -> Status {
+    let of_log = report::Log { reader: log.map(|log| &log.reader), writer: log.map(|log| &log.writer) };
+    let (status, faults) = reporter.report(shared, &of_log, SyncStatus::default());
+    page.hub.band(faults);
+    status_to_page.send_replace(status.clone());
+    status
+}
+
+/// Reads configuration and lists anew. What cannot be read changes nothing: the lane goes on with what it has.
+async fn reload(setup: &Setup, shared: &Arc<Shared>) -> Option<End> {
+    notify::reloading();
+    let (load_config, load_lists) = (Arc::clone(&setup.config), Arc::clone(&setup.lists));
+    let shared_there = Arc::clone(shared);
+    let loaded = tokio::task::spawn_blocking(move || {
+        let config = load_config()?;
+        if config != shared_there.config {
+            return Ok(Some(config));
+        }
+        shared_there.take(load_lists(&config)?);
+        Ok::<_, Failure>(None)
+    });
+    let end = match loaded.await {
+        Ok(Ok(Some(config))) => match config.relying() {
+            Ok(_) => Some(End::Reload(Box::new(config))),
+            Err(error) => {
+                log::error!("not reloaded: {error}");
+                None
+            }
+        },
+        Ok(Ok(None)) => {
+            log::info!("lists read anew");
+            None
+        }
+        Ok(Err(failure)) => {
+            log::error!("not reloaded: {failure}");
+            None
+        }
+        Err(panicked) => {
+            log::error!("not reloaded: {panicked}");
+            None
+        }
+    };
+    if end.is_none() {
+        notify::ready("reloaded");
+    }
+    end
+}
+
+fn try_log(config: &Config) -> Result<ScanLog, String> {
+    let place = crate::commands::log_place(config);
+    let signer = device_key::open_or_make(&place.key, &place.post).map_err(|error| error.to_string())?;
+    let options = Options {
+        upload: place.upload,
+        anchor_rows: u64::from(config.log.anchor_rows),
+        anchor_within: config.log.anchor_every,
+        ..Options::new(place.database, signer)
+    };
+    ScanLog::open(options, UnixMillis(clock::unix_millis())).map_err(|fault| fault.to_string())
+}
+
+/// Opens the log and its writing thread. Without one the lanes work and refer: a row is the price of an admission.
+fn open_log(shared: &mut Shared) -> Option<OpenLog> {
+    let opened = try_log(&shared.config).and_then(|log| {
+        shared.log_set_aside = log.set_aside().map(|path| path.display().to_string());
+        let floor = log.time_floor().map_or(i64::MIN, |floor| floor.second().0);
+        shared.stored_floor.store(floor, Ordering::Relaxed);
+        let path = log.path().to_owned();
+        let (writer, thread) = Writer::spawn(log);
+        let reader = Reader::open(&path).map_err(|fault| fault.to_string())?;
+        Ok(OpenLog { writer, thread, reader, path })
+    });
+    match opened {
+        Ok(log) => Some(log),
+        Err(trouble) => {
+            log::error!("no scan log: {trouble}; nobody is admitted without one");
+            *lock(&shared.log_trouble) = Some(trouble);
+            None
+        }
+    }
+}
+
+/// The first row of a shift says which program with which configuration gave the verdicts after it.
+fn begin_log(shared: &Shared, log: Option<&OpenLog>) {
+    let Some(log) = log else { return };
+    let text = toml::to_string(&shared.config.effective()).unwrap_or_default();
+    let event = Event::Config {
+        version: crate::BUILD.to_owned(),
+        config: HEXLOWER.encode(&Sha256::digest(text.as_bytes())),
+    };
+    let moment = shared.moment(&shared.trust.load());
+    drop(log.writer.record(&event, UnixMillis(clock::unix_millis()), moment.trust));
+}
+
+fn close_log(log: OpenLog) {
+    if let Err(fault) = log.writer.with_log(ScanLog::anchor) {
+        log::error!("the log's end is not anchored: {fault}");
+    }
+    let OpenLog { writer, thread, reader, path: _ } = log;
+    drop((writer, reader));
+    join_within(thread, PATIENCE);
+}
+
+/// Old rows go, on the log's own thread: this one must not wait for it.
+fn forget(shared: &Arc<Shared>, writer: &Writer) {
+    let days = crate::commands::log_place(&shared.config).retention_days;
+    let retention = Retention { days, hard_days: days.max(Retention::default().hard_days) };
+    let moment = shared.moment(&shared.trust.load());
+    let writer = writer.clone();
+    tokio::task::spawn_blocking(move || match writer.with_log(move |log| log.retain(retention, moment)) {
+        Ok(removed) if removed.rows > 0 => log::info!("{} rows are older than {days} days and go", removed.rows),
+        Ok(_) => (),
+        Err(fault) => log::warn!("old rows stay: {fault}"),
+    });
+}
+
+fn write_textfile(shared: &Shared) {
+    let Some(path) = &shared.config.metrics.textfile else { return };
+    if let Err(error) = shared.metrics.write_textfile(path) {
+        log::warn!("metrics.textfile {}: {error}", path.display());
+    }
+}
+
+/// Lanes and cameras.
+#[derive(Default)]
+struct Threads {
+    lanes: Vec<JoinHandle<()>>,
+    cameras: Vec<JoinHandle<()>>,
+}
+
+impl Threads {
+    /// Lanes are waited for: they close gates. A camera's thread may sit in its driver for ever, and owns nothing else.
+    fn join(self) {
+        for lane in self.lanes {
+            if lane.join().is_err() {
+                log::error!("a lane's thread panicked");
+            }
+        }
+        for camera in self.cameras {
+            join_within(camera, PATIENCE);
+        }
+    }
+}
+
+fn join_within(thread: JoinHandle<()>, patience: Duration) {
+    let until = Instant::now() + patience;
+    while !thread.is_finished() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(5));
+    }
+    if thread.is_finished() {
+        // A panic has been said by its hook.
+        let _ = thread.join();
+    } else {
+        log::warn!("a thread does not end; it is left behind");
+    }
+}
+
+fn start_lane(
+    index: usize,
+    shared: &Arc<Shared>,
+    log: Option<&OpenLog>,
+    hub: &Hub,
+    source: &OpenSource,
+    stop: &Arc<AtomicBool>,
+    threads: &mut Threads,
+) -> Result<(), Failure> {
+    let settings = &shared.config.lane[index];
+    let gate = Gate::new(&settings.id, &settings.gate).map_err(|error| {
+        let wrong = error.is::<NoSuchDriver>();
+        let what = format!("lane {}: {error}", settings.id);
+        if wrong { Failure::configuration(what) } else { Failure::new(what) }
+    })?;
+    let memory = match log.map(|log| Reader::open(&log.path).map(|reader| Memory::new(log.writer.clone(), reader))) {
+        Some(Ok(memory)) => Some(memory),
+        Some(Err(fault)) => return Err(Failure::new("the scan log cannot be read").because(fault)),
+        None => None,
+    };
+    let screen = hub.screen(&settings.id).expect("the hub was made from the same lanes");
+    let station = Station::new(index, Arc::clone(shared), gate, memory, screen);
+    let (frames_in, frames) = slot();
+    let (_texts_in, texts) = mpsc::sync_channel(TEXTS);
+    let has_camera = settings.camera.device != Device::None;
+    if has_camera {
+        threads.cameras.push(start_camera(index, shared, source, frames_in, stop));
+    }
+    let stop = Arc::clone(stop);
+    let inputs = Inputs { frames, texts, has_camera };
+    let thread = thread::Builder::new()
+        .name(format!("lane-{index}"))
+        .spawn(move || station.work(&inputs, &stop))
+        .map_err(|error| Failure::new("cannot start a lane's thread").because(error))?;
+    threads.lanes.push(thread);
+    Ok(())
+}
+
+fn start_camera(
+    index: usize,
+    shared: &Arc<Shared>,
+    source: &OpenSource,
+    frames: SlotSender<Frame>,
+    stop: &Arc<AtomicBool>,
+) -> JoinHandle<()> {
+    let camera = shared.config.lane[index].camera.clone();
+    let patience = supervisor::Patience { deadline: camera.deadline, longest_pause: camera.retry_at_most };
+    let source = Arc::clone(source);
+    let shared = Arc::clone(shared);
+    let heard = move |event: SourceEvent| {
+        let (lane, name) = (&shared.lanes[index], &shared.config.lane[index].id);
+        match &event {
+            SourceEvent::Back { .. } => {
+                lock(&lane.camera_trouble).take();
+                lane.set_camera(Camera::Up);
+                log::info!("lane {name}: {event}");
+            }
+            SourceEvent::Lost { why } => {
+                *lock(&lane.camera_trouble) = Some(why.clone());
+                lane.set_camera(Camera::Lost);
+                log::error!("lane {name}: {event}");
+            }
+            SourceEvent::Damaged(_) => shared.metrics.frames("damaged", 1),
+            SourceEvent::Ended => log::info!("lane {name}: {event}"),
+        }
+    };
+    supervisor::supervise_with(move || source(&camera), patience, frames, heard, Arc::clone(stop))
+}
+
+type Upload = (mpsc::SyncSender<()>, JoinHandle<()>);
+
+/// Rows go to a centre on a thread of their own, where one is configured.
+fn start_upload(config: &Config, log: &OpenLog) -> Result<Option<Upload>, Failure> {
+    let Some(url) = &config.upload.url else { return Ok(None) };
+    let wrong = |error: upload::OptionsError| Failure::configuration(error.to_string());
+    let options = upload::Options {
+        topic: config.upload.topic.clone(),
+        ca: config.upload.ca.clone(),
+        user: config.upload.user.clone(),
+        secret: config.upload.secret.clone(),
+        batch: usize::try_from(config.upload.batch.max(1)).unwrap_or(usize::MAX),
+        timeout: config.upload.timeout,
+        ..upload::Options::new(&url.0, &config.checkpoint.id)
+    };
+    let mut centre = upload::centre(&options).map_err(wrong)?;
+    let reader =
+        Reader::open(&log.path).map_err(|fault| Failure::new("the scan log cannot be read").because(fault))?;
+    let writer = log.writer.clone();
+    let (stop, stops) = mpsc::sync_channel(1);
+    let thread = thread::Builder::new()
+        .name("upload".to_owned())
+        .spawn(move || {
+            let status = watch::Sender::new(upload::Status::default());
+            upload::run(&options, centre.as_mut(), &writer, &reader, &stops, &status);
+        })
+        .map_err(|error| Failure::new("cannot start the upload's thread").because(error))?;
+    Ok(Some((stop, thread)))
+}
+
+/// The page. A taken port costs the page, not the lane.
+async fn start_page(shared: &Shared, page: &Arc<Shown>, stops: watch::Receiver<bool>) {
+    if !shared.config.page.enabled {
+        return;
+    }
+    let address = shared.config.page.listen.0;
+    match server::bind(address).await {
+        Ok(listener) => {
+            let at = listener.local_addr().unwrap_or(address);
+            log::info!("page: http://{at}/");
+            shared.tell(Told::Page(at));
+            tokio::spawn(server::serve(listener, Arc::clone(page), stops));
+        }
+        Err(error) => log::error!("no page: {address}: {error}; the lane works without it"),
+    }
+}

@@ -1,0 +1,87 @@
+//! From what the eye read to what the lane's state machine is told: which symbols, whether they claim to be pass codes, how far
+//! from the aim point. Pure.
+
+use eye::Symbol;
+use sha2::{Digest, Sha256};
+use trustlist::code::{Envelope, ParseError};
+
+use crate::{
+    config::Aim,
+    lane::{Seen, SymbolId},
+};
+
+/// The symbols of one look, with the texts of those that are pass codes.
+///
+/// Texts live as long as the look: nothing keeps one.
+#[derive(Default)]
+pub struct Presented {
+    seen: Vec<Seen>,
+    texts: Vec<(SymbolId, String)>,
+}
+
+impl Presented {
+    /// What a picture of this size shows around the aim point.
+    pub fn in_picture(symbols: Vec<Symbol>, (width, height): (usize, usize), aim: &Aim, radius: f64) -> Presented {
+        let (width, height) = (width as f64, height as f64);
+        let half_diagonal = width.hypot(height) / 2.0;
+        let mut presented = Presented::default();
+        for symbol in symbols {
+            let centre = symbol.center();
+            let away = (f64::from(centre.x) - aim.x * width).hypot(f64::from(centre.y) - aim.y * height);
+            let distance = away / half_diagonal;
+            if distance <= radius {
+                presented.add(symbol.payload, distance as f32);
+            }
+        }
+        presented
+    }
+
+    /// A text from a scan engine: it has no place in a picture, so it is where it should be.
+    pub fn text(text: String) -> Presented {
+        let mut presented = Presented::default();
+        presented.add(text.into_bytes(), 0.0);
+        presented
+    }
+
+    fn add(&mut self, payload: Vec<u8>, distance: f32) {
+        let digest = Sha256::digest(&payload);
+        let id: SymbolId = digest[..16].try_into().expect("a digest has 32 bytes");
+        let text = String::from_utf8(payload).ok();
+        let text = text.filter(|text| !matches!(Envelope::parse(text), Err(ParseError::NotAPassCode)));
+        self.seen.push(Seen { id, pass_code: text.is_some(), distance });
+        self.texts.extend(text.map(|text| (id, text)));
+    }
+
+    /// For the state machine.
+    pub fn seen(&self) -> &[Seen] {
+        &self.seen
+    }
+
+    /// The text of a pass code of this look.
+    pub fn text_of(&self, id: SymbolId) -> Option<&str> {
+        self.texts.iter().find(|(other, _)| *other == id).map(|(_, text)| text.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pass_code_is_told_from_a_bus_ticket_by_its_prefix_even_when_it_is_broken() {
+        let told = |text: &str| Presented::text(text.to_owned()).seen()[0].pass_code;
+        assert!(told("MR1:NOTHING"));
+        assert!(told("HC1:"));
+        assert!(!told("https://bus.example/t/1"));
+        assert!(!told(""));
+    }
+
+    #[test]
+    fn the_text_can_be_had_for_a_pass_code_only() {
+        let ticket = Presented::text("https://bus.example/t/1".to_owned());
+        assert_eq!(ticket.text_of(ticket.seen()[0].id), None);
+        let code = Presented::text("MR1:NOTHING".to_owned());
+        assert_eq!(code.text_of(code.seen()[0].id), Some("MR1:NOTHING"));
+        assert_eq!(code.text_of([0; 16]), None);
+    }
+}

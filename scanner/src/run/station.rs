@@ -1,0 +1,352 @@
+//! One lane at work: the thread that looks at frames, judges what they show, writes the row, moves the gate, fills the screen.
+//!
+//! What to do is the state machine's ([`crate::lane`]) and the judge's word; this file obeys, in the one order that counts:
+//! row, then gate, then screen. It owns its eye, its gate and its access to the log, and waits for nobody but the disk.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::Receiver,
+    },
+    time::{Duration, Instant},
+};
+
+use cache::log::{Memory, Receipt, UnixMillis, Written};
+use eye::track::Tracker;
+use trustlist::{
+    judge::{self, Admission, Context, Decision, Judgement, Outcome, Repetition},
+    lists::recognition::Suspension,
+    time::UnixTime,
+};
+
+use super::{
+    Told,
+    preview::{hint_for_people, preview},
+    row::{self, Circumstances},
+    shared::{Camera, LaneShared, Shared, lock},
+    sight::Presented,
+};
+use crate::{
+    clock, config,
+    frame::{Frame, Slot, SlotReceiver},
+    gate::{Gate, GateFault},
+    lane::{Action, Event, Lane, Patience, SymbolId},
+    metrics::Stage,
+    page::{hub::LaneScreen, status::RecentScan},
+    telemetry::Scan,
+};
+
+/// How often the lane looks up when nothing arrives: what a gate's closing may be late by.
+const TICK: Duration = Duration::from_millis(20);
+/// Pause between two aiming pictures.
+const PREVIEW_EVERY: Duration = Duration::from_millis(100);
+
+/// One lane's own things.
+pub struct Station {
+    index: usize,
+    shared: Arc<Shared>,
+    eye: Tracker,
+    lane: Lane,
+    gate: Gate,
+    memory: Option<Memory>,
+    screen: LaneScreen,
+    /// Rows that the gate did not wait for: they may still fail, and then somebody must know.
+    late: Vec<Receipt>,
+    camera: Camera,
+    next_preview: Duration,
+}
+
+/// What reaches a lane.
+pub struct Inputs {
+    /// Frames, the newest only.
+    pub frames: SlotReceiver<Frame>,
+    /// Texts of scan engines.
+    pub texts: Receiver<String>,
+    /// Whether there is a camera at all.
+    pub has_camera: bool,
+}
+
+impl Station {
+    /// A lane with its gate closed.
+    pub fn new(index: usize, shared: Arc<Shared>, gate: Gate, memory: Option<Memory>, screen: LaneScreen) -> Station {
+        let settings = &shared.config.lane[index];
+        let patience = Patience {
+            same_symbol: settings.same_symbol_timeout,
+            rearm: settings.rearm,
+            stuck: settings.stuck,
+            show_for: settings.show_for,
+            open_for: settings.gate.open_for,
+        };
+        Station {
+            index,
+            eye: Tracker::new(),
+            lane: Lane::new(patience),
+            gate,
+            memory,
+            screen,
+            late: Vec::new(),
+            camera: Camera::Unknown,
+            next_preview: Duration::ZERO,
+            shared,
+        }
+    }
+
+    fn settings(&self) -> &config::Lane {
+        &self.shared.config.lane[self.index]
+    }
+
+    fn told(&self) -> &LaneShared {
+        &self.shared.lanes[self.index]
+    }
+
+    /// Works until `stop`, or until the source has no more frames.
+    pub fn work(mut self, inputs: &Inputs, stop: &AtomicBool) {
+        if !inputs.has_camera {
+            self.told().set_camera(Camera::Up);
+        }
+        while !stop.load(Ordering::Relaxed) {
+            self.told().beats(self.shared.now());
+            match inputs.frames.take(Instant::now() + TICK) {
+                Slot::Filled(frame) => self.look(&frame),
+                Slot::Timeout => self.happened(Event::Tick, &Presented::default(), Instant::now()),
+                Slot::Closed if inputs.has_camera => break,
+                Slot::Closed => {
+                    if let Ok(text) = inputs.texts.recv_timeout(TICK) {
+                        self.hear(text);
+                    }
+                    self.happened(Event::Tick, &Presented::default(), Instant::now());
+                }
+            }
+            while let Ok(text) = inputs.texts.try_recv() {
+                self.hear(text);
+            }
+            self.watch_camera();
+            self.gate.tick();
+            self.settle_late_rows();
+        }
+        self.happened(Event::Stop, &Presented::default(), Instant::now());
+        self.shared.metrics.frames("replaced", inputs.frames.replaced());
+        self.told().ended.store(true, Ordering::Relaxed);
+    }
+
+    fn look(&mut self, frame: &Frame) {
+        let began = Instant::now();
+        let sight = self.eye.see(frame.luma());
+        self.shared.metrics.stage(Stage::Read, began.elapsed());
+        self.told().frames.fetch_add(1, Ordering::Relaxed);
+        let now = self.shared.now();
+        if self.screen.watched() && now >= self.next_preview {
+            self.next_preview = now + PREVIEW_EVERY;
+            let outline = sight.symbols.first().map(|symbol| symbol.corners).or(sight.outline);
+            self.screen.preview(preview(frame.luma(), outline, &sight.hints));
+        }
+        let no_read = sight.outline.and(sight.hints.first()).map(|hint| hint_word(*hint));
+        *lock(&self.told().no_read) = no_read;
+        let size = (frame.width(), frame.height());
+        let presented = Presented::in_picture(sight.symbols, size, &self.settings().aim, self.settings().aim_radius);
+        let result = match presented.seen() {
+            [] => "no-code",
+            seen if seen.iter().any(|seen| seen.pass_code) => "read",
+            _ => "not-a-pass-code",
+        };
+        self.shared.metrics.frames(result, 1);
+        self.happened(Event::Frame(presented.seen()), &presented, frame.captured());
+    }
+
+    fn hear(&mut self, text: String) {
+        let presented = Presented::text(text);
+        self.happened(Event::Frame(presented.seen()), &presented, Instant::now());
+    }
+
+    /// Tells the state machine, and does what it says. `since` is when the traveller's code could first be read.
+    fn happened(&mut self, event: Event<'_>, presented: &Presented, since: Instant) {
+        let mut actions = VecDeque::from(self.lane.on(event, self.shared.now()));
+        let mut verdict: Option<(Decision, Duration)> = None;
+        while let Some(action) = actions.pop_front() {
+            match action {
+                Action::Judge(id) => {
+                    let Some((decision, admission)) = self.judge(id, presented, since) else { continue };
+                    let judged = Event::Judged {
+                        verdict: decision.verdict,
+                        reason: decision.reason,
+                        notice: decision.notice.as_ref().map(notice),
+                        admission,
+                    };
+                    verdict = Some((decision, since.elapsed()));
+                    actions.extend(self.lane.on(judged, self.shared.now()));
+                }
+                Action::Open(admission) => {
+                    let began = Instant::now();
+                    let moved = self.gate.open(admission);
+                    self.shared.metrics.stage(Stage::Gate, began.elapsed());
+                    self.shared.metrics.gate_opened(&self.settings().id);
+                    self.gate_moved(moved);
+                    if let Some((_, took)) = &mut verdict {
+                        *took = since.elapsed();
+                    }
+                }
+                Action::Close => {
+                    let moved = self.gate.close();
+                    self.gate_moved(moved);
+                }
+                Action::Show(state) => self.screen.show(state),
+                Action::CountNotAPassCode => {
+                    self.shared.tell(Told::NotAPassCode { lane: self.settings().id.clone() });
+                }
+            }
+        }
+        if let Some((decision, took)) = verdict {
+            self.given(decision, took);
+        }
+    }
+
+    /// Judges, writes the row, and waits for the disk as long as the gate can wait.
+    fn judge(&mut self, id: SymbolId, presented: &Presented, since: Instant) -> Option<(Decision, Option<Admission>)> {
+        let text = presented.text_of(id)?;
+        let began = Instant::now();
+        let trust = self.shared.trust.load_full();
+        let moment = self.shared.moment(&trust);
+        let profile = self.shared.config.checkpoint.profile.as_deref();
+        let context = Context { moment, relying: self.shared.relying, profile };
+        let Outcome::Judged(judgement) = judge::decide(text, &trust, &context) else { return None };
+        let at = UnixMillis(clock::unix_millis());
+        let judgement = self.against_the_log(judgement, at);
+        self.shared.metrics.stage(Stage::Judge, began.elapsed());
+        let shared = Arc::clone(&self.shared);
+        let lane = &shared.config.lane[self.index];
+        let circumstances = Circumstances { at, time_trust: moment.trust, lane, took: since.elapsed() };
+        let began = Instant::now();
+        let judgement = self.record(judgement, &circumstances);
+        self.shared.metrics.stage(Stage::Record, began.elapsed());
+        Some(judgement.close())
+    }
+
+    /// Whether the code was used already, where the lane asks. Without the log nobody can know, so nobody is admitted.
+    fn against_the_log(&mut self, judgement: Judgement, at: UnixMillis) -> Judgement {
+        let (window, group, direction) = {
+            let settings = self.settings();
+            (settings.anti_passback.as_secs(), settings.group.clone(), settings.direction)
+        };
+        let Some(cti) = judgement.token_source().filter(|_| window > 0) else { return judgement };
+        let shared = Arc::clone(&self.shared);
+        let alike = |lane: &&config::Lane| lane.group == group && lane.direction == direction;
+        let lanes: Vec<&str> = shared.config.lane.iter().filter(alike).map(|lane| lane.id.as_str()).collect();
+        let window = u32::try_from(window).unwrap_or(u32::MAX);
+        match self.memory.as_mut().map(|memory| memory.seen(cti, &lanes, at, window)) {
+            Some(Ok(None)) => judgement.with_repetition(Repetition::First),
+            Some(Ok(Some(_))) => judgement.with_repetition(Repetition::Used),
+            Some(Err(fault)) => {
+                log::error!("lane {}: earlier scans cannot be asked for: {fault}", self.settings().id);
+                judgement.log_unavailable()
+            }
+            None => judgement.log_unavailable(),
+        }
+    }
+
+    fn record(&mut self, judgement: Judgement, circumstances: &Circumstances<'_>) -> Judgement {
+        let deadline = circumstances.lane.commit_deadline;
+        let Some(memory) = &mut self.memory else { return judgement.log_unavailable() };
+        let token = match judgement.token_source().map(|cti| memory.token(cti, circumstances.at)).transpose() {
+            Ok(token) => token,
+            Err(fault) => {
+                *lock(&self.shared.log_trouble) = Some(fault.to_string());
+                return judgement.log_unavailable();
+            }
+        };
+        let receipt = memory.append(&row::scan_row(judgement.decision(), circumstances, token));
+        match receipt.wait(deadline) {
+            Written::Committed(_) => {
+                lock(&self.shared.log_trouble).take();
+                judgement
+            }
+            Written::Late => {
+                self.shared.lanes[self.index].row_was_late(self.shared.now());
+                self.late.push(receipt);
+                judgement
+            }
+            Written::Failed(fault) => {
+                *lock(&self.shared.log_trouble) = Some(fault.code().to_owned());
+                judgement.log_unavailable()
+            }
+        }
+    }
+
+    /// Counts a verdict once everything about it is done.
+    fn given(&self, decision: Decision, took: Duration) {
+        let lane = self.settings().id.clone();
+        let scan = Scan { at: self.shared.now(), verdict: decision.verdict, reason: decision.reason, took };
+        let recent = RecentScan {
+            time: UnixTime(clock::unix_millis().div_euclid(1000)).to_string(),
+            lane: lane.clone(),
+            verdict: decision.verdict.code().to_owned(),
+            reason: decision.reason.code().to_owned(),
+            issuer: decision.issuer.map(|issuer| issuer.to_string()),
+        };
+        self.shared.scanned(self.index, scan, recent);
+        self.shared.tell(Told::Verdict { lane, decision: Box::new(decision), took });
+    }
+
+    fn gate_moved(&self, moved: Result<(), GateFault>) {
+        let mut trouble = lock(&self.told().gate_trouble);
+        *trouble = match moved {
+            Ok(()) => None,
+            Err(fault) => {
+                log::error!("lane {}: {fault}", self.settings().id);
+                Some(fault.to_string())
+            }
+        };
+    }
+
+    fn watch_camera(&mut self) {
+        let camera = self.told().camera();
+        if camera == self.camera {
+            return;
+        }
+        self.camera = camera;
+        let event = match camera {
+            Camera::Up => Event::CameraBack,
+            Camera::Lost => Event::CameraLost,
+            Camera::Unknown => return,
+        };
+        self.happened(event, &Presented::default(), Instant::now());
+    }
+
+    fn settle_late_rows(&mut self) {
+        let shared = &self.shared;
+        self.late.retain(|receipt| match receipt.wait(Duration::ZERO) {
+            Written::Late => true,
+            Written::Committed(_) => false,
+            Written::Failed(fault) => {
+                log::error!("a row whose traveller has passed could not be written: {}", fault.code());
+                *lock(&shared.log_trouble) = Some(fault.code().to_owned());
+                false
+            }
+        });
+    }
+}
+
+/// A suspension's number and dates, for the screen.
+fn notice(suspension: &Suspension) -> String {
+    let day = |at: UnixTime| at.to_string().get(..10).unwrap_or_default().to_owned();
+    let dates = match (suspension.window.from.map(day), suspension.window.until.map(day)) {
+        (Some(from), Some(until)) => format!(" ({from} – {until})"),
+        (Some(from), None) => format!(" ({from} –)"),
+        (None, Some(until)) => format!(" (– {until})"),
+        (None, None) => String::new(),
+    };
+    let instead = suspension.instead.as_ref().map(|instead| format!(" → {instead}")).unwrap_or_default();
+    format!("{}{dates}{instead}", suspension.notice)
+}
+
+/// The stable word of a hint, as the page and the status know it.
+fn hint_word(hint: eye::Hint) -> &'static str {
+    use crate::page::view::Hint;
+    match hint_for_people(hint) {
+        Hint::TooDark => "too-dark",
+        Hint::TooBright => "too-bright",
+        Hint::Closer => "closer",
+        _ => "hold-still",
+    }
+}
