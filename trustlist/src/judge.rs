@@ -43,7 +43,7 @@ pub enum Outcome {
     /// A bus ticket, a web link: counted, hinted at, and never logged with its text.
     NotAPassCode,
     /// A pass code, judged.
-    Judged(Judgement),
+    Judged(Box<Judgement>),
 }
 
 /// The decision as rows, pages and scripts see it. No personal data.
@@ -353,5 +353,5 @@ fn judged(mut decision: Decision, id: Option<Vec<u8>>, profile: &Profile) -> Out
     let own = if chosen_by_profile { decision.verdict } else { decision.reason.verdict() };
     let stricter = profile.stricter.get(&decision.reason).copied().unwrap_or(own);
     decision.verdict = own.max(stricter);
-    Outcome::Judged(Judgement { decision, id })
+    Outcome::Judged(Box::new(Judgement { decision, id }))
 }

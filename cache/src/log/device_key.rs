@@ -70,7 +70,8 @@ fn make(path: &Path, name: &str) -> Result<NoteSigner, DeviceKeyError> {
     let failed = |error| DeviceKeyError::File(path.to_owned(), error);
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(DeviceKeyError::NoRandomness)?;
-    let signer = NoteSigner::new(name, &seed).map_err(|error| DeviceKeyError::NotAKey(path.to_owned(), error))?;
+    let signer =
+        NoteSigner::new(&key_name(name), &seed).map_err(|error| DeviceKeyError::NotAKey(path.to_owned(), error))?;
     let draft = path.with_extension(format!("new-{}", std::process::id()));
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
@@ -93,9 +94,25 @@ fn make(path: &Path, name: &str) -> Result<NoteSigner, DeviceKeyError> {
     Ok(signer)
 }
 
+/// A post may be called anything; a key's name has neither spaces nor plus signs (C2SP signed-note).
+fn key_name(post: &str) -> String {
+    let name = post.replace(|character: char| character.is_whitespace() || character == '+', "-");
+    if name.is_empty() { "checkpoint".to_owned() } else { name }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_post_with_spaces_in_its_name_gets_a_key_that_can_be_read_again() {
+        let directory = tempfile::tempdir().expect("a directory");
+        for (number, post) in ["Guangzhou South", "广州南站 3+4", ""].into_iter().enumerate() {
+            let path = directory.path().join(format!("{number}.key"));
+            let made = open_or_make(&path, post).expect("made");
+            assert_eq!(open_or_make(&path, post).expect("read").verifier(), made.verifier());
+        }
+    }
 
     #[test]
     fn the_key_is_made_once_and_only_its_owner_reads_it() {

@@ -87,7 +87,11 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
         print!("{}", report.text());
     }
     if let Some(folder) = &arguments.keep {
-        println!("kept in {}; try: checkpointd --config {} log query", folder.display(), folder.join("config.toml").display());
+        println!(
+            "kept in {}; try: checkpointd --config {} log query",
+            folder.display(),
+            folder.join("config.toml").display()
+        );
     }
     Ok(if report.unexpected == 0 && report.unanswered == 0 { Exit::Ok } else { Exit::Failure })
 }
@@ -153,7 +157,9 @@ fn play(
     for told in heard {
         let answer = match told {
             Told::Page(address) if !quiet => {
-                println!("the lane's screen:     http://{address}/\nthe operator's screen: http://{address}/operator\n");
+                println!(
+                    "the lane's screen:     http://{address}/\nthe operator's screen: http://{address}/operator\n"
+                );
                 continue;
             }
             Told::Page(_) | Told::Ready { .. } => continue,
@@ -210,12 +216,7 @@ struct Tally<'a> {
 
 impl<'a> Tally<'a> {
     fn new(travellers: &'a [Traveller]) -> Tally<'a> {
-        Tally {
-            travellers,
-            answers: vec![None; travellers.len()],
-            verdicts: BTreeMap::new(),
-            reasons: BTreeMap::new(),
-        }
+        Tally { travellers, answers: vec![None; travellers.len()], verdicts: BTreeMap::new(), reasons: BTreeMap::new() }
     }
 
     fn answered(&mut self, at: usize, decision: Option<&Decision>) {
@@ -275,7 +276,10 @@ impl Report {
         let mut text =
             format!("\n{} travellers, {} as expected: {}\n", self.travellers, self.expected, verdicts.join(", "));
         for surprise in &self.surprises {
-            text.push_str(&format!("unexpected: {}: {} in place of {}\n", surprise.who, surprise.got, surprise.expected));
+            text.push_str(&format!(
+                "unexpected: {}: {} in place of {}\n",
+                surprise.who, surprise.got, surprise.expected
+            ));
         }
         text
     }

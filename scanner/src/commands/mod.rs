@@ -10,9 +10,9 @@ use crate::{
 };
 
 pub mod check_config;
-mod judging;
 #[cfg(feature = "demo")]
 pub mod demo;
+mod judging;
 pub mod log;
 pub mod run;
 pub mod scan;

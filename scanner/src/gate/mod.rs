@@ -86,8 +86,7 @@ impl Gate {
     ///
     /// # Errors
     /// When it does not answer.
-    pub fn open(&mut self, admission: Admission) -> Result<(), GateFault> {
-        drop(admission);
+    pub fn open(&mut self, _spent: Admission) -> Result<(), GateFault> {
         self.open = true;
         self.driver.drive("open")
     }

@@ -96,16 +96,10 @@ fn pinned_roots(national: &Repository) -> Vec<(Region, Vec<u8>)> {
         let Some(id) = entry["id"].as_str().and_then(|id| id.parse::<Region>().ok()) else { continue };
         let pinned = entry["root_sha256"].as_str().unwrap_or_default();
         match national.targets.get(&format!("roots/{id}.json")) {
-            Some(root) if HEXLOWER.encode(&Sha256::digest(root)) == pinned => {
-                if id != NATIONAL {
-                    roots.push((id, root.clone()));
-                }
-            }
+            _ if id == NATIONAL => (),
+            Some(root) if HEXLOWER.encode(&Sha256::digest(root)) == pinned => roots.push((id, root.clone())),
             Some(_) => log::warn!("roots/{id}.json is not the root that the national list pins; {id} is left out"),
-            None if id != NATIONAL => {
-                log::warn!("roots/{id}.json is missing in the national repository; {id} is left out")
-            }
-            None => (),
+            None => log::warn!("roots/{id}.json is missing in the national repository; {id} is left out"),
         }
     }
     roots

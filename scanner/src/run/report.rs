@@ -170,4 +170,3 @@ pub fn one_line(status: &Status) -> String {
     }
     line
 }
-

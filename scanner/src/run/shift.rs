@@ -11,9 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cache::log::{
-    Event, Memory, Options, Reader, ScanLog, UnixMillis, Writer, device_key, retention::Retention,
-};
+use cache::log::{Event, Memory, Options, Reader, ScanLog, UnixMillis, Writer, device_key, retention::Retention};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use tokio::{
@@ -243,6 +241,8 @@ async fn reload(setup: &Setup, shared: &Arc<Shared>) -> Option<End> {
 
 fn try_log(config: &Config) -> Result<ScanLog, String> {
     let place = crate::commands::log_place(config);
+    std::fs::create_dir_all(&config.places.state)
+        .map_err(|error| format!("{}: {error}", config.places.state.display()))?;
     let signer = device_key::open_or_make(&place.key, &place.post).map_err(|error| error.to_string())?;
     let options = Options {
         upload: place.upload,
@@ -278,10 +278,8 @@ fn open_log(shared: &mut Shared) -> Option<OpenLog> {
 fn begin_log(shared: &Shared, log: Option<&OpenLog>) {
     let Some(log) = log else { return };
     let text = toml::to_string(&shared.config.effective()).unwrap_or_default();
-    let event = Event::Config {
-        version: crate::BUILD.to_owned(),
-        config: HEXLOWER.encode(&Sha256::digest(text.as_bytes())),
-    };
+    let event =
+        Event::Config { version: crate::BUILD.to_owned(), config: HEXLOWER.encode(&Sha256::digest(text.as_bytes())) };
     let moment = shared.moment(&shared.trust.load());
     drop(log.writer.record(&event, UnixMillis(clock::unix_millis()), moment.trust));
 }
@@ -434,8 +432,7 @@ fn start_upload(config: &Config, log: &OpenLog) -> Result<Option<Upload>, Failur
         ..upload::Options::new(&url.0, &config.checkpoint.id)
     };
     let mut centre = upload::centre(&options).map_err(wrong)?;
-    let reader =
-        Reader::open(&log.path).map_err(|fault| Failure::new("the scan log cannot be read").because(fault))?;
+    let reader = Reader::open(&log.path).map_err(|fault| Failure::new("the scan log cannot be read").because(fault))?;
     let writer = log.writer.clone();
     let (stop, stops) = mpsc::sync_channel(1);
     let thread = thread::Builder::new()

@@ -212,7 +212,7 @@ impl Station {
         let context = Context { moment, relying: self.shared.relying, profile };
         let Outcome::Judged(judgement) = judge::decide(text, &trust, &context) else { return None };
         let at = UnixMillis(clock::unix_millis());
-        let judgement = self.against_the_log(judgement, at);
+        let judgement = self.against_the_log(*judgement, at);
         self.shared.metrics.stage(Stage::Judge, began.elapsed());
         let shared = Arc::clone(&self.shared);
         let lane = &shared.config.lane[self.index];
