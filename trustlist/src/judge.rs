@@ -167,7 +167,7 @@ pub fn decide(text: &str, trust: &Trust, context: &Context<'_>) -> Outcome {
         }
     };
     decision.format = Some(envelope.format());
-    decision.kid = Some(envelope.key_id());
+    decision.kid = envelope.key_id();
     let credential = match envelope.attest(trust.ring()) {
         Ok(credential) => credential,
         Err(rejection) => {
@@ -197,7 +197,9 @@ fn triage(rejection: Rejection, trust: &Trust, moment: Moment, profile: &Profile
         return Reason::ListMissing;
     }
     let Some(issuer) = rejection.issuer else { return Reason::UnknownKey };
-    let Some(listed) = trust.speaks_for(issuer) else { return Reason::UnknownIssuer };
+    let Some(listed) = trust.speaks_for(issuer) else {
+        return if rejection.issuer_is_hint { Reason::UnknownKey } else { Reason::UnknownIssuer };
+    };
     match trust.freshness(listed.entry.id, moment, profile) {
         None => Reason::ListMissing,
         Some((_, Freshness::Fresh)) => Reason::UnknownKey,

@@ -83,6 +83,10 @@ pub enum Algorithm {
     /// ECDSA on P-256 with SHA-256, COSE -7.
     #[serde(rename = "ES256")]
     Es256,
+    /// ECDSA on P-384 with SHA-384, COSE -35. No format of ours signs with it; certificates with such keys are about, and a code
+    /// that names one is told from a code that names no key at all.
+    #[serde(rename = "ES384")]
+    Es384,
     /// RSASSA-PSS with SHA-256, COSE -37.
     #[serde(rename = "PS256")]
     Ps256,
@@ -95,6 +99,7 @@ impl Algorithm {
         match self {
             Self::EdDsa => -8,
             Self::Es256 => -7,
+            Self::Es384 => -35,
             Self::Ps256 => -37,
         }
     }
@@ -108,6 +113,7 @@ pub struct PublicKey(Inner);
 enum Inner {
     Ed25519(VerifyingKey),
     P256(p256::ecdsa::VerifyingKey),
+    P384(p384::ecdsa::VerifyingKey),
     Rsa(rsa::PublicKey),
 }
 
@@ -130,7 +136,7 @@ impl fmt::Display for BadKey {
             Self::Encoding => f.write_str("the bytes are no public key of this algorithm"),
             Self::Weak => f.write_str("the Ed25519 key is weak (small order or not canonical); make another"),
             Self::RsaSize(bits) => write!(f, "the RSA key has {bits} bits; 2048 to 4096 are accepted"),
-            Self::Unsupported => f.write_str("only Ed25519, P-256 and RSA keys are supported"),
+            Self::Unsupported => f.write_str("only Ed25519, P-256, P-384 and RSA keys are supported"),
         }
     }
 }
@@ -167,6 +173,10 @@ impl PublicKey {
                 let key = p256::ecdsa::VerifyingKey::from_public_key_der(der).map_err(|_| BadKey::Encoding)?;
                 Ok(PublicKey(Inner::P256(key)))
             }
+            Algorithm::Es384 => {
+                let key = p384::ecdsa::VerifyingKey::from_public_key_der(der).map_err(|_| BadKey::Encoding)?;
+                Ok(PublicKey(Inner::P384(key)))
+            }
             Algorithm::Ps256 => {
                 let key = rsa::PublicKey::from_public_key_der(der).map_err(|_| BadKey::Encoding)?;
                 let bits = key.size() * 8;
@@ -184,17 +194,21 @@ impl PublicKey {
         match &self.0 {
             Inner::Ed25519(_) => Algorithm::EdDsa,
             Inner::P256(_) => Algorithm::Es256,
+            Inner::P384(_) => Algorithm::Es384,
             Inner::Rsa(_) => Algorithm::Ps256,
         }
     }
 
-    /// Whether this key made `signature` over `message`. ES256 takes the 64 bytes r ‖ s (RFC 9053 §2.1), and both s and n − s.
+    /// Whether this key made `signature` over `message`. ES256 takes the 64 bytes r ‖ s (RFC 9053 §2.1), ES384 96; both take s and
+    /// n − s.
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         match &self.0 {
             Inner::Ed25519(key) => ed25519_dalek::Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok()),
             Inner::P256(key) => p256::ecdsa::Signature::from_slice(signature)
+                .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
+            Inner::P384(key) => p384::ecdsa::Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
             Inner::Rsa(key) => rsa::pss::Signature::try_from(signature).is_ok_and(|signature| {
                 rsa::pss::VerifyingKey::<Sha256>::new(key.clone()).verify(message, &signature).is_ok()

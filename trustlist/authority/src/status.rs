@@ -44,6 +44,7 @@ pub fn shard(
         .algorithm(match key.algorithm() {
             Algorithm::EdDsa => iana::Algorithm::EdDSA,
             Algorithm::Es256 => iana::Algorithm::ES256,
+            Algorithm::Es384 => iana::Algorithm::ES384,
             Algorithm::Ps256 => iana::Algorithm::PS256,
         })
         .key_id(key.kid().0.to_vec())

@@ -9,8 +9,6 @@ use coset::{AsCborValue, CborSerializable, CoseSign1, Header, Label, RegisteredL
 
 use super::cbor::{self, Strictness};
 
-/// Longest key id read. Ours have 8 bytes.
-const MAX_KID: usize = 32;
 /// CBOR tags: COSE_Sign1 and CWT (RFC 9052 §2, RFC 8392 §6).
 const TAG_SIGN1: u64 = 18;
 const TAG_CWT: u64 = 61;
@@ -34,7 +32,7 @@ pub struct Sign1 {
     protected: Vec<u8>,
     /// COSE number of the algorithm that the message names. Only compared with the list's, never chosen by.
     pub algorithm: Option<i64>,
-    /// Key id, of whatever length.
+    /// Key id, of whatever length; empty when the message names none.
     pub kid: Vec<u8>,
     /// The signed bytes.
     pub payload: Vec<u8>,
@@ -76,11 +74,8 @@ impl Sign1 {
         let kid = match (inside.key_id.is_empty(), outside.key_id.is_empty()) {
             (false, _) => inside.key_id.clone(),
             (true, false) if profile.unprotected => outside.key_id.clone(),
-            _ => return Err("no-kid"),
+            _ => Vec::new(),
         };
-        if kid.len() > MAX_KID {
-            return Err("kid-too-long");
-        }
         Ok(Sign1 {
             algorithm,
             kid,

@@ -2,7 +2,7 @@
 //!
 //! [`Envelope::parse`] reads a text and believes nothing; an envelope shows its format and key id. [`Envelope::attest`] consumes
 //! it against the keys of the trust list and is the only way to a [`Credential`]. What a format is like inside is the business
-//! of its own folder; it is known here by one line in [`FORMATS`].
+//! of its own folder; it is known here by one entry of [`FORMATS`].
 //!
 //! ```compile_fail
 //! # fn main() -> Result<(), trustlist::code::ParseError> {
@@ -65,18 +65,35 @@ struct Reader {
     format: Format,
     prefix: &'static str,
     parse: fn(&str) -> Result<Box<dyn Unbelieved>, &'static str>,
+    /// What a code is that names another algorithm than the list pins to its key. Where the format has one algorithm, that is a
+    /// fault of its own; where it has several, the message's other word changes what was signed, and is a bad signature.
+    mismatch: (Reason, Option<&'static str>),
+    /// Whether the issuer is who the key's list says, and the message's claim only a hint.
+    issuer_is_hint: bool,
 }
 
-/// Every format. One line makes a format known.
+/// Every format. One entry makes a format known.
 const FORMATS: &[Reader] = &[
-    Reader { format: Format::Mr1, prefix: "MR1:", parse: mr1::parse },
-    Reader { format: Format::Hc1, prefix: "HC1:", parse: hc1::parse },
+    Reader {
+        format: Format::Mr1,
+        prefix: "MR1:",
+        parse: mr1::parse,
+        mismatch: (Reason::AlgorithmMismatch, None),
+        issuer_is_hint: false,
+    },
+    Reader {
+        format: Format::Hc1,
+        prefix: "HC1:",
+        parse: hc1::parse,
+        mismatch: (Reason::BadSignature, Some("algorithm-mismatch")),
+        issuer_is_hint: true,
+    },
 ];
 
 /// What a format's parser gives: a message with a signature over it, of which nothing is believed.
 trait Unbelieved: Send {
-    /// The key id that the message names: a hint.
-    fn key_id(&self) -> KeyId;
+    /// The key id that the message names: a hint. `None` when it names none that a key could have.
+    fn key_id(&self) -> Option<KeyId>;
     /// COSE number of the algorithm that the message names, to be compared with the list's.
     fn algorithm(&self) -> Option<i64>;
     /// The issuer that the message claims. Unproven: used only to say *why* no key was found.
@@ -116,13 +133,16 @@ impl std::error::Error for ParseError {}
 
 /// A pass code as read: parsed, **not believed**.
 pub struct Envelope {
-    format: Format,
+    reader: &'static Reader,
     message: Box<dyn Unbelieved>,
 }
 
 impl fmt::Debug for Envelope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Envelope({} {})", self.format, self.key_id())
+        match self.key_id() {
+            Some(kid) => write!(f, "Envelope({} {kid})", self.format()),
+            None => write!(f, "Envelope({} without a key id)", self.format()),
+        }
     }
 }
 
@@ -135,6 +155,8 @@ pub struct Rejection {
     pub detail: Option<&'static str>,
     /// The issuer: proven when the signature held, otherwise only claimed. For choosing among reasons, not for belief.
     pub issuer: Option<Region>,
+    /// Whether the format lets a message claim any issuer, so that one which nobody lists says nothing.
+    pub issuer_is_hint: bool,
 }
 
 impl Envelope {
@@ -146,7 +168,7 @@ impl Envelope {
         for reader in FORMATS {
             if let Some(body) = text.strip_prefix(reader.prefix) {
                 let malformed = |detail| ParseError::Malformed { format: reader.format, detail };
-                return Ok(Envelope { format: reader.format, message: (reader.parse)(body).map_err(malformed)? });
+                return Ok(Envelope { reader, message: (reader.parse)(body).map_err(malformed)? });
             }
         }
         Err(ParseError::NotAPassCode)
@@ -155,12 +177,12 @@ impl Envelope {
     /// The format.
     #[must_use]
     pub fn format(&self) -> Format {
-        self.format
+        self.reader.format
     }
 
-    /// The key id that the message names: a hint, not an identity.
+    /// The key id that the message names: a hint, not an identity. `None` when it names none that a key could have.
     #[must_use]
-    pub fn key_id(&self) -> KeyId {
+    pub fn key_id(&self) -> Option<KeyId> {
         self.message.key_id()
     }
 
@@ -171,13 +193,14 @@ impl Envelope {
     /// # Errors
     /// With the reason, in the order key → signature → scope → key state.
     pub fn attest(self, ring: &KeyRing) -> Result<Credential, Rejection> {
-        let kid = self.key_id();
-        let claimed = self.message.claimed_issuer();
-        let reject = |reason, detail| Rejection { reason, detail, issuer: claimed };
+        let issuer_is_hint = self.reader.issuer_is_hint;
+        let reject =
+            |reason, detail| Rejection { reason, detail, issuer: self.message.claimed_issuer(), issuer_is_hint };
+        let Some(kid) = self.key_id() else { return Err(reject(Reason::UnknownKey, Some("bad-kid"))) };
         let candidates: Vec<&IssuerKey> = ring
             .candidates(kid)
             .iter()
-            .filter(|key| key.formats.contains(&self.format) && key.usage.signs_codes())
+            .filter(|key| key.formats.contains(&self.format()) && key.usage.signs_codes())
             .collect();
         if candidates.is_empty() {
             return Err(reject(Reason::UnknownKey, None));
@@ -186,14 +209,15 @@ impl Envelope {
         let fitting: Vec<&IssuerKey> =
             candidates.into_iter().filter(|key| named == Some(key.public.algorithm().cose())).collect();
         if fitting.is_empty() {
-            return Err(reject(Reason::AlgorithmMismatch, None));
+            let (reason, detail) = self.reader.mismatch;
+            return Err(reject(reason, detail));
         }
         let Some(key) = fitting.into_iter().find(|key| self.message.signed_by(&key.public)) else {
             return Err(reject(Reason::BadSignature, None));
         };
         let claims = self.message.claims().map_err(|detail| reject(Reason::Malformed, Some(detail)))?;
         let issuer = claims.issuer.unwrap_or(key.issuer);
-        let reject = |reason, detail| Rejection { reason, detail, issuer: Some(issuer) };
+        let reject = |reason, detail| Rejection { reason, detail, issuer: Some(issuer), issuer_is_hint };
         if !key.scope.iter().any(|scope| scope.contains(issuer)) {
             return Err(reject(Reason::IssuerOutOfScope, None));
         }
@@ -207,7 +231,7 @@ impl Envelope {
         }
         let vouched = issuer != crate::region::NATIONAL && self.message.vouched_by(&ring.national_keys());
         Ok(Credential {
-            format: self.format,
+            format: self.format(),
             kid,
             repository: key.issuer,
             issuer,

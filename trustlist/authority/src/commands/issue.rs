@@ -196,7 +196,7 @@ impl Issue {
             (false, _) => None,
         };
         let text = desk.issue(&draft, voucher, request.flaw)?;
-        let kid = Envelope::parse(&text).ok().map(|envelope| envelope.key_id());
+        let kid = Envelope::parse(&text).ok().and_then(|envelope| envelope.key_id());
         let mut answer = json!({
             "text": text,
             "issuer": draft.issuer,

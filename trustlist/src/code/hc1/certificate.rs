@@ -20,6 +20,8 @@ const MAX_CERTIFICATE: usize = 16 * 1024;
 
 /// `id-ecPublicKey` (RFC 5480 §2.1.1).
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+/// Curve `secp384r1` (RFC 5480 §2.1.1.1).
+const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 /// `rsaEncryption` and `id-RSASSA-PSS` (RFC 4055 §1.2, §3.1).
 const RSA: [ObjectIdentifier; 2] =
     [ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1"), ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10")];
@@ -70,7 +72,7 @@ impl std::error::Error for BadCertificate {}
 /// Reads a certificate in DER.
 ///
 /// # Errors
-/// When it is none, or its key is not on P-256 or RSA of a usable size.
+/// When it is none, or its key is not on P-256 or P-384 or RSA of a usable size.
 pub fn read(der: &[u8]) -> Result<Signer, BadCertificate> {
     if der.len() > MAX_CERTIFICATE {
         return Err(BadCertificate::NotACertificate);
@@ -80,7 +82,10 @@ pub fn read(der: &[u8]) -> Result<Signer, BadCertificate> {
     let key = tbs.subject_public_key_info();
     let spki = key.to_der().map_err(|_| BadCertificate::NotACertificate)?;
     let algorithm = match key.algorithm.oid {
-        EC => Algorithm::Es256,
+        EC => {
+            let curve = key.algorithm.parameters.as_ref().and_then(|curve| curve.decode_as::<ObjectIdentifier>().ok());
+            if curve == Some(P384) { Algorithm::Es384 } else { Algorithm::Es256 }
+        }
         oid if RSA.contains(&oid) => Algorithm::Ps256,
         _ => return Err(BadCertificate::Key(BadKey::Unsupported)),
     };

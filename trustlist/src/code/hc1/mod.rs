@@ -33,20 +33,30 @@ const PROFILE: Profile = Profile { strictness: Strictness::Bounded, unprotected:
 
 struct Message {
     sign1: Sign1,
-    kid: KeyId,
+    /// `None` when the message names no key that a list could hold: its key id is missing or has not 8 bytes.
+    kid: Option<KeyId>,
 }
 
 /// Reads the text after the prefix.
 pub(super) fn parse(body: &str) -> Result<Box<dyn Unbelieved>, &'static str> {
-    let bytes = text::base45(body)?;
-    let bytes = text::inflate(&bytes)?;
-    let sign1 = Sign1::parse(&bytes, PROFILE)?;
-    let kid = KeyId(sign1.kid.as_slice().try_into().map_err(|_| "bad-kid")?);
+    let bytes = text::base45(body).map_err(|_| "bad-base45")?;
+    let bytes = text::inflate(&bytes).map_err(|_| "bad-zlib")?;
+    let sign1 = Sign1::parse(&bytes, PROFILE).map_err(layer)?;
+    let kid = sign1.kid.as_slice().try_into().ok().map(KeyId);
     // Said before a key is looked for: no list can hold a key for an algorithm that the format does not have.
     if sign1.algorithm.is_none_or(|algorithm| algorithm != -8 && !ALGORITHMS.contains(&algorithm)) {
         return Err("unsupported-alg");
     }
     Ok(Box::new(Message { sign1, kid }))
+}
+
+/// Verifiers of these certificates speak of the layer that failed; what the headers say stays apart.
+fn layer(fault: &'static str) -> &'static str {
+    match fault {
+        "alg-text" => "unsupported-alg",
+        "alg-differs" | "crit-not-understood" => fault,
+        _ => "bad-cbor",
+    }
 }
 
 impl Message {
@@ -58,7 +68,7 @@ impl Message {
 }
 
 impl Unbelieved for Message {
-    fn key_id(&self) -> KeyId {
+    fn key_id(&self) -> Option<KeyId> {
         self.kid
     }
 

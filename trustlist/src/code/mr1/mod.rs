@@ -56,6 +56,9 @@ pub(super) fn parse(body: &str) -> Result<Box<dyn Unbelieved>, &'static str> {
     let bytes = text::base45(body)?;
     let bytes = if text::is_zlib(&bytes) { text::inflate(&bytes)? } else { bytes };
     let sign1 = Sign1::parse(&bytes, PROFILE)?;
+    if sign1.kid.is_empty() {
+        return Err("no-kid");
+    }
     let kid = KeyId(sign1.kid.as_slice().try_into().map_err(|_| "bad-kid")?);
     if sign1.algorithm.is_none() {
         return Err("no-alg");
@@ -72,8 +75,8 @@ impl Message {
 }
 
 impl Unbelieved for Message {
-    fn key_id(&self) -> KeyId {
-        self.kid
+    fn key_id(&self) -> Option<KeyId> {
+        Some(self.kid)
     }
 
     fn algorithm(&self) -> Option<i64> {
