@@ -9,6 +9,7 @@ use crate::{
     failure::{Exit, Failure},
 };
 
+pub mod bench;
 pub mod check_config;
 #[cfg(feature = "demo")]
 pub mod demo;
@@ -47,6 +48,8 @@ pub struct Line {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Replay pictures through this machine's eye and judge, and say where the time goes
+    Bench(bench::Arguments),
     /// Check the configuration and print what holds
     CheckConfig(check_config::Arguments),
     /// Watch travellers at a gate: nothing is needed, nothing is left behind
@@ -81,6 +84,7 @@ pub fn configuration(named: Option<&Path>) -> Result<Config, Failure> {
 pub fn run(line: Line) -> Result<Exit, Failure> {
     let config = line.config.as_deref();
     match line.command {
+        Command::Bench(arguments) => bench::run(config, arguments),
         Command::CheckConfig(arguments) => check_config::run(config, arguments),
         #[cfg(feature = "demo")]
         Command::Demo(arguments) => demo::run(arguments),

@@ -17,7 +17,7 @@ const MAX_DECODER: u64 = (eye::MAX_WIDTH * eye::MAX_HEIGHT) as u64 * 12;
 pub enum PictureError {
     /// It cannot be read.
     Unreadable(io::Error),
-    /// It is larger than [`MAX_FILE`].
+    /// It is larger than `MAX_FILE`.
     FileTooLarge,
     /// Its picture is larger than any frame that is read, or needs more memory than that.
     TooLarge,

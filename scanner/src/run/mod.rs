@@ -1,8 +1,8 @@
 //! The daemon: cameras, lanes, the scan log, the page and the lists, started in order, kept, and stopped in order.
 //!
-//! Each lane is a thread that waits for nobody ([`station`]); each camera is one beside it. Everything that may wait (the page,
+//! Each lane is a thread that waits for nobody (`station`); each camera is one beside it. Everything that may wait (the page,
 //! the lists, rows on their way to a centre, the once-a-second report) lives on other threads and reaches a lane only through
-//! values that are replaced whole. What all of them share is [`shared`]; one run from a configuration to the next is a [`shift`].
+//! values that are replaced whole. What all of them share is `shared`; one run from a configuration to the next is a `shift`.
 
 mod faults;
 mod notify;

@@ -2,7 +2,7 @@
 //!
 //! [`Envelope::parse`] reads a text and believes nothing; an envelope shows its format and key id. [`Envelope::attest`] consumes
 //! it against the keys of the trust list and is the only way to a [`Credential`]. What a format is like inside is the business
-//! of its own folder; it is known here by one entry of [`FORMATS`].
+//! of its own folder; it is known here by one entry of `FORMATS`.
 //!
 //! ```compile_fail
 //! # fn main() -> Result<(), trustlist::code::ParseError> {

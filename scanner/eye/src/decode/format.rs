@@ -28,7 +28,7 @@ const MODEL2_MASK: u16 = 0x5412;
 /// XOR mask of Micro format information (§7.9.2).
 const MICRO_MASK: u16 = 0x4445;
 
-/// The formats worth trying, likeliest first, at most [`MAX_FORMATS`].
+/// The formats worth trying, likeliest first, at most `MAX_FORMATS`.
 pub fn likely_formats(grid: &SoftGrid, version: Version) -> Vec<Format> {
     let mut formats: Vec<Format> = Vec::with_capacity(MAX_FORMATS + 4);
     for mirrored in [false, true] {

@@ -1,0 +1,253 @@
+//! The whole lane: drawn travellers before the real daemon, with its log, its gate, its page and its signals.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use super::support::{World, checkpointd, said};
+use authority::code::picture::{Level, Picture};
+use trustlist::time::UnixTime;
+
+/// How long anything may take on a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A daemon whose camera is a folder of pictures, and whose gate is a file.
+struct Daemon {
+    child: Child,
+    page: String,
+}
+
+/// Writes one picture of a symbol.
+fn picture(folder: &Path, text: &str) {
+    fs::create_dir_all(folder).expect("made");
+    let picture = Picture::draw(text, Level::M).expect("it fits").luma(6);
+    let mut frame = image::GrayImage::from_pixel(1280, 720, image::Luma([160]));
+    let (x, y) = ((1280 - picture.width()) / 2, (720 - picture.height()) / 2);
+    image::imageops::replace(&mut frame, &picture, i64::from(x), i64::from(y));
+    frame.save(folder.join("frame.png")).expect("written");
+}
+
+impl Daemon {
+    fn start(world: &World, more: &str) -> Daemon {
+        let top = world.path("");
+        fs::write(
+            world.path("gate.toml"),
+            format!(
+                "[checkpoint]\nid = \"gate 7\"\nrelying = \"440000\"\n[page]\nlisten = \"127.0.0.1:0\"\n\
+                 [places]\nstate = \"{0}/state\"\nruntime = \"{0}/run\"\n[trust]\nseed = \"{0}/trust\"\n\
+                 [[lane]]\nid = \"1\"\nshow_for = \"30s\"\n{more}\n\
+                 [lane.camera]\ndevice = \"pictures:{0}/frames\"\nrate = 20\n\
+                 [lane.gate]\ndriver = \"file\"\npath = \"{0}/gate\"\nopen_for = \"20s\"\n",
+                top.display()
+            ),
+        )
+        .expect("written");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_checkpointd"))
+            .args(["--config", "gate.toml", "run"])
+            .current_dir(&top)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut journal = BufReader::new(child.stderr.take().expect("piped"));
+        let (mut page, mut told) = (None, String::new());
+        while page.is_none() || !told.contains("ready after") {
+            let mut line = String::new();
+            assert!(journal.read_line(&mut line).expect("text") > 0, "it ended: {told}");
+            page = page.or_else(|| Some(line.split("page: ").nth(1)?.trim().trim_end_matches('/').to_owned()));
+            told.push_str(&line);
+        }
+        let log = world.path("journal");
+        std::thread::spawn(move || {
+            let mut rest = String::new();
+            let _ = journal.read_to_string(&mut rest);
+            let _ = fs::write(log, told + &rest);
+        });
+        Daemon { child, page: page.expect("found above") }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut answer = ureq::get(format!("{}{path}", self.page)).call().expect("the page answers");
+        answer.body_mut().read_to_string().expect("text")
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+    }
+
+    /// Ends it with SIGTERM; how it ended.
+    fn stop(mut self) -> Option<i32> {
+        self.signal("-TERM");
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("it did not end");
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < until, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A country that stands now, because the daemon asks its own clock.
+fn today() -> World {
+    World::at(UnixTime(scanner::clock::unix_millis() / 1000))
+}
+
+#[test]
+fn an_admitted_traveller_has_a_row_an_open_gate_and_a_screen_and_sigterm_closes_it() {
+    let world = today();
+    picture(&world.path("frames"), world.text("from Guangdong, green"));
+    let daemon = Daemon::start(&world, "");
+    let gate = || fs::read_to_string(world.path("gate")).unwrap_or_default();
+    eventually("the gate opens", || gate() == "open\n");
+    eventually("the status knows", || daemon.get("/status.json").contains("\"reason\":\"ok\""));
+    assert!(daemon.get("/metrics").contains(r#"checkpoint_scans_total{lane="1",reason="ok",verdict="admit"} 1"#));
+    assert_eq!(daemon.stop(), Some(0));
+    assert_eq!(gate(), "closed\n", "the end closes the gate");
+    let top = world.path("");
+    let output = checkpointd(&top, &["--config", "gate.toml", "log", "query", "--json"], "");
+    let rows = String::from_utf8(output.stdout.clone()).expect("text");
+    assert_eq!(rows.matches("\"kind\":\"scan\"").count(), 1, "one presentation, one row: {rows} {}", said(&output));
+    let output = checkpointd(&top, &["--config", "gate.toml", "log", "verify"], "");
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+#[test]
+fn a_refused_traveller_finds_the_gate_closed() {
+    let world = today();
+    picture(&world.path("frames"), world.text("with a forged code"));
+    let daemon = Daemon::start(&world, "");
+    eventually("it is refused", || daemon.get("/status.json").contains("bad-signature"));
+    assert_eq!(fs::read_to_string(world.path("gate")).expect("written"), "closed\n");
+}
+
+#[test]
+fn a_code_used_already_is_referred_where_the_lane_asks_even_after_a_restart() {
+    let world = today();
+    picture(&world.path("frames"), world.text("from Guangdong, green"));
+    let first = Daemon::start(&world, "anti_passback = \"1h\"");
+    eventually("it is admitted", || first.get("/status.json").contains("\"reason\":\"ok\""));
+    assert_eq!(first.stop(), Some(0));
+    let second = Daemon::start(&world, "anti_passback = \"1h\"");
+    eventually("it is referred", || second.get("/status.json").contains("already-used"));
+}
+
+#[test]
+fn a_hangup_takes_new_lists_and_a_broken_configuration_changes_nothing() {
+    let world = today();
+    picture(&world.path("frames"), world.text("from Ningxia, whose list never came"));
+    let daemon = Daemon::start(&world, "");
+    eventually("its list is missing", || daemon.get("/status.json").contains("\"reason\":\"list-missing\""));
+    let good = fs::read_to_string(world.path("gate.toml")).expect("there");
+    fs::write(world.path("gate.toml"), "[checkpoint]\nreliyng = 1\n").expect("written");
+    daemon.signal("-HUP");
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(daemon.get("/status.json").contains("gate 7"), "it goes on as before");
+    fs::write(world.path("gate.toml"), good.replace("gate 7", "gate 8")).expect("written");
+    daemon.signal("-HUP");
+    eventually("the journal says that the second one was taken", || {
+        // The page moves to another port with another shift; the log says which configuration rules.
+        let output = checkpointd(&world.path(""), &["--config", "gate.toml", "log", "query", "--events", "--json"], "");
+        String::from_utf8_lossy(&output.stdout).matches("\"kind\":\"config\"").count() == 2
+    });
+    assert_eq!(daemon.stop(), Some(0));
+    let journal = || fs::read_to_string(world.path("journal")).unwrap_or_default();
+    eventually("the mistake is named", || journal().contains("did you mean relying?"));
+}
+
+#[test]
+fn a_gate_without_lists_refers_everybody_and_says_why() {
+    let world = today();
+    picture(&world.path("frames"), world.text("from Guangdong, green"));
+    fs::remove_dir_all(world.path("trust")).expect("removed");
+    let daemon = Daemon::start(&world, "");
+    eventually("it is referred", || daemon.get("/status.json").contains("\"reason\":\"list-missing\""));
+    assert_eq!(fs::read_to_string(world.path("gate")).expect("written"), "closed\n");
+}
+
+#[test]
+fn a_log_that_is_no_database_is_left_alone_and_nobody_is_admitted_without_a_row() {
+    let world = today();
+    picture(&world.path("frames"), world.text("from Guangdong, green"));
+    fs::create_dir_all(world.path("state")).expect("made");
+    fs::write(world.path("state/scans.db"), vec![7; 8192]).expect("written");
+    let daemon = Daemon::start(&world, "");
+    eventually("it is referred", || daemon.get("/status.json").contains("\"reason\":\"log-unavailable\""));
+    assert!(daemon.get("/status.json").contains("scans.db: not a database"));
+    assert_eq!(fs::read_to_string(world.path("gate")).expect("written"), "closed\n");
+    assert_eq!(fs::read(world.path("state/scans.db")).expect("there"), vec![7; 8192]);
+}
+
+#[test]
+fn a_damaged_log_is_set_aside_and_the_lane_goes_on() {
+    let world = today();
+    picture(&world.path("frames"), world.text("with a forged code"));
+    let first = Daemon::start(&world, "");
+    eventually("it is refused", || first.get("/status.json").contains("bad-signature"));
+    assert_eq!(first.stop(), Some(0));
+    let mut bytes = fs::read(world.path("state/scans.db")).expect("there");
+    // Everything behind the header: the tables' pages.
+    bytes[100..].fill(0x5a);
+    fs::write(world.path("state/scans.db"), &bytes).expect("written");
+    let second = Daemon::start(&world, "");
+    eventually("it is refused again", || second.get("/status.json").contains("\"reason\":\"bad-signature\""));
+    assert!(second.get("/status.json").contains("log-quarantined"));
+    let kept = fs::read_dir(world.path("state"))
+        .expect("there")
+        .filter_map(Result::ok)
+        .any(|file| fs::read(file.path()).is_ok_and(|content| content == bytes));
+    assert!(kept, "nothing is lost");
+}
+
+#[test]
+fn nothing_of_a_person_is_stored_logged_counted_or_shown() {
+    let world = today();
+    let text = world.text("from Guangdong, green").to_owned();
+    picture(&world.path("frames"), &text);
+    let daemon = Daemon::start(&world, "");
+    eventually("it is admitted", || daemon.get("/status.json").contains("\"reason\":\"ok\""));
+    let shown = ["/status.json", "/metrics", "/strings.json"].map(|path| daemon.get(path)).concat();
+    assert_eq!(daemon.stop(), Some(0));
+    eventually("the journal is whole", || world.path("journal").exists());
+    let mut everything = shown.into_bytes();
+    for place in ["state", "run", "journal", "gate"] {
+        collect(&world.path(place), &mut everything);
+    }
+    // The payload in pieces, and what the demonstration's drafts carry as name and document number.
+    let pieces = text.as_bytes()[4..].chunks(24).filter(|piece| piece.len() == 24);
+    for secret in pieces.chain(["张*".as_bytes(), b"\"0427\""]) {
+        let found = everything.windows(secret.len()).any(|window| window == secret);
+        assert!(!found, "{} is kept somewhere", String::from_utf8_lossy(secret));
+    }
+}
+
+fn collect(path: &Path, into: &mut Vec<u8>) {
+    if path.is_dir() {
+        for entry in fs::read_dir(path).expect("readable").filter_map(Result::ok) {
+            collect(&entry.path(), into);
+        }
+    } else if let Ok(bytes) = fs::read(path) {
+        into.extend(bytes);
+    }
+}

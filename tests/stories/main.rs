@@ -1,0 +1,8 @@
+//! Stories end to end: the real program, real frames, real files.
+
+#![cfg(unix)]
+
+mod bad_input;
+mod demo;
+mod gate;
+mod support;
