@@ -75,6 +75,14 @@ impl Daemon {
         answer.body_mut().read_to_string().expect("text")
     }
 
+    /// The data of the first event of this name in a page's stream.
+    fn first_of(&self, path: &str, event: &str) -> String {
+        let mut answer = ureq::get(format!("{}{path}", self.page)).call().expect("the page answers");
+        let mut lines = BufReader::new(answer.body_mut().as_reader()).lines().map_while(Result::ok);
+        lines.find(|line| line == event).expect("the event");
+        lines.next().expect("its data")
+    }
+
     fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().expect("kill runs");
         assert!(sent.success());
@@ -140,6 +148,7 @@ fn a_refused_traveller_finds_the_gate_closed() {
     let daemon = Daemon::start(&world, "");
     eventually("it is refused", || daemon.get("/status.json").contains("bad-signature"));
     assert_eq!(fs::read_to_string(world.path("gate")).expect("written"), "closed\n");
+    assert!(daemon.first_of("/events", "event: state").contains("bad-signature"), "the screen shows the verdict");
 }
 
 #[test]

@@ -57,7 +57,7 @@ const PATIENCE: Duration = Duration::from_millis(800);
 /// Texts that may wait for a lane.
 const TEXTS: usize = 16;
 /// The languages of the page, the large one first.
-const LANGUAGES: [&str; 2] = ["zh", "en"];
+const LANGUAGES: [&str; 2] = ["zh-CN", "en"];
 const STRINGS: &str = include_str!("../page/assets/strings.json");
 
 /// How a shift ends.

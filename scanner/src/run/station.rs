@@ -108,7 +108,10 @@ impl Station {
         }
         while !stop.load(Ordering::Relaxed) {
             self.told().beats(self.shared.now());
-            match inputs.frames.take(Instant::now() + TICK) {
+            let arrived = inputs.frames.take(Instant::now() + TICK);
+            // Before the frame: that pictures arrive again clears the screen, which must not hide a verdict.
+            self.watch_camera();
+            match arrived {
                 Slot::Filled(frame) => self.look(&frame),
                 Slot::Timeout => self.happened(Event::Tick, &Presented::default(), Instant::now()),
                 Slot::Closed if inputs.has_camera => break,
@@ -122,7 +125,6 @@ impl Station {
             while let Ok(text) = inputs.texts.try_recv() {
                 self.hear(text);
             }
-            self.watch_camera();
             self.gate.tick();
             self.settle_late_rows();
         }
