@@ -84,9 +84,9 @@ pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure>
     }
     let report = times.report();
     if arguments.json {
-        println!("{}", serde_json::to_string(&report).expect("numbers are plain data"));
+        super::print(&(serde_json::to_string(&report).expect("numbers are plain data") + "\n"));
     } else {
-        print!("{}", report.text());
+        super::print(&report.text());
     }
     Ok(Exit::Ok)
 }

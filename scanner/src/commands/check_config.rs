@@ -28,7 +28,7 @@ pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure>
     } else {
         effective.to_string()
     };
-    println!("{}", shown.trim_end());
+    super::print(&format!("{}\n", shown.trim_end()));
     config.relying().map_err(|error| Failure::configuration(error.to_string()))?;
     Ok(Exit::Ok)
 }

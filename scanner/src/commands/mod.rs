@@ -1,6 +1,9 @@
 //! The commands. Each file here is one of them: what it takes, what it prints, what it ends with.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
 
 use clap::{Parser, Subcommand};
 
@@ -75,6 +78,14 @@ pub fn configuration(named: Option<&Path>) -> Result<Config, Failure> {
     let environment = Overlay::default().environment(std::env::vars());
     let file = named.unwrap_or_else(|| Path::new(config::DEFAULT_FILE));
     Config::load(file, named.is_some(), &environment).map_err(|error| Failure::configuration(error.to_string()))
+}
+
+/// Prints to standard output. A reader that has gone (`| head`) ends the command without a word, as it does other programs.
+fn print(text: &str) {
+    let mut output = io::stdout().lock();
+    if output.write_all(text.as_bytes()).and_then(|()| output.flush()).is_err() {
+        std::process::exit(1);
+    }
 }
 
 /// Does what the line says.

@@ -84,7 +84,7 @@ fn print<T: Serialize>(what: &T, json: bool, text: fn(&T) -> String) -> Result<E
     } else {
         text(what)
     };
-    println!("{}", shown.trim_end());
+    super::print(&format!("{}\n", shown.trim_end()));
     Ok(Exit::Ok)
 }
 

@@ -8,17 +8,17 @@ use crate::page::view::{Hint, Preview};
 /// Pixels in a row of the preview. A face is not to be recognised in it, a phone is.
 const WIDTH: usize = 160;
 
-/// Makes a preview of `luma`, mirrored as a mirror would be: travellers steer by it.
+/// Makes a preview of `luma`, as the camera sees it; the page turns it into a mirror.
 pub fn preview(luma: Luma<'_>, outline: Option<[Point; 4]>, hints: &[eye::Hint]) -> Preview {
     let step = luma.width().div_ceil(WIDTH).max(1);
     let (width, height) = (luma.width() / step, luma.height() / step);
     let mut small = Vec::with_capacity(width * height);
     for y in 0..height {
         let row = luma.row(y * step);
-        small.extend((0..width).rev().map(|x| row[x * step]));
+        small.extend((0..width).map(|x| row[x * step]));
     }
     let (full_width, full_height) = (luma.width() as f32, luma.height() as f32);
-    let part = |corner: Point| [1.0 - corner.x / full_width, corner.y / full_height];
+    let part = |corner: Point| [corner.x / full_width, corner.y / full_height];
     Preview {
         width,
         height,
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_preview_is_small_and_mirrored_with_its_outline() {
+    fn a_preview_is_small_and_has_the_outline_in_parts_of_its_size() {
         let mut plane = vec![0; 640 * 360];
         plane[0] = 200;
         let luma = Luma::new(&plane, 640, 360).expect("a plane");
@@ -52,7 +52,7 @@ mod tests {
         let preview = preview(luma, Some(outline), &[eye::Hint::Blurred]);
         assert_eq!((preview.width, preview.height), (160, 90));
         let small = BASE64.decode(preview.luma.as_bytes()).expect("Base64");
-        assert_eq!((small[0], small[159]), (0, 200), "left is right, as in a mirror");
+        assert_eq!((small[0], small[159]), (200, 0));
         assert_eq!(preview.outline.expect("an outline")[1], [0.5, 0.0]);
         assert_eq!(preview.hint, Some(Hint::HoldStill));
     }
