@@ -139,7 +139,7 @@ fn look(eye: &mut Eye, path: &Path, judge: Option<&Judge>, show_text: bool) -> L
 fn describe(symbol: &Symbol, judge: Option<&Judge>, show_text: bool) -> Found {
     let text = std::str::from_utf8(&symbol.payload).ok();
     let decision = judge.zip(text).and_then(|(judge, text)| judge.decide(text));
-    let claimed = text.and_then(|text| [Format::Mr1, Format::Hc1].into_iter().find(|format| claims(text, *format)));
+    let claimed = text.and_then(Format::claimed_by);
     Found {
         text_sha256: HEXLOWER.encode(&Sha256::digest(&symbol.payload)),
         corners: symbol.corners.map(|corner| [corner.x, corner.y]),
@@ -155,10 +155,6 @@ fn describe(symbol: &Symbol, judge: Option<&Judge>, show_text: bool) -> Found {
         text: text.filter(|_| show_text).map(str::to_owned),
         text_hex: show_text.then(|| HEXLOWER.encode(&symbol.payload)),
     }
-}
-
-fn claims(text: &str, format: Format) -> bool {
-    text.strip_prefix(format.code()).is_some_and(|rest| rest.starts_with(':'))
 }
 
 impl Line {

@@ -120,6 +120,7 @@ fn read(
         algorithm: signer.public.algorithm(),
         public_key: None,
         certificate: Some(BASE64.encode(&der)),
+        name: None,
         formats: vec![format],
         use_for: KeyUse::Code,
         kinds: BTreeSet::new(),

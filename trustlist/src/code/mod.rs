@@ -27,6 +27,7 @@ pub mod cose;
 pub mod cwt;
 pub mod hc1;
 pub mod mr1;
+pub mod nzcp;
 pub mod ring;
 pub mod text;
 
@@ -41,15 +42,28 @@ pub enum Format {
     /// The EU Digital COVID Certificate.
     #[serde(rename = "HC1")]
     Hc1,
+    /// The New Zealand COVID Pass.
+    #[serde(rename = "NZCP")]
+    Nzcp,
 }
 
 impl Format {
-    /// The stable word, which is also the format's prefix without its colon.
+    /// Every format.
+    pub const ALL: [Format; 3] = [Self::Mr1, Self::Hc1, Self::Nzcp];
+
+    /// The format that a text claims by its prefix; nothing else of the text is looked at.
+    #[must_use]
+    pub fn claimed_by(text: &str) -> Option<Format> {
+        FORMATS.iter().find(|reader| text.starts_with(reader.prefix)).map(|reader| reader.format)
+    }
+
+    /// The stable word, with which the format's prefix begins.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
             Self::Mr1 => "MR1",
             Self::Hc1 => "HC1",
+            Self::Nzcp => "NZCP",
         }
     }
 }
@@ -76,7 +90,7 @@ struct Reader {
 const FORMATS: &[Reader] = &[
     Reader {
         format: Format::Mr1,
-        prefix: "MR1:",
+        prefix: mr1::PREFIX,
         parse: mr1::parse,
         mismatch: (Reason::AlgorithmMismatch, None),
         issuer_is_hint: false,
@@ -86,6 +100,13 @@ const FORMATS: &[Reader] = &[
         prefix: "HC1:",
         parse: hc1::parse,
         mismatch: (Reason::BadSignature, Some("algorithm-mismatch")),
+        issuer_is_hint: true,
+    },
+    Reader {
+        format: Format::Nzcp,
+        prefix: nzcp::PREFIX,
+        parse: nzcp::parse,
+        mismatch: (Reason::AlgorithmMismatch, None),
         issuer_is_hint: true,
     },
 ];

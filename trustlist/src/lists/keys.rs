@@ -40,6 +40,10 @@ pub struct KeyEntry {
     /// Instead of a public key: an X.509 certificate, DER in Base64.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub certificate: Option<String>,
+    /// What messages call the key, in a format that does not call it by a digest of itself: for `NZCP` the DID URL under which it
+    /// is published.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
     /// The formats that it signs.
     pub formats: Vec<Format>,
     /// What it signs.
@@ -86,6 +90,7 @@ impl KeyEntry {
                 Usage::Kinds(self.kinds.iter().copied().filter(|kind| certified.allows(Some(*kind))).collect())
             }
         };
+        let kid = self.name.as_ref().map_or(kid, |name| KeyId::of(name.as_bytes()));
         let formats = self.formats.clone();
         Ok(IssuerKey { issuer, scope: scope.to_vec(), kid, public, formats, usage, window, state: self.state })
     }

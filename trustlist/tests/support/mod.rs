@@ -1,6 +1,8 @@
 //! What several tests need: the vectors, and lists that make any certificate's country count at the gate.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod mint;
+
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use serde::de::DeserializeOwned;

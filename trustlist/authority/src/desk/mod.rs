@@ -243,6 +243,7 @@ impl Authority {
             algorithm: key.algorithm(),
             public_key: Some(BASE64.encode(&key.public_bytes())),
             certificate: None,
+            name: None,
             formats: vec![Format::Mr1],
             use_for,
             kinds: std::collections::BTreeSet::new(),

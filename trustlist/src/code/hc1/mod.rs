@@ -91,15 +91,16 @@ impl Unbelieved for Message {
 
     fn claims(&self) -> Result<Claims, &'static str> {
         let map = self.map()?;
+        let time = |claim| map.time(claim, true).map_err(|_| "bad-cwt");
         let hcert = map.map(HCERT)?.ok_or("bad-content")?;
         let certificate = hcert.map(DCC_V1).map_err(|_| "bad-content")?.ok_or("bad-content")?;
         let (kind, id) = kind_and_id(&certificate)?;
         Ok(Claims {
             // The issuer is the country of the key; the claim is a hint (volume 1 §3.3.3) and often names an office.
             issuer: None,
-            issued_at: map.time(cwt::IAT, true)?.ok_or("bad-cwt")?,
-            not_before: map.time(cwt::NBF, true)?,
-            expires: Some(map.time(cwt::EXP, true)?.ok_or("bad-cwt")?),
+            issued_at: time(cwt::IAT)?.ok_or("bad-cwt")?,
+            not_before: time(cwt::NBF)?,
+            expires: Some(time(cwt::EXP)?.ok_or("bad-cwt")?),
             id,
             status: None,
             statement: Statement::default(),
