@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use support::{
-    judge, mint,
+    judge,
     mint::{Draft, NOW, ed25519, entry, es256, hc1_text, mr1_text, spki},
     trust_of,
 };
@@ -73,7 +73,8 @@ proptest! {
     #[test]
     fn no_text_whatever_stops_the_judge(body in "[0-9A-Z $%*+./:-]{0,600}", prefix in "(MR1:|HC1:|NZCP:/1/)") {
         for (_, _, trust) in cases() {
-            prop_assert!(!admitted(&format!("{prefix}{body}"), &trust));
+            let text = format!("{prefix}{body}");
+            prop_assert!(!admitted(&text, &trust));
         }
     }
 }
@@ -90,5 +91,4 @@ fn the_texts_begin_as_their_formats_say() {
         assert_eq!(Format::claimed_by(&format!("{}:/1/", format.code())), Some(format));
     }
     assert_eq!(Format::claimed_by("https://example.org/HC1:"), None);
-    assert!(mint::hc1_text(b"").starts_with("HC1:"));
 }

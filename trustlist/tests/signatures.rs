@@ -74,13 +74,17 @@ fn key(example: &Json) -> Option<PublicKey> {
                 HEXLOWER.decode(b"3059301306072a8648ce3d020106082a8648ce3d03010703420004").expect("SPKI of P-256");
             PublicKey::from_spki(&[prefix, part("x"), part("y")].concat(), Algorithm::Es256).ok()
         }
+        "P-384" => {
+            let prefix = HEXLOWER.decode(b"3076301006072a8648ce3d020106052b8104002203620004").expect("SPKI of P-384");
+            PublicKey::from_spki(&[prefix, part("x"), part("y")].concat(), Algorithm::Es384).ok()
+        }
         _ => None,
     }
 }
 
 /// What becomes of an example's message: not parsed, another algorithm than the key's, a signature that holds or does not.
 fn outcome(example: &Json) -> &'static str {
-    let profile = Profile { strictness: Strictness::Bounded, unprotected: true, untagged: false };
+    let profile = Profile { strictness: Strictness::Bounded, unprotected: true, untagged: true };
     let Ok(message) = Sign1::parse(&hex(&example["output"]["cbor"]), profile) else { return "not read" };
     let Some(key) = key(example) else { return "no key of ours" };
     if message.algorithm != Some(key.algorithm().cose()) {
@@ -101,7 +105,7 @@ fn the_cose_working_groups_messages_come_out_as_published() {
         ("external-data", &["does not hold"]),
         ("wrong-tag", &["not read"]),
         ("not-a-sign1", &["not read"]),
-        ("algorithm-not-ours", &["no key of ours"]),
+        ("algorithm-not-ours", &["no key of ours", "another algorithm"]),
     ] {
         for name in folder(&format!("cose/{kind}")) {
             let found = outcome(&read_json(&format!("cose/{kind}/{name}")));

@@ -12,6 +12,8 @@ use super::cbor::{self, Strictness};
 /// CBOR tags: COSE_Sign1 and CWT (RFC 9052 §2, RFC 8392 §6).
 const TAG_SIGN1: u64 = 18;
 const TAG_CWT: u64 = 61;
+/// Header parameter "crit" (RFC 9052 §3.1).
+const CRIT: i64 = 2;
 /// Header parameter "Countersignature version 2" (RFC 9338 §2).
 const COUNTERSIGNATURE_V2: i64 = 11;
 
@@ -56,15 +58,14 @@ impl Sign1 {
     pub fn parse(bytes: &[u8], profile: Profile) -> Result<Sign1, &'static str> {
         cbor::walk(bytes, profile.strictness).map_err(cbor::Fault::code)?;
         let value: Value = ciborium::from_reader(bytes).map_err(|_| "bad-cbor")?;
-        let message = CoseSign1::from_cbor_value(untag(value, profile)?).map_err(|_| "bad-cose")?;
-        let protected = message.protected.original_data.clone().unwrap_or_default();
-        if !protected.is_empty() {
-            cbor::walk(&protected, profile.strictness).map_err(cbor::Fault::code)?;
-        }
-        let (inside, outside) = (&message.protected.header, &message.unprotected);
-        if !inside.crit.is_empty() || !outside.crit.is_empty() {
+        let value = untag(value, profile)?;
+        // Before the crate has a word: labels that it does not know would be a fault of the encoding to it.
+        if is_critical(&value, profile)? {
             return Err("crit-not-understood");
         }
+        let message = CoseSign1::from_cbor_value(value).map_err(|_| "bad-cose")?;
+        let protected = message.protected.original_data.clone().unwrap_or_default();
+        let (inside, outside) = (&message.protected.header, &message.unprotected);
         let algorithm = match (algorithm(inside)?, algorithm(outside)?) {
             (Some(inside), Some(outside)) if inside != outside => return Err("alg-differs"),
             (Some(_), Some(_)) | (None, Some(_)) if !profile.unprotected => return Err("alg-unprotected"),
@@ -154,6 +155,22 @@ fn untag(value: Value, profile: Profile) -> Result<Value, &'static str> {
         Value::Tag(..) | Value::Array(_) => Err("bad-tag"),
         _ => Err("bad-cose"),
     }
+}
+
+/// Whether one of the headers asks that something be understood (`crit`, RFC 9052 §3.1). We understand nothing beyond `alg` and
+/// `kid`, so whatever it asks, the answer is no.
+fn is_critical(message: &Value, profile: Profile) -> Result<bool, &'static str> {
+    let Some([Value::Bytes(protected), unprotected, ..]) = message.as_array().map(Vec::as_slice) else {
+        return Err("bad-cose");
+    };
+    let states_crit =
+        |header: &Value| header.as_map().is_some_and(|map| map.iter().any(|(label, _)| *label == Value::from(CRIT)));
+    if protected.is_empty() {
+        return Ok(states_crit(unprotected));
+    }
+    cbor::walk(protected, profile.strictness).map_err(cbor::Fault::code)?;
+    let inside: Value = ciborium::from_reader(protected.as_slice()).map_err(|_| "bad-cbor")?;
+    Ok(states_crit(&inside) || states_crit(unprotected))
 }
 
 fn algorithm(header: &Header) -> Result<Option<i64>, &'static str> {

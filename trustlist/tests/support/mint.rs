@@ -4,7 +4,7 @@ use std::io::Write;
 
 use ciborium::Value;
 use ed25519_dalek::Signer as _;
-use p256::{ecdsa::signature::Signer as _, pkcs8::EncodePublicKey};
+use p256::pkcs8::EncodePublicKey;
 use serde_json::{Value as Json, json};
 use trustlist::{code::cose, key::KeyId, time::UnixTime};
 
