@@ -9,7 +9,7 @@ use std::{fmt, str::FromStr};
 use data_encoding::HEXLOWER;
 use ed25519_dalek::VerifyingKey;
 use p256::{ecdsa::signature::Verifier, pkcs8::DecodePublicKey};
-use rsa::traits::PublicKeyParts;
+use rsa::{pkcs1::DecodeRsaPublicKey, traits::PublicKeyParts};
 use serde::{Deserialize, Serialize, de};
 use sha2::{Digest, Sha256};
 
@@ -178,14 +178,25 @@ impl PublicKey {
                 Ok(PublicKey(Inner::P384(key)))
             }
             Algorithm::Ps256 => {
-                let key = rsa::PublicKey::from_public_key_der(der).map_err(|_| BadKey::Encoding)?;
-                let bits = key.size() * 8;
-                if !(2048..=4096).contains(&bits) {
-                    return Err(BadKey::RsaSize(bits));
-                }
-                Ok(PublicKey(Inner::Rsa(key)))
+                PublicKey::sized(rsa::PublicKey::from_public_key_der(der).map_err(|_| BadKey::Encoding)?)
             }
         }
+    }
+
+    /// An RSA key from a DER RSAPublicKey (RFC 8017 §A.1.1), pinned to PS256.
+    ///
+    /// # Errors
+    /// When the structure or the size is not one we use.
+    pub fn rsa(der: &[u8]) -> Result<PublicKey, BadKey> {
+        PublicKey::sized(rsa::PublicKey::from_pkcs1_der(der).map_err(|_| BadKey::Encoding)?)
+    }
+
+    fn sized(key: rsa::PublicKey) -> Result<PublicKey, BadKey> {
+        let bits = key.size() * 8;
+        if !(2048..=4096).contains(&bits) {
+            return Err(BadKey::RsaSize(bits));
+        }
+        Ok(PublicKey(Inner::Rsa(key)))
     }
 
     /// The algorithm the key is pinned to.

@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use data_encoding::BASE64;
+use data_encoding::{BASE64, BASE64URL_NOPAD};
 use serde::Deserialize;
 use trustlist::{
     code::{Format, KeyState, hc1::certificate},
-    key::KeyId,
+    key::{Algorithm, KeyId, PublicKey},
     lists::keys::{KeyEntry, KeyUse},
     region::Region,
     time::Window,
@@ -41,6 +41,44 @@ struct Listed {
     country: Option<String>,
     #[serde(alias = "rawData", alias = "x5c", alias = "der")]
     certificate: String,
+}
+
+/// A DID document, as far as it is read.
+#[derive(Deserialize)]
+struct DidDocument {
+    #[serde(rename = "verificationMethod")]
+    methods: Vec<Method>,
+    /// The methods that may sign, by DID URL.
+    #[serde(rename = "assertionMethod")]
+    assertion: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Method {
+    id: String,
+    #[serde(rename = "publicKeyJwk")]
+    key: Jwk,
+}
+
+/// A key in JSON (RFC 7518 §6.2).
+#[derive(Deserialize)]
+struct Jwk {
+    crv: String,
+    x: String,
+    y: String,
+}
+
+impl Jwk {
+    /// The SubjectPublicKeyInfo (RFC 5480 §2) of a key on P-256, if it is one.
+    fn spki(&self) -> Option<Vec<u8>> {
+        const HEAD: [u8; 27] = [
+            0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
+            0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
+        ];
+        let part = |text: &str| BASE64URL_NOPAD.decode(text.as_bytes()).ok().filter(|part| part.len() == 32);
+        let spki = [&HEAD[..], &part(&self.x)?, &part(&self.y)?].concat();
+        (self.crv == "P-256" && PublicKey::from_spki(&spki, Algorithm::Es256).is_ok()).then_some(spki)
+    }
 }
 
 impl Found {
@@ -82,6 +120,35 @@ impl Found {
             Ok((country, _, entry)) => self.entries.entry(country).or_default().push(entry),
             Err(why) => self.left_out.push((name.to_owned(), why)),
         }
+    }
+
+    /// Takes the P-256 keys of a DID document (W3C "Decentralized Identifiers"), each known by the DID URL it stands under: how the
+    /// New Zealand COVID Pass publishes them.
+    ///
+    /// # Errors
+    /// When the text is no such document.
+    pub fn did(&mut self, bytes: &[u8], region: Region, format: Format) -> Result<(), String> {
+        let document: DidDocument = serde_json::from_slice(bytes).map_err(|_| "no DID document".to_owned())?;
+        for method in document.methods.into_iter().take(MAX_CERTIFICATES) {
+            let Some(spki) = document.assertion.contains(&method.id).then(|| method.key.spki()).flatten() else {
+                self.left_out.push((method.id, "no P-256 key that asserts".to_owned()));
+                continue;
+            };
+            if self.seen.insert(KeyId::of(method.id.as_bytes())) {
+                self.entries.entry(region).or_default().push(KeyEntry {
+                    algorithm: Algorithm::Es256,
+                    public_key: Some(BASE64.encode(&spki)),
+                    certificate: None,
+                    name: Some(method.id),
+                    formats: vec![format],
+                    use_for: KeyUse::Code,
+                    kinds: BTreeSet::new(),
+                    window: Window::default(),
+                    state: KeyState::Active,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// How many certificates there are.
@@ -166,5 +233,16 @@ mod tests {
         assert_eq!(found.left_out[0].0, "notes.txt");
         assert!(found.is_empty());
         assert!(found.list(b"{}", Format::Hc1, nowhere()).is_err());
+    }
+
+    #[test]
+    fn the_key_of_a_did_document_is_known_by_its_url() {
+        let text = include_str!("../../../tests/vectors/nzcp/did.json");
+        let mut found = Found::default();
+        found.did(text.as_bytes(), "NZ".parse().expect("two letters"), Format::Nzcp).expect("a document");
+        let entry = &found.entries.values().next().expect("one country")[0];
+        assert_eq!(entry.name.as_deref(), Some("did:web:nzcp.covid19.health.nz#key-1"));
+        assert!(found.left_out.is_empty());
+        assert!(found.did(b"[]", nowhere(), Format::Nzcp).is_err());
     }
 }

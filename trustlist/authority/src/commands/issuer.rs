@@ -52,7 +52,8 @@ const ADD: &str = "\
 Examples:
   authority issuer add 420000 --root 1.root.json --mirror https://mirror.example/
   authority issuer add 420100 --root 1.root.json --zh 武汉市 --en Wuhan --parent 420000
-  authority issuer add DE --certificate dsc.der --format HC1 --counts-in '*'";
+  authority issuer add DE --certificate dsc.der --format HC1 --counts-in '*'
+  authority issuer add NZ --did did.json --format NZCP --counts-in '*'";
 
 /// Put an issuer into the trust list (national platform)
 ///
@@ -65,12 +66,16 @@ pub struct Add {
     #[arg(value_parser = region)]
     id: Region,
     /// The issuer's first root
-    #[arg(long, value_name = "FILE", required_unless_present = "certificate", conflicts_with = "certificate")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["certificate", "did"])]
+    #[arg(conflicts_with_all = ["certificate", "did"])]
     root: Option<PathBuf>,
     /// Certificates, DER or PEM, of an issuer that has no repository
     #[arg(long, value_name = "FILE")]
     certificate: Vec<PathBuf>,
-    /// Formats that count [default: MR1, or HC1 with certificates]
+    /// DID document with the keys of an issuer that has no repository
+    #[arg(long, value_name = "FILE", conflicts_with = "certificate")]
+    did: Option<PathBuf>,
+    /// Formats that count [default: MR1, or HC1 with certificates, or NZCP with a DID document]
     #[arg(long, value_parser = word::<Format>, value_name = "FORMAT")]
     format: Vec<Format>,
     /// Chinese name
@@ -123,8 +128,14 @@ impl Add {
     }
 
     fn run_with_certificates(self, workspace: &mut Workspace) -> Done {
-        let formats = if self.format.is_empty() { vec![Format::Hc1] } else { self.format };
+        let usual = if self.did.is_some() { Format::Nzcp } else { Format::Hc1 };
+        let formats = if self.format.is_empty() { vec![usual] } else { self.format };
         let mut found = Found::default();
+        if let Some(path) = &self.did {
+            let bytes = std::fs::read(path).map_err(|error| WorkspaceError::io("read", path, error))?;
+            let taken = found.did(&bytes, self.id, formats[0]);
+            taken.map_err(|why| WorkspaceError::BadFile(path.display().to_string().into(), why))?;
+        }
         for path in &self.certificate {
             let bytes = std::fs::read(path).map_err(|error| WorkspaceError::io("read", path, error))?;
             found.certificate(&path.display().to_string(), &bytes, Some(self.id.as_str()), formats[0], self.id);

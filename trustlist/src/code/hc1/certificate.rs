@@ -89,7 +89,12 @@ pub fn read(der: &[u8]) -> Result<Signer, BadCertificate> {
         oid if RSA.contains(&oid) => Algorithm::Ps256,
         _ => return Err(BadCertificate::Key(BadKey::Unsupported)),
     };
-    let public = PublicKey::from_spki(&spki, algorithm).map_err(BadCertificate::Key)?;
+    let public = match algorithm {
+        // The key inside is the same under both identifiers; a reader of the whole structure knows only `rsaEncryption`.
+        Algorithm::Ps256 => PublicKey::rsa(key.subject_public_key.raw_bytes()),
+        other => PublicKey::from_spki(&spki, other),
+    };
+    let public = public.map_err(BadCertificate::Key)?;
     let validity = tbs.validity();
     let seconds = |time: x509_cert::time::Time| i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
     // `notAfter` is the last second inside (RFC 5280 §4.1.2.5); a window ends at the first one after.

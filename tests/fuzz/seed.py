@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""Makes first corpora for the targets that read codes from tests/vectors: python3 tests/fuzz/seed.py, then cargo fuzz run TARGET."""
+import base64, hashlib, json, pathlib, zlib
+
+HERE = pathlib.Path(__file__).parent
+VECTORS = HERE.parent / "vectors"
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
+
+
+def base45(text):
+    digits, out = [ALPHABET.index(letter) for letter in text], b""
+    for at in range(0, len(digits), 3):
+        group = digits[at : at + 3]
+        out += sum(d * 45**i for i, d in enumerate(group)).to_bytes(len(group) - 1, "big")
+    return out
+
+
+def seed(target, data):
+    folder = HERE / "corpus" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / hashlib.sha1(data).hexdigest()).write_bytes(data)
+
+
+for path in sorted(VECTORS.glob("dcc/*/*.jsonl")):
+    for line in path.read_text().splitlines()[:40]:
+        body = (json.loads(line).get("text") or "").removeprefix("HC1:")
+        seed("code_text", body.encode())
+        seed("base45", body.encode())
+        try:
+            message = zlib.decompress(base45(body))
+        except (ValueError, OverflowError, zlib.error):
+            continue
+        if len(message) < 4096:
+            seed("code_message", message)
+            seed("cbor", message)
+for path in VECTORS.glob("nzcp/*/*.txt"):
+    body = path.read_text().strip().removeprefix("NZCP:/1/")
+    seed("code_text", body.encode())
+    seed("code_message", base64.b32decode(body + "=" * (-len(body) % 8)))
+for path in VECTORS.glob("cose/*/*.json"):
+    message = bytes.fromhex(json.loads(path.read_text())["output"]["cbor"])
+    for target in ("code_message", "cbor", "status"):
+        seed(target, message)
+for certificate in json.loads((VECTORS / "dcc/certificates.json").read_text()):
+    seed("certificate", base64.b64decode(certificate["certificate"]))
