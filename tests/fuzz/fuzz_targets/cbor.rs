@@ -1,5 +1,5 @@
 //! CBOR, two ways: the strict walk and the crate `ciborium`. What the walk lets through, the crate reads, and no two keys of a map
-//! are then the same; what is deterministic comes out of the crate's writer as it went in, floats apart.
+//! are then the same; what is deterministic comes out of the crate's writer as it went in, but for what it has two ways to write.
 #![no_main]
 
 use ciborium::Value;
@@ -20,13 +20,12 @@ fn hold(value: &Value) {
     }
 }
 
-fn has_floats_or_tags(value: &Value) -> bool {
+/// What the crate writes otherwise than it read it: floats of another width, bignums (as integers), `undefined` (as null).
+fn is_rewritten(value: &Value) -> bool {
     match value {
-        Value::Float(_) | Value::Tag(..) => true,
-        Value::Array(items) => items.iter().any(has_floats_or_tags),
-        Value::Map(entries) => entries.iter().any(|(key, item)| has_floats_or_tags(key) || has_floats_or_tags(item)),
-        // A bignum is read as an integer.
-        Value::Integer(_) => false,
+        Value::Float(_) | Value::Tag(..) | Value::Null => true,
+        Value::Array(items) => items.iter().any(is_rewritten),
+        Value::Map(entries) => entries.iter().any(|(key, item)| is_rewritten(key) || is_rewritten(item)),
         _ => false,
     }
 }
@@ -41,7 +40,7 @@ fuzz_target!(|data: &[u8]| {
     // Simple values that nobody has assigned are well-formed and mean nothing to the crate.
     let Ok(value) = ciborium::from_reader::<Value, _>(data) else { return };
     hold(&value);
-    if deterministic && !has_floats_or_tags(&value) && !data.iter().any(|byte| byte >> 5 == 6) {
+    if deterministic && !is_rewritten(&value) && !data.iter().any(|byte| byte >> 5 == 6) {
         let mut written = Vec::new();
         ciborium::into_writer(&value, &mut written).expect("writing to memory");
         assert_eq!(written, data);
