@@ -7,3 +7,4 @@
 
 pub mod log;
 pub mod outbox;
+pub mod trust_store;

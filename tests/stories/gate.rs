@@ -186,6 +186,24 @@ fn a_hangup_takes_new_lists_and_a_broken_configuration_changes_nothing() {
 }
 
 #[test]
+fn lists_that_are_put_into_the_inbox_are_in_force_without_a_word() {
+    let world = today();
+    picture(&world.path("frames"), world.text("from Guangdong, green"));
+    let away = world.path("away");
+    fs::rename(world.path("trust"), &away).expect("moved");
+    // The root is what the package brings; the lists behind it come by hand.
+    fs::create_dir_all(world.path("trust/000000/metadata")).expect("made");
+    fs::copy(away.join("000000/metadata/1.root.json"), world.path("trust/000000/metadata/1.root.json"))
+        .expect("copied");
+    let daemon = Daemon::start(&world, "same_symbol_timeout = \"100ms\"");
+    eventually("it is referred", || daemon.get("/status.json").contains("\"reason\":\"list-missing\""));
+    fs::create_dir_all(world.path("state")).expect("made");
+    fs::rename(&away, world.path("state/inbox")).expect("moved");
+    eventually("the lists are in force", || daemon.get("/status.json").contains("\"issuer\":\"440000\",\"name\""));
+    assert!(daemon.get("/metrics").contains("checkpoint_sync_attempts_total{result=\"updated\"} 1"));
+}
+
+#[test]
 fn a_gate_without_lists_refers_everybody_and_says_why() {
     let world = today();
     picture(&world.path("frames"), world.text("from Guangdong, green"));

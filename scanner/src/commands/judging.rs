@@ -18,6 +18,7 @@ use crate::{
     config::Config,
     failure::{Exit, Failure},
     lists,
+    sync::round,
 };
 
 /// The lists, the place and the moment of a decision.
@@ -77,7 +78,7 @@ impl Judging {
 pub fn load_trust(folder: Option<&Path>, config: &Config) -> Result<Trust, Failure> {
     match folder {
         Some(folder) => lists::from_folder(folder),
-        None => lists::from_places(&[config.places.state.join("trust"), config.trust.seed.clone()]),
+        None => lists::of_device(&round::store_path(config), &config.trust.seed),
     }
 }
 

@@ -20,6 +20,7 @@ mod judging;
 pub mod log;
 pub mod run;
 pub mod scan;
+pub mod sync;
 pub mod trust;
 pub mod verify;
 
@@ -64,7 +65,9 @@ pub enum Command {
     Run(run::Arguments),
     /// Read pass codes from pictures
     Scan(scan::Arguments),
-    /// Show the lists, or explain who is recognised and why
+    /// Bring the lists up to date from the mirrors, now
+    Sync(sync::Arguments),
+    /// Show the lists, carry them, or explain who is recognised and why
     Trust(trust::Arguments),
     /// Judge code texts from standard input, one a line
     Verify(verify::Arguments),
@@ -102,6 +105,7 @@ pub fn run(line: Line) -> Result<Exit, Failure> {
         Command::Run(arguments) => run::run(config, arguments),
         Command::Log(arguments) => log::run(log_place(&configuration(config)?), arguments),
         Command::Scan(arguments) => scan::run(config, arguments),
+        Command::Sync(arguments) => sync::run(config, arguments),
         Command::Trust(arguments) => trust::run(config, arguments),
         Command::Verify(arguments) => verify::run(config, arguments),
     }

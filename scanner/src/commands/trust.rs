@@ -14,7 +14,10 @@ use trustlist::{
 };
 
 use super::judging;
-use crate::failure::{Exit, Failure};
+use crate::{
+    failure::{Exit, Failure},
+    sync::{carry, round},
+};
 
 /// `trust`
 #[derive(Debug, Args)]
@@ -31,6 +34,43 @@ enum What {
     /// Explain whether an issuer's codes count here, with the lines of the list that say so
     #[command(after_help = "Example:\n  checkpointd trust explain 420100 --relying 440000 --at 2021-02-01T08:00:00Z")]
     Explain(Explain),
+    /// Take newer lists from a stick or a folder
+    #[command(after_help = "Example:\n  checkpointd trust import /media/stick\n\n\
+        Everything is verified before it counts; what is older than here, broken or signed by the wrong keys is left, and said.")]
+    Import(Import),
+    /// Write this device's lists to a folder that another device can import
+    #[command(after_help = "Example:\n  checkpointd trust export /media/stick")]
+    Export(Export),
+    /// Show what a folder's lists would change here
+    #[command(after_help = "Example:\n  checkpointd trust diff /media/stick\n\nEnds with 0 also when they differ.")]
+    Diff(Diff),
+}
+
+#[derive(Debug, Args)]
+struct Import {
+    /// The folder above 000000
+    folder: PathBuf,
+    /// The first national root, for a device that has none: whoever names it vouches for it
+    #[arg(long, value_name = "FILE")]
+    first_root: Option<PathBuf>,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Export {
+    /// Where to; made when it is not there
+    folder: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct Diff {
+    /// The folder above 000000
+    folder: PathBuf,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -63,19 +103,46 @@ struct Explain {
 /// When the lists cannot be loaded.
 pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.what {
-        What::Show(show) => {
-            let trust = judging::load_trust(show.trust.as_deref(), &super::configuration(config)?)?;
-            let moment = match show.at {
+        What::Show(arguments) => {
+            let trust = judging::load_trust(arguments.trust.as_deref(), &super::configuration(config)?)?;
+            let moment = match arguments.at {
                 Some(at) => Moment { at, trust: TimeTrust::Synced },
                 None => judging::now(&trust),
             };
-            print(&Lists::of(&trust, moment), show.json, Lists::text)
+            print(&Lists::of(&trust, moment), arguments.json, Lists::text)
+        }
+        What::Import(import) => {
+            let config = super::configuration(config)?;
+            let read = |file: PathBuf| {
+                std::fs::read(&file).map_err(|error| Failure::new(file.display().to_string()).because(error))
+            };
+            let root = import.first_root.map(read).transpose()?;
+            let certain = judging::load_trust(None, &config).ok().map(|trust| trust.newest_issue());
+            let mut store = round::open(&config)?;
+            let report = round::folder(&config, &mut store, &import.folder, root.as_deref(), certain)?;
+            super::sync::report(&report, import.json)
+        }
+        What::Export(export) => {
+            let files = carry::export(&round::open(&super::configuration(config)?)?, &export.folder)?;
+            super::print(&format!("{files} files in {}\n", export.folder.display()));
+            Ok(Exit::Ok)
+        }
+        What::Diff(diff) => {
+            let here = judging::load_trust(None, &super::configuration(config)?)?;
+            let there = judging::load_trust(Some(&diff.folder), &super::configuration(config)?)?;
+            print(&carry::Difference::between(&here, &there), diff.json, carry::Difference::text)
         }
         What::Explain(explain) => {
             let judge = explain.judging.load(config)?;
             print(&Explained::of(explain.issuer, &judge), explain.json, Explained::text)
         }
     }
+}
+
+/// The lists of this device, now.
+pub(super) fn show(config: Option<&Path>, json: bool) -> Result<Exit, Failure> {
+    let trust = judging::load_trust(None, &super::configuration(config)?)?;
+    print(&Lists::of(&trust, judging::now(&trust)), json, Lists::text)
 }
 
 fn print<T: Serialize>(what: &T, json: bool, text: fn(&T) -> String) -> Result<Exit, Failure> {

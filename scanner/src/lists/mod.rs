@@ -4,11 +4,9 @@
 //! the national repository comes first, because it pins the others' first roots. Each repository is on its own: one that is
 //! broken is reported and left out.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::Path};
 
+use cache::trust_store::TrustStore;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use trustlist::{
@@ -21,8 +19,10 @@ use trustlist::{
 use crate::failure::Failure;
 
 pub mod folder;
+pub mod store;
 
 pub use folder::Folder;
+pub use store::from_store;
 
 /// Largest target read: a status shard with room to grow. Stops endless data.
 const MAX_TARGET: u64 = 8 * 1024 * 1024;
@@ -34,9 +34,9 @@ pub trait Mirror {
 }
 
 /// One repository of a mirror, seen as the TUF workflow sees it.
-struct Metadata<'a> {
-    mirror: &'a mut dyn Mirror,
-    issuer: Region,
+pub(crate) struct Metadata<'a> {
+    pub(crate) mirror: &'a mut dyn Mirror,
+    pub(crate) issuer: Region,
 }
 
 impl Fetch for Metadata<'_> {
@@ -69,7 +69,7 @@ fn from_mirror(mirror: &mut dyn Mirror, root: &[u8], place: &str) -> Result<Trus
     let national =
         repository(mirror, NATIONAL, root).map_err(|refusal| Failure::new(format!("{place}/{NATIONAL}: {refusal}")))?;
     let mut repositories = Vec::new();
-    for (issuer, root) in pinned_roots(&national) {
+    for (issuer, root) in pinned_roots(&national.targets) {
         match repository(mirror, issuer, &root) {
             Ok(repository) => repositories.push(repository),
             // No folder at all: this mirror does not carry the issuer. Its codes refer as `list-missing`.
@@ -86,16 +86,15 @@ fn from_mirror(mirror: &mut dyn Mirror, root: &[u8], place: &str) -> Result<Trus
 }
 
 /// The first roots that the national list pins, where its targets hold them and they are what it says.
-fn pinned_roots(national: &Repository) -> Vec<(Region, Vec<u8>)> {
+pub(crate) fn pinned_roots(national: &BTreeMap<String, Vec<u8>>) -> Vec<(Region, Vec<u8>)> {
     let list = national
-        .targets
         .get("trustlist.json")
         .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(bytes).ok()?.get("issuers")?.as_array().cloned());
     let mut roots = Vec::new();
     for entry in list.unwrap_or_default() {
         let Some(id) = entry["id"].as_str().and_then(|id| id.parse::<Region>().ok()) else { continue };
         let pinned = entry["root_sha256"].as_str().unwrap_or_default();
-        match national.targets.get(&format!("roots/{id}.json")) {
+        match national.get(&format!("roots/{id}.json")) {
             _ if id == NATIONAL => (),
             Some(root) if HEXLOWER.encode(&Sha256::digest(root)) == pinned => roots.push((id, root.clone())),
             Some(_) => log::warn!("roots/{id}.json is not the root that the national list pins; {id} is left out"),
@@ -110,10 +109,25 @@ fn repository(mirror: &mut dyn Mirror, issuer: Region, root: &[u8]) -> Result<Re
     let mut trusted = Trusted::from_root(root)?;
     // Expiry is no question here, so the moment is before every expiry.
     tuf::refresh(&mut trusted, UnixTime(i64::MIN), &mut Metadata { mirror: &mut *mirror, issuer })?;
+    let targets = targets(mirror, issuer, &trusted, None)?;
+    Ok(trusted.repository(issuer, targets))
+}
+
+/// All targets that the trusted state names: those of `held` that are still what is named, the others from the mirror.
+pub(crate) fn targets(
+    mirror: &mut dyn Mirror,
+    issuer: Region,
+    trusted: &Trusted,
+    held: Option<&BTreeMap<String, Vec<u8>>>,
+) -> Result<BTreeMap<String, Vec<u8>>, Refusal> {
     let mut targets = BTreeMap::new();
     let stated = trusted.targets("targets").map(|targets| targets.signed.targets.clone()).unwrap_or_default();
     for (name, target) in stated {
-        let request = tuf::target_request(&trusted, &name, &target);
+        if let Some(bytes) = held.and_then(|held| held.get(&name)).filter(|bytes| target.is(bytes)) {
+            targets.insert(name, bytes.clone());
+            continue;
+        }
+        let request = tuf::target_request(trusted, &name, &target);
         let refused = |why| Refusal { role: name.clone(), why };
         if request.limit > MAX_TARGET {
             return Err(refused(tuf::Why::TooLong { limit: MAX_TARGET }));
@@ -125,22 +139,27 @@ fn repository(mirror: &mut dyn Mirror, issuer: Region, root: &[u8]) -> Result<Re
             Answer::Unreachable(why) => return Err(refused(tuf::Why::Unreachable(why))),
         };
     }
-    Ok(trusted.repository(issuer, targets))
+    Ok(targets)
 }
 
-/// The folder that lists are taken from where none is named: what was brought to this device, else what the package brought.
+/// The lists of this device: what it has accepted, else what the package brought.
 ///
 /// # Errors
-/// When neither holds lists that verify.
-pub fn from_places(places: &[PathBuf]) -> Result<Trust, Failure> {
-    for place in places {
-        if place.join(NATIONAL.as_str()).is_dir() {
-            return from_folder(place);
+/// When the store is damaged, or there is nothing that verifies.
+pub fn of_device(store: &Path, seed: &Path) -> Result<Trust, Failure> {
+    if store.exists() {
+        let opened =
+            TrustStore::open(store).map_err(|fault| Failure::new("the trust store cannot be opened").because(fault))?;
+        if let Some(trust) = from_store(&opened)? {
+            return Ok(trust);
         }
     }
-    let looked: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
+    if seed.join(NATIONAL.as_str()).is_dir() {
+        return from_folder(seed);
+    }
     Err(Failure::new(format!(
-        "no lists on this device (looked in {}); bring some with checkpointd trust import, or name a folder with --trust",
-        looked.join(", ")
+        "no lists on this device (looked in {} and {}); bring some with checkpointd trust import, or name a folder with --trust",
+        store.display(),
+        seed.display()
     )))
 }

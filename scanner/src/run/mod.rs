@@ -5,6 +5,7 @@
 //! values that are replaced whole. What all of them share is `shared`; one run from a configuration to the next is a `shift`.
 
 mod faults;
+mod keeper;
 mod notify;
 mod preview;
 mod report;

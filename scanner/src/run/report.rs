@@ -8,7 +8,7 @@ use cache::{
 };
 use trustlist::{
     freshness::Freshness,
-    time::{Moment, TimeTrust},
+    time::{Moment, TimeTrust, UnixTime},
     trust::Trust,
 };
 
@@ -45,7 +45,7 @@ pub struct Log<'a> {
 
 impl Reporter {
     /// The state now, its degraded parts for the band, and the same as numbers in the metrics.
-    pub fn report(&mut self, shared: &Shared, log: &Log<'_>, sync: SyncStatus) -> (Status, Vec<Fault>) {
+    pub fn report(&mut self, shared: &Shared, log: &Log<'_>) -> (Status, Vec<Fault>) {
         let trust = shared.trust.load_full();
         let moment = shared.moment(&trust);
         if let Some(writer) = log.writer {
@@ -80,7 +80,7 @@ impl Reporter {
                 rows: log.reader.and_then(|reader| reader.rows().ok()),
                 outbox_pending: outbox.map(|counts| counts.pending + counts.in_flight),
             },
-            sync,
+            sync: sync(shared, moment),
             recent: shared.recent(),
         };
         count(shared, &status, moment.trust, outbox);
@@ -121,6 +121,15 @@ fn lane_status(lane: &LaneShared, settings: &config::Lane, now: Duration, rate: 
 
 fn owned<T>(map: BTreeMap<&'static str, T>) -> BTreeMap<String, T> {
     map.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn sync(shared: &Shared, moment: Moment) -> SyncStatus {
+    let last = lock(&shared.sync).clone();
+    SyncStatus {
+        last_success: last.last_success.map(|at| UnixTime(at).to_string()),
+        age_s: last.last_success.map(|at| moment.at.since(UnixTime(at))),
+        last_result: last.last_result,
+    }
 }
 
 fn lists(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<ListStatus> {

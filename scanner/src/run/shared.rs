@@ -49,6 +49,8 @@ pub struct Shared {
     pub lanes: Vec<LaneShared>,
     /// A damaged log was set aside at this start.
     pub log_set_aside: Option<String>,
+    /// What came of the latest sync.
+    pub sync: Mutex<LastSync>,
     /// Rows cannot be written, and why.
     pub log_trouble: Mutex<Option<String>>,
     recent: Mutex<VecDeque<RecentScan>>,
@@ -77,6 +79,15 @@ pub struct LaneShared {
     /// The lane's thread has ended.
     pub ended: AtomicBool,
     history: Mutex<LaneHistory>,
+}
+
+/// What came of the latest sync.
+#[derive(Clone, Debug, Default)]
+pub struct LastSync {
+    /// Unix seconds at which one last ended with verified lists.
+    pub last_success: Option<i64>,
+    /// What the last one came to.
+    pub last_result: Option<String>,
 }
 
 /// Whether frames arrive.
@@ -153,6 +164,7 @@ impl Shared {
             metrics: Metrics::new(),
             started: Instant::now(),
             log_set_aside: None,
+            sync: Mutex::new(LastSync::default()),
             log_trouble: Mutex::new(None),
             recent: Mutex::new(VecDeque::new()),
             observer,

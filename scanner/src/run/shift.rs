@@ -21,7 +21,7 @@ use tokio::{
 use trustlist::trust::Trust;
 
 use super::{
-    OpenSource, Setup, Told, notify,
+    OpenSource, Setup, Told, keeper, notify,
     report::{self, Reporter},
     shared::{Camera, LaneShared, Shared, lock},
     signals::{Signals, Wish},
@@ -36,7 +36,7 @@ use crate::{
     page::{
         hub::Hub,
         server::{self, Shown},
-        status::{Status, SyncStatus},
+        status::Status,
     },
     source::{SourceEvent, supervisor},
     upload,
@@ -98,6 +98,7 @@ pub async fn work(setup: &Setup, signals: &mut Signals, config: Config) -> Resul
         start_lane(index, &shared, log.as_ref(), &hub, &setup.source, &stop, &mut threads)?;
     }
     let upload = log.as_ref().map(|log| start_upload(&shared.config, log)).transpose()?.flatten();
+    let keeper = start_keeper(&shared, setup)?;
     let (status_to_page, status) = watch::channel(Status::default());
     let page = Arc::new(Shown { hub, metrics: shared.metrics.clone(), strings: STRINGS.to_owned(), status });
     let (stop_page, page_stops) = watch::channel(false);
@@ -109,7 +110,7 @@ pub async fn work(setup: &Setup, signals: &mut Signals, config: Config) -> Resul
     stop.store(true, Ordering::Relaxed);
     threads.join();
     let _ = stop_page.send(true);
-    if let Some((stop, thread)) = upload {
+    for (stop, thread) in upload.into_iter().chain([keeper]) {
         drop(stop);
         join_within(thread, PATIENCE);
     }
@@ -193,7 +194,7 @@ fn report_now(
     status_to_page: &watch::Sender<Status>,
 ) -> Status {
     let of_log = report::Log { reader: log.map(|log| &log.reader), writer: log.map(|log| &log.writer) };
-    let (status, faults) = reporter.report(shared, &of_log, SyncStatus::default());
+    let (status, faults) = reporter.report(shared, &of_log);
     page.hub.band(faults);
     status_to_page.send_replace(status.clone());
     status
@@ -416,10 +417,11 @@ fn start_camera(
     supervisor::supervise_with(move || source(&camera), patience, frames, heard, Arc::clone(stop))
 }
 
-type Upload = (mpsc::SyncSender<()>, JoinHandle<()>);
+/// A thread that ends when its sender is dropped.
+type Helper = (mpsc::SyncSender<()>, JoinHandle<()>);
 
 /// Rows go to a centre on a thread of their own, where one is configured.
-fn start_upload(config: &Config, log: &OpenLog) -> Result<Option<Upload>, Failure> {
+fn start_upload(config: &Config, log: &OpenLog) -> Result<Option<Helper>, Failure> {
     let Some(url) = &config.upload.url else { return Ok(None) };
     let wrong = |error: upload::OptionsError| Failure::configuration(error.to_string());
     let options = upload::Options {
@@ -443,6 +445,17 @@ fn start_upload(config: &Config, log: &OpenLog) -> Result<Option<Upload>, Failur
         })
         .map_err(|error| Failure::new("cannot start the upload's thread").because(error))?;
     Ok(Some((stop, thread)))
+}
+
+/// Newer lists come on a thread of their own.
+fn start_keeper(shared: &Arc<Shared>, setup: &Setup) -> Result<Helper, Failure> {
+    let (stop, stops) = mpsc::sync_channel(1);
+    let (shared, lists) = (Arc::clone(shared), Arc::clone(&setup.lists));
+    let thread = thread::Builder::new()
+        .name("lists".to_owned())
+        .spawn(move || keeper::keep(&shared, &lists, &stops))
+        .map_err(|error| Failure::new("cannot start the lists' thread").because(error))?;
+    Ok((stop, thread))
 }
 
 /// The page. A taken port costs the page, not the lane.

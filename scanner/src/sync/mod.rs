@@ -1,0 +1,266 @@
+//! Newer lists into the device's store: from a mirror on the web, a stick, an inbox; each verified whole before it counts.
+//!
+//! The national repository comes first, because it pins the others' first roots. After it each issuer is on its own: one that is
+//! broken, silent or malicious is reported and keeps what is stored. "Nothing new" is a result of its own, neither success nor failure.
+//! Verdicts never wait for any of this.
+
+pub mod carry;
+mod https;
+pub mod round;
+
+use std::{collections::BTreeMap, fmt};
+
+use cache::trust_store::{Slot, StoredRepository, TrustStore};
+use serde::Serialize;
+use trustlist::{
+    region::{NATIONAL, Region},
+    time::UnixTime,
+    trust::Trust,
+    tuf::{self, Refusal, Trusted, Why},
+};
+
+use crate::{
+    failure::Failure,
+    lists::{self, Mirror},
+};
+
+pub use https::Web;
+
+/// What came of one issuer's repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "result", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// A newer one is in force.
+    Updated {
+        /// The generation before; `None` for the first.
+        from: Option<u64>,
+        /// The generation now.
+        to: u64,
+    },
+    /// There is nothing newer.
+    Unchanged {
+        /// The generation.
+        generation: u64,
+    },
+    /// What is offered is older than what is here.
+    Older {
+        /// What is here.
+        generation: u64,
+    },
+    /// The mirror does not carry it.
+    Absent,
+    /// It was refused, or could not be had; what is here stays in force.
+    Refused {
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// What came of a whole sync.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Where from.
+    pub source: String,
+    /// Each issuer.
+    pub issuers: BTreeMap<Region, Outcome>,
+}
+
+/// The one word for metrics and pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Word {
+    /// Something newer is in force.
+    Updated,
+    /// All that answered have nothing newer.
+    Unchanged,
+    /// The national list could not be brought up to date, and nothing else was.
+    Failed,
+}
+
+impl Word {
+    /// The stable word.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl Report {
+    /// The result in one word.
+    #[must_use]
+    pub fn word(&self) -> Word {
+        if self.issuers.values().any(|outcome| matches!(outcome, Outcome::Updated { .. })) {
+            return Word::Updated;
+        }
+        match self.issuers.get(&NATIONAL) {
+            Some(Outcome::Unchanged { .. } | Outcome::Older { .. }) => Word::Unchanged,
+            _ => Word::Failed,
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut unchanged = 0;
+        for (issuer, outcome) in &self.issuers {
+            match outcome {
+                Outcome::Updated { from: Some(from), to } => {
+                    writeln!(f, "{issuer}  updated from generation {from} to {to}")?
+                }
+                Outcome::Updated { from: None, to } => writeln!(f, "{issuer}  new, generation {to}")?,
+                Outcome::Unchanged { .. } => unchanged += 1,
+                Outcome::Older { generation } => {
+                    writeln!(f, "{issuer}  older than what is here (generation {generation}); nothing taken")?;
+                }
+                Outcome::Absent => writeln!(f, "{issuer}  not carried there")?,
+                Outcome::Refused { why } => writeln!(f, "{issuer}  refused: {why}")?,
+            }
+        }
+        if unchanged > 0 {
+            writeln!(f, "{unchanged} unchanged")?;
+        }
+        write!(f, "{}: {}", self.source, self.word().code())
+    }
+}
+
+/// What a sync may believe beside what the store holds.
+pub struct Anchor<'a> {
+    /// The national root that the package brings or somebody vouches for, for a store that has none yet.
+    pub first_root: Option<&'a [u8]>,
+    /// Now; an untrusted clock's owner passes the floor instead.
+    pub now: UnixTime,
+}
+
+/// Brings the store up to what `mirror` offers.
+///
+/// # Errors
+/// When the store cannot be read or written, or there is no root to begin with.
+pub fn sync(
+    store: &mut TrustStore,
+    mirror: &mut dyn Mirror,
+    source: &str,
+    anchor: &Anchor<'_>,
+) -> Result<Report, Failure> {
+    let mut report = Report { source: source.to_owned(), issuers: BTreeMap::new() };
+    let known = store.roots(NATIONAL).map_err(broken)?;
+    let root = match (known.first(), anchor.first_root) {
+        (Some(_), _) => None,
+        (None, Some(root)) => Some(root),
+        (None, None) => {
+            return Err(Failure::new(
+                "this device trusts no national root yet; install the package's seed lists, or vouch for one with --first-root FILE",
+            ));
+        }
+    };
+    let outcome = one(store, mirror, NATIONAL, root, anchor.now)?;
+    report.issuers.insert(NATIONAL, outcome);
+    // The others are asked for by the newest national list in force, also when the mirror's was refused.
+    let Some(national) = store.repository(NATIONAL, Slot::Current).map_err(broken)? else { return Ok(report) };
+    for (issuer, root) in lists::pinned_roots(&national.targets) {
+        let outcome = one(store, mirror, issuer, Some(&root), anchor.now)?;
+        report.issuers.insert(issuer, outcome);
+    }
+    Ok(report)
+}
+
+fn broken(fault: cache::log::Fault) -> Failure {
+    Failure::new("the trust store cannot be used").because(fault)
+}
+
+/// One issuer's repository.
+fn one(
+    store: &mut TrustStore,
+    mirror: &mut dyn Mirror,
+    issuer: Region,
+    first_root: Option<&[u8]>,
+    now: UnixTime,
+) -> Result<Outcome, Failure> {
+    let stored = store.repository(issuer, Slot::Current).map_err(broken)?;
+    let roots = store.roots(issuer).map_err(broken)?;
+    let newest_root = roots.last().map(|(_, bytes)| bytes.as_slice()).or(first_root);
+    let Some(newest_root) = newest_root else { return Ok(Outcome::Absent) };
+    let refused = |refusal: Refusal| Outcome::Refused { why: refusal.to_string() };
+    let mut trusted = match Trusted::from_root(newest_root) {
+        Ok(trusted) => trusted,
+        Err(refusal) => return Ok(refused(refusal)),
+    };
+    // What does not verify any more (a root turned its keys) is fetched anew; that is no fault.
+    if let Some(stored) = &stored {
+        let _ = trusted
+            .restore_timestamp(
+                &store.newest_timestamp(issuer).map_err(broken)?.unwrap_or_else(|| stored.timestamp.clone()),
+            )
+            .and_then(|()| trusted.restore_snapshot(&stored.snapshot))
+            .and_then(|()| trusted.restore_targets("targets", None, &stored.targets_role));
+    }
+    let mut roots_seen: Vec<(u64, Vec<u8>)> = Vec::new();
+    let refreshed = {
+        let mut metadata = Recorder { inner: lists::Metadata { mirror: &mut *mirror, issuer }, roots: &mut roots_seen };
+        tuf::refresh(&mut trusted, now, &mut metadata)
+    };
+    // Roots and the newest timestamp count from the moment they are accepted, whatever comes of the rest.
+    if roots.is_empty() {
+        let first = Trusted::from_root(newest_root).map_err(|refusal| Failure::new(refusal.to_string()))?;
+        store.keep_root(issuer, first.root().signed.version, newest_root).map_err(broken)?;
+    }
+    for (version, bytes) in roots_seen {
+        if version <= trusted.root().signed.version {
+            store.keep_root(issuer, version, &bytes).map_err(broken)?;
+        }
+    }
+    if let Some(timestamp) = trusted.timestamp() {
+        store.keep_timestamp(issuer, &timestamp.bytes).map_err(broken)?;
+    }
+    match refreshed {
+        Ok(()) => (),
+        Err(Refusal { why: Why::Missing, role }) if role == "timestamp" => return Ok(Outcome::Absent),
+        Err(Refusal { why: Why::Rollback { .. }, .. }) if stored.is_some() => {
+            return Ok(Outcome::Older { generation: stored.map_or(0, |stored| stored.generation) });
+        }
+        Err(refusal) => return Ok(refused(refusal)),
+    }
+    let timestamp = trusted.timestamp().expect("a refresh that succeeds has one");
+    let generation = timestamp.signed.version;
+    if let Some(stored) = stored.as_ref().filter(|stored| stored.timestamp == timestamp.bytes) {
+        return Ok(Outcome::Unchanged { generation: stored.generation });
+    }
+    let targets = match lists::targets(mirror, issuer, &trusted, stored.as_ref().map(|stored| &stored.targets)) {
+        Ok(targets) => targets,
+        Err(refusal) => return Ok(refused(refusal)),
+    };
+    if issuer == NATIONAL
+        && let Err(error) = Trust::assemble(trusted.repository(NATIONAL, targets.clone()), Vec::new())
+    {
+        return Ok(Outcome::Refused { why: error.to_string() });
+    }
+    let accepted = StoredRepository {
+        generation,
+        timestamp: timestamp.bytes.clone(),
+        snapshot: trusted.snapshot().map(|snapshot| snapshot.bytes.clone()).unwrap_or_default(),
+        targets_role: trusted.targets("targets").map(|role| role.bytes.clone()).unwrap_or_default(),
+        targets,
+    };
+    store.accept(issuer, &accepted).map_err(broken)?;
+    Ok(Outcome::Updated { from: stored.map(|stored| stored.generation), to: generation })
+}
+
+/// Remembers the roots that came by, to keep those that were accepted.
+struct Recorder<'a, 'm> {
+    inner: lists::Metadata<'m>,
+    roots: &'a mut Vec<(u64, Vec<u8>)>,
+}
+
+impl tuf::Fetch for Recorder<'_, '_> {
+    fn metadata(&mut self, request: &tuf::Request) -> tuf::Answer {
+        let answer = self.inner.metadata(request);
+        let version = request.path.strip_suffix(".root.json").and_then(|version| version.parse().ok());
+        if let (Some(version), tuf::Answer::Bytes(bytes)) = (version, &answer) {
+            self.roots.push((version, bytes.clone()));
+        }
+        answer
+    }
+}
