@@ -341,3 +341,24 @@ fn an_envelope_prints_nothing_of_its_traveller() {
     let envelope = Envelope::parse(&hc1_text(&Draft::hc1().es256())).expect("an envelope");
     assert_eq!(format!("{envelope:?}"), format!("Envelope(HC1 {})", KeyId::of(&spki(&es256()))));
 }
+
+#[test]
+fn a_certificate_is_of_exactly_one_kind() {
+    let judged = |certificate: Value| {
+        let claims = map([(4, Value::from(NOW.0 + 1000)), (6, Value::from(NOW.0)), (-260, map([(1, certificate)]))]);
+        hc1(&Draft { payload: cbor(&claims), ..Draft::hc1() }.es256())
+    };
+    let entry = || mint::named([("ci", Value::from("URN:UVCI:01:DE:1"))]);
+    let (one, none) = (|| Value::Array(vec![entry()]), || Value::Array(vec![]));
+    admitted(&judged(mint::named([("v", one()), ("t", none()), ("r", Value::Null)])));
+    admitted(&judged(mint::named([("v", Value::Array(vec![entry(), entry()]))])));
+    for certificate in [
+        mint::named([]),
+        mint::named([("v", none())]),
+        mint::named([("v", one()), ("t", one())]),
+        mint::named([("v", Value::from("yes"))]),
+        mint::named([("v", Value::Array(vec![Value::from(1)]))]),
+    ] {
+        refused(&judged(certificate), "malformed", Some("bad-content"));
+    }
+}

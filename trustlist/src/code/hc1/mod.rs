@@ -94,7 +94,7 @@ impl Unbelieved for Message {
         let time = |claim| map.time(claim, true).map_err(|_| "bad-cwt");
         let hcert = map.map(HCERT)?.ok_or("bad-content")?;
         let certificate = hcert.map(DCC_V1).map_err(|_| "bad-content")?.ok_or("bad-content")?;
-        let (kind, id) = kind_and_id(&certificate)?;
+        let (kind, id) = kind_and_id(&certificate, &self.sign1.payload)?;
         Ok(Claims {
             // The issuer is the country of the key; the claim is a hint (volume 1 §3.3.3) and often names an office.
             issuer: None,
@@ -109,25 +109,25 @@ impl Unbelieved for Message {
     }
 }
 
-/// Exactly one of test, vaccination and recovery with exactly one entry (DCC schema 1.3.0), and what tells the certificate from
-/// others: a digest of its unique certificate identifier, so that the identifier itself goes no further.
-fn kind_and_id(certificate: &Map) -> Result<(Kind, Vec<u8>), &'static str> {
+/// The one kind of the certificate, and what tells it from others: a digest, so that no identifier goes further.
+///
+/// Exactly one of test, vaccination and recovery has entries. There is one entry since schema 1.3.0 and may be more before; the first
+/// one's unique certificate identifier stands for the certificate. Where an issuer left it out, the signed claims do: never the
+/// signature or the message, of which one certificate has several (ECDSA's s and n − s).
+fn kind_and_id(certificate: &Map, payload: &[u8]) -> Result<(Kind, Vec<u8>), &'static str> {
     let mut found = None;
     for (name, kind) in [("t", Kind::Test), ("v", Kind::Vaccination), ("r", Kind::Recovery)] {
         let entries = match certificate.named(name) {
             None | Some(Value::Null) => continue,
             Some(value) => value.as_array().ok_or("bad-content")?,
         };
-        if entries.is_empty() {
-            continue;
-        }
-        let [entry] = entries.as_slice() else { return Err("bad-content") };
+        let Some(entry) = entries.first() else { continue };
         if found.is_some() {
             return Err("bad-content");
         }
         let entry = Map::new(entry.clone()).ok_or("bad-content")?;
-        let id = entry.named("ci").and_then(Value::as_text).ok_or("bad-content")?;
-        found = Some((kind, Sha256::digest(id.as_bytes())[..16].to_vec()));
+        let id = entry.named("ci").and_then(Value::as_text).map_or(payload, str::as_bytes);
+        found = Some((kind, Sha256::digest(id)[..16].to_vec()));
     }
     found.ok_or("bad-content")
 }
