@@ -13,6 +13,7 @@ pub mod lane;
 pub mod lists;
 pub mod metrics;
 pub mod page;
+pub mod readers;
 pub mod run;
 pub mod source;
 pub mod sync;

@@ -13,13 +13,16 @@ use crate::{
 };
 
 pub mod bench;
+pub mod camera;
 pub mod check_config;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod doctor;
 mod judging;
 pub mod log;
 pub mod run;
 pub mod scan;
+pub mod status;
 pub mod sync;
 pub mod trust;
 pub mod verify;
@@ -54,17 +57,23 @@ pub struct Line {
 pub enum Command {
     /// Replay pictures through this machine's eye and judge, and say where the time goes
     Bench(bench::Arguments),
+    /// List cameras, or look through one and say how well it sees
+    Camera(camera::Arguments),
     /// Check the configuration and print what holds
     CheckConfig(check_config::Arguments),
     /// Watch travellers at a gate: nothing is needed, nothing is left behind
     #[cfg(feature = "demo")]
     Demo(demo::Arguments),
+    /// Check everything an installer can get wrong, and say what to do
+    Doctor(doctor::Arguments),
     /// Ask, prove, export and prune the scan log
     Log(log::Arguments),
     /// Run the lanes of this checkpoint
     Run(run::Arguments),
     /// Read pass codes from pictures
     Scan(scan::Arguments),
+    /// Show how the running daemon does
+    Status(status::Arguments),
     /// Bring the lists up to date from the mirrors, now
     Sync(sync::Arguments),
     /// Show the lists, carry them, or explain who is recognised and why
@@ -99,6 +108,9 @@ pub fn run(line: Line) -> Result<Exit, Failure> {
     let config = line.config.as_deref();
     match line.command {
         Command::Bench(arguments) => bench::run(config, arguments),
+        Command::Camera(arguments) => camera::run(config, arguments),
+        Command::Doctor(arguments) => doctor::run(config, arguments),
+        Command::Status(arguments) => status::run(config, arguments),
         Command::CheckConfig(arguments) => check_config::run(config, arguments),
         #[cfg(feature = "demo")]
         Command::Demo(arguments) => demo::run(arguments),

@@ -38,6 +38,7 @@ use crate::{
         server::{self, Shown},
         status::Status,
     },
+    readers,
     source::{SourceEvent, supervisor},
     upload,
 };
@@ -371,7 +372,11 @@ fn start_lane(
     let screen = hub.screen(&settings.id).expect("the hub was made from the same lanes");
     let station = Station::new(index, Arc::clone(shared), gate, memory, screen);
     let (frames_in, frames) = slot();
-    let (_texts_in, texts) = mpsc::sync_channel(TEXTS);
+    let (texts_in, texts) = mpsc::sync_channel(TEXTS);
+    for reader in &settings.readers {
+        readers::listen(reader.clone(), texts_in.clone(), Arc::clone(stop))
+            .map_err(|error| Failure::new("cannot start a reader's thread").because(error))?;
+    }
     let has_camera = settings.camera.device != Device::None;
     if has_camera {
         threads.cameras.push(start_camera(index, shared, source, frames_in, stop));

@@ -90,7 +90,9 @@ fn dependencies() -> bool {
         );
         return true;
     }
-    run("cargo", &["deny", "--offline", "--workspace", "check", "licenses", "bans", "sources"])
+    // It looks at every platform's dependencies; a build has only fetched its own.
+    run("cargo", &["fetch", "--locked"])
+        && run("cargo", &["deny", "--offline", "--workspace", "check", "licenses", "bans", "sources"])
 }
 
 /// Installs those Debian packages whose witness is missing.

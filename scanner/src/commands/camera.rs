@@ -1,0 +1,264 @@
+//! `checkpointd camera`: what is plugged in, and how well it sees from where it hangs.
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use clap::{Args, Subcommand};
+use eye::{Budget, Eye, Reader};
+use serde::Serialize;
+
+use crate::{
+    config::{Camera, Device},
+    failure::{Exit, Failure},
+    frame::Frame,
+    source::{self, Next},
+};
+
+/// `camera`
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// List the cameras of this machine
+    #[command(
+        after_help = "Example:\n  checkpointd camera list\n\nPut the stable name into lane.camera.device: numbers move when a camera is replugged."
+    )]
+    List {
+        /// One JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take pictures for a while and say how well they can be read
+    #[command(
+        after_help = "Examples:\n  checkpointd camera probe\n  checkpointd camera probe --device usb:046d:0825 --save view.png\n\n\
+        Hold a phone with a pass code where travellers will hold theirs. Ends with 1 when no picture arrives."
+    )]
+    Probe(Probe),
+}
+
+#[derive(Debug, Args)]
+struct Probe {
+    /// Which camera, as in lane.camera.device; the first lane's when absent
+    #[arg(long, value_parser = device)]
+    device: Option<Device>,
+    /// For how long
+    #[arg(long, value_name = "SECONDS", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+    /// Keep the last picture in this file (PNG). It may show people: delete it when you are done
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+fn device(text: &str) -> Result<Device, String> {
+    Device::parse_text(text)
+        .ok_or_else(|| "not a camera: auto, a number, a path, usb:vvvv:pppp or pictures:/folder".to_owned())
+}
+
+/// How a camera sees.
+#[derive(Debug, Default, Serialize)]
+pub struct View {
+    /// What it is and how it delivers.
+    pub source: String,
+    /// Whole pictures.
+    pub frames: u32,
+    /// Damaged ones.
+    pub damaged: u32,
+    /// Pictures a second.
+    pub rate: f64,
+    /// From opening to the first picture, in milliseconds.
+    pub first_after_ms: u64,
+    /// Pixels.
+    pub width: usize,
+    /// Pixels.
+    pub height: usize,
+    /// Mean brightness of the last picture, 0 to 255.
+    pub brightness: u8,
+    /// How much contrast is left in the finest patterns of a symbol, 0 to 1; `null` when none was seen.
+    pub sharpness: Option<f32>,
+    /// Pixels a module of the nearest symbol.
+    pub pixels_per_module: Option<f32>,
+    /// Pictures in which a symbol was read.
+    pub read: u32,
+}
+
+/// Lists or probes.
+///
+/// # Errors
+/// When there is no camera, or none that can be opened.
+pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure> {
+    match arguments.what {
+        What::List { json } => list(json),
+        What::Probe(probe) => {
+            let mut camera =
+                super::configuration(config)?.lane.first().map(|lane| lane.camera.clone()).unwrap_or_default();
+            if let Some(device) = probe.device {
+                camera.device = device;
+            }
+            let (view, last) = look(&camera, Duration::from_secs(probe.seconds))?;
+            if let (Some(file), Some(frame)) = (&probe.save, &last) {
+                save(frame, file)?;
+            }
+            let shown = if probe.json {
+                serde_json::to_string(&view).expect("numbers are plain data") + "\n"
+            } else {
+                view.text()
+            };
+            super::print(&shown);
+            Ok(if view.frames == 0 { Exit::Failure } else { Exit::Ok })
+        }
+    }
+}
+
+/// Opens a camera and looks through it for a while.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn look(camera: &Camera, how_long: Duration) -> Result<(View, Option<Frame>), Failure> {
+    let began = Instant::now();
+    let mut source = source::open(camera).map_err(|error| Failure::new("no picture").because(error))?;
+    let mut view = View { source: source.describe(), ..View::default() };
+    let mut eye = Eye::new();
+    let mut last = None;
+    let mut first = None;
+    while began.elapsed() < how_long {
+        match source.next(Duration::from_millis(200)) {
+            Next::Frame(frame) => {
+                let first = *first.get_or_insert_with(Instant::now);
+                view.first_after_ms = u64::try_from((first - began).as_millis()).unwrap_or(u64::MAX);
+                view.frames += 1;
+                let reading = eye.read(frame.luma(), Budget::frame(view.frames));
+                view.read += u32::from(!reading.symbols.is_empty());
+                view.brightness = reading.statistics.mean;
+                view.sharpness = reading.statistics.sharpness.or(view.sharpness);
+                view.pixels_per_module = reading.statistics.module_size.or(view.pixels_per_module);
+                (view.width, view.height) = (frame.width(), frame.height());
+                last = Some(frame);
+            }
+            Next::Damaged(_) => view.damaged += 1,
+            Next::Timeout => (),
+            Next::End => break,
+            Next::Gone(error) => return Err(Failure::new("the camera is gone").because(error)),
+        }
+    }
+    let span = first.map_or(Duration::ZERO, |first| first.elapsed()).as_secs_f64();
+    view.rate = if span > 0.0 { f64::from(view.frames.saturating_sub(1)) / span } else { 0.0 };
+    Ok((view, last))
+}
+
+fn save(frame: &Frame, file: &Path) -> Result<(), Failure> {
+    let luma = frame.luma();
+    let picture = image::GrayImage::from_fn(frame.width() as u32, frame.height() as u32, |x, y| {
+        image::Luma([luma.at(x as usize, y as usize)])
+    });
+    picture.save(file).map_err(|error| Failure::new(format!("cannot write {}", file.display())).because(error))
+}
+
+impl View {
+    /// What to do better, for an installer.
+    #[must_use]
+    pub fn advice(&self) -> Vec<&'static str> {
+        let mut advice = Vec::new();
+        let mut when = |bad: bool, what| {
+            if bad {
+                advice.push(what);
+            }
+        };
+        when(self.frames == 0, "no picture arrived: try another cable or port, and lane.camera.device");
+        when(
+            self.frames > 0 && self.rate < 10.0,
+            "fewer than ten pictures a second: choose a smaller resolution or another port",
+        );
+        when(self.damaged > self.frames / 10, "many damaged pictures: shorten the cable, or take it off the hub");
+        when(self.frames > 0 && self.brightness < 40, "too dark: more light, or more exposure");
+        when(self.brightness > 220, "too bright: less exposure, or turn the camera away from the lamp");
+        when(
+            self.sharpness.is_some_and(|sharpness| sharpness < 0.4),
+            "a symbol is blurred: set the focus to the working distance",
+        );
+        when(
+            self.pixels_per_module.is_some_and(|module| module < 2.5),
+            "symbols are small: nearer, or a longer lens (hardware.md)",
+        );
+        advice
+    }
+
+    fn text(&self) -> String {
+        let or_dash = |value: Option<f32>| value.map_or("-".to_owned(), |value| format!("{value:.2}"));
+        let mut text = format!(
+            "{}\n{}x{}, {:.1} pictures a second ({} in all, {} damaged), the first after {} ms\n\
+             brightness {}, sharpness {}, {} pixels a module, symbols read in {} pictures\n",
+            self.source,
+            self.width,
+            self.height,
+            self.rate,
+            self.frames,
+            self.damaged,
+            self.first_after_ms,
+            self.brightness,
+            or_dash(self.sharpness),
+            or_dash(self.pixels_per_module),
+            self.read,
+        );
+        for advice in self.advice() {
+            text.push_str(&format!("advice: {advice}\n"));
+        }
+        text
+    }
+}
+
+#[cfg(all(target_os = "linux", feature = "camera"))]
+fn list(json: bool) -> Result<Exit, Failure> {
+    use crate::source::v4l::devices::Machine;
+
+    #[derive(Serialize)]
+    struct Found {
+        device: String,
+        name: String,
+        usb: Option<String>,
+        stable: Option<String>,
+    }
+    let nodes = Machine::default().nodes();
+    let found: Vec<Found> = nodes
+        .into_iter()
+        // The other nodes of a device carry metadata, not pictures.
+        .filter(|node| node.index == 0)
+        .map(|node| Found {
+            device: node.path.display().to_string(),
+            name: node.name,
+            usb: node.usb.map(|usb| usb.to_string()),
+            stable: node.stable.map(|path| path.display().to_string()),
+        })
+        .collect();
+    if json {
+        super::print(&(serde_json::to_string(&found).expect("names are plain data") + "\n"));
+    } else if found.is_empty() {
+        super::print("no camera; is it plugged in, and may this user see it (group video)?\n");
+    }
+    if !json {
+        for camera in &found {
+            let or_dash = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+            super::print(&format!(
+                "{:<14}{:<34}usb:{:<12}{}\n",
+                camera.device,
+                camera.name,
+                or_dash(&camera.usb),
+                or_dash(&camera.stable)
+            ));
+        }
+    }
+    Ok(if found.is_empty() { Exit::Failure } else { Exit::Ok })
+}
+
+#[cfg(not(all(target_os = "linux", feature = "camera")))]
+fn list(_: bool) -> Result<Exit, Failure> {
+    Err(Failure::new("this build cannot list cameras; give lane.camera.device a number, beginning with 0"))
+}

@@ -1,0 +1,330 @@
+//! `checkpointd doctor`: everything an installer can get wrong, looked at once, each with what to do.
+
+use std::{
+    fs,
+    io::Write,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+use serde::Serialize;
+use trustlist::{
+    freshness::Freshness,
+    region::NATIONAL,
+    time::TimeTrust,
+    tuf::{Answer, MAX_METADATA},
+};
+
+use super::{camera, judging};
+use crate::{
+    config::{Config, Device, GateDriver},
+    failure::{Exit, Failure},
+    lists::Mirror,
+    sync::Web,
+};
+
+/// For how long each camera is looked through.
+const LOOK: Duration = Duration::from_secs(2);
+/// A disk that takes longer to keep a row makes gates wait.
+const SLOW_DISK: Duration = Duration::from_millis(50);
+/// Less free space than this will not last a week of rows.
+const LITTLE_SPACE: u64 = 200 << 20;
+
+/// `doctor`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  checkpointd doctor\n  checkpointd doctor --report doctor.json\n\n\
+    Stop the daemon first: a camera can only be looked through by one program. Ends with 1 when there is a fault.")]
+pub struct Arguments {
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+    /// Also write what a support desk needs to this file. It holds nothing personal
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+/// How something stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Standing {
+    Ok,
+    Attention,
+    Fault,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: &'static str,
+    standing: Standing,
+    fact: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<String>,
+}
+
+fn ok(what: &'static str, fact: impl Into<String>) -> Finding {
+    Finding { what, standing: Standing::Ok, fact: fact.into(), advice: None }
+}
+
+fn bad(what: &'static str, standing: Standing, fact: impl Into<String>, advice: impl Into<String>) -> Finding {
+    Finding { what, standing, fact: fact.into(), advice: Some(advice.into()) }
+}
+
+/// Looks at everything.
+///
+/// # Errors
+/// When the report cannot be written.
+pub fn run(named: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure> {
+    let findings = match super::configuration(named) {
+        Err(failure) => vec![bad(
+            "configuration",
+            Standing::Fault,
+            failure.to_string(),
+            "correct it; everything else depends on it",
+        )],
+        Ok(config) => examine(&config),
+    };
+    let object = serde_json::json!({ "build": crate::BUILD, "findings": findings }).to_string() + "\n";
+    if let Some(file) = &arguments.report {
+        fs::write(file, &object)
+            .map_err(|error| Failure::new(format!("cannot write {}", file.display())).because(error))?;
+    }
+    super::print(&if arguments.json { object } else { text(&findings) });
+    let worst = findings.iter().map(|finding| finding.standing).max();
+    Ok(if worst == Some(Standing::Fault) { Exit::Failure } else { Exit::Ok })
+}
+
+fn text(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        let word = match finding.standing {
+            Standing::Ok => "ok",
+            Standing::Attention => "attention",
+            Standing::Fault => "FAULT",
+        };
+        text.push_str(&format!("{word:<10}{:<14}{}\n", finding.what, finding.fact));
+        if let Some(advice) = &finding.advice {
+            text.push_str(&format!("{:<24}→ {advice}\n", ""));
+        }
+    }
+    text
+}
+
+fn examine(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![match config.relying() {
+        Ok(region) => ok("configuration", format!("{}, a gate of {region}", config.checkpoint.id)),
+        Err(error) => bad("configuration", Standing::Fault, error.to_string(), "set checkpoint.relying"),
+    }];
+    findings.extend(disk(config));
+    findings.push(lists(config));
+    findings.push(clock(config));
+    findings.extend(config.sync.mirrors.iter().map(|mirror| mirror_answers(&mirror.0, config.sync.timeout)));
+    findings.push(page(config));
+    for lane in &config.lane {
+        if lane.camera.device != Device::None {
+            findings.push(sees(lane));
+        }
+        findings.push(gate(lane));
+    }
+    findings.extend(power());
+    findings
+}
+
+fn disk(config: &Config) -> Vec<Finding> {
+    let folder = &config.places.state;
+    let name = folder.display().to_string();
+    let probe = folder.join(".doctor");
+    let timed = fs::create_dir_all(folder).and_then(|()| {
+        let mut slowest = Duration::ZERO;
+        for _ in 0..8 {
+            let began = Instant::now();
+            let mut file = fs::File::create(&probe)?;
+            file.write_all(&[0; 4096])?;
+            file.sync_all()?;
+            slowest = slowest.max(began.elapsed());
+        }
+        fs::remove_file(&probe)?;
+        Ok(slowest)
+    });
+    let mut findings = vec![match timed {
+        Err(error) => bad(
+            "disk",
+            Standing::Fault,
+            format!("{name}: {error}"),
+            "make it writable for the user checkpointd: without rows nobody is admitted",
+        ),
+        Ok(slowest) if slowest > SLOW_DISK => bad(
+            "disk",
+            Standing::Attention,
+            format!("{name}: a row takes up to {slowest:.0?} to be safe"),
+            "the gate opens before the row is safe; use a better card or an SSD",
+        ),
+        Ok(slowest) => ok("disk", format!("{name}: a row is safe within {slowest:.1?}")),
+    }];
+    if let Some(free) = free_space(folder) {
+        findings.push(if free < LITTLE_SPACE {
+            bad("space", Standing::Attention, format!("{} MiB free", free >> 20), "free some, or shorten log.retention")
+        } else {
+            ok("space", format!("{} MiB free", free >> 20))
+        });
+    }
+    findings
+}
+
+/// By df(1), which every system has.
+fn free_space(folder: &Path) -> Option<u64> {
+    let output = std::process::Command::new("df").arg("-Pk").arg(folder).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    text.lines().nth(1)?.split_whitespace().nth(3)?.parse::<u64>().ok().map(|kibibytes| kibibytes << 10)
+}
+
+fn lists(config: &Config) -> Finding {
+    let trust = match judging::load_trust(None, config) {
+        Ok(trust) => trust,
+        Err(failure) => {
+            return bad("lists", Standing::Fault, failure.to_string(), "everybody is referred until there are some");
+        }
+    };
+    let (moment, profile) = (judging::now(&trust), trust.profile(config.checkpoint.profile.as_deref()));
+    let total = trust.issuers().count();
+    let worse: Vec<String> = trust
+        .issuers()
+        .filter(|issuer| {
+            trust.freshness(issuer.entry.id, moment, &profile).is_none_or(|(_, now)| now > Freshness::Fresh)
+        })
+        .map(|issuer| issuer.entry.id.to_string())
+        .collect();
+    if worse.is_empty() {
+        ok("lists", format!("{total} issuers, all fresh"))
+    } else {
+        let some = worse[..worse.len().min(5)].join(", ");
+        bad(
+            "lists",
+            Standing::Attention,
+            format!("{} of {total} are not fresh: {some}", worse.len()),
+            "checkpointd sync once, or bring a stick",
+        )
+    }
+}
+
+fn clock(config: &Config) -> Finding {
+    let Ok(trust) = judging::load_trust(None, config) else {
+        return ok("clock", "cannot be held against any list");
+    };
+    let moment = judging::now(&trust);
+    match moment.trust {
+        TimeTrust::Untrusted => bad(
+            "clock",
+            Standing::Fault,
+            format!("{}, which is in the past", moment.at),
+            "set it; fit a battery-backed clock",
+        ),
+        TimeTrust::FloorOnly => bad(
+            "clock",
+            Standing::Attention,
+            format!("{}, confirmed by nobody since boot", moment.at),
+            "connect once, or check it by eye",
+        ),
+        trust => ok("clock", format!("{}, {}", moment.at, trust.code())),
+    }
+}
+
+fn mirror_answers(address: &str, timeout: Duration) -> Finding {
+    match Web::new(address, timeout).fetch(&format!("{NATIONAL}/metadata/timestamp.json"), MAX_METADATA) {
+        Answer::Bytes(_) => ok("mirror", address),
+        Answer::NotFound => bad(
+            "mirror",
+            Standing::Attention,
+            format!("{address} carries no lists"),
+            "check the address: it is the one above 000000",
+        ),
+        Answer::Unreachable(why) => {
+            bad("mirror", Standing::Attention, why, "no verdict waits for it; lists age meanwhile")
+        }
+    }
+}
+
+fn page(config: &Config) -> Finding {
+    if !config.page.enabled {
+        return ok("page", "switched off");
+    }
+    let address = config.page.listen.0;
+    match TcpListener::bind(address) {
+        Ok(_) => ok("page", format!("http://{address}/ is free")),
+        Err(error) => bad(
+            "page",
+            Standing::Attention,
+            format!("{address}: {error}"),
+            "the daemon runs already, or another program has page.listen",
+        ),
+    }
+}
+
+fn sees(lane: &crate::config::Lane) -> Finding {
+    match camera::look(&lane.camera, LOOK) {
+        Err(failure) => {
+            bad("camera", Standing::Fault, format!("lane {}: {failure}", lane.id), "checkpointd camera list")
+        }
+        Ok((view, _)) => {
+            let fact = format!(
+                "lane {}: {} at {:.0} pictures a second, brightness {}",
+                lane.id, view.source, view.rate, view.brightness
+            );
+            match view.advice().first() {
+                None => ok("camera", fact),
+                Some(advice) if view.frames == 0 => bad("camera", Standing::Fault, fact, *advice),
+                Some(advice) => bad("camera", Standing::Attention, fact, *advice),
+            }
+        }
+    }
+}
+
+fn gate(lane: &crate::config::Lane) -> Finding {
+    let name = &lane.id;
+    let there = |path: &Path| path.parent().is_some_and(Path::is_dir);
+    match lane.gate.driver {
+        GateDriver::None => bad(
+            "gate",
+            Standing::Attention,
+            format!("lane {name}: nothing is moved"),
+            "set lane.gate.driver, unless the screen is all there is",
+        ),
+        GateDriver::File if !lane.gate.path.as_deref().is_some_and(there) => {
+            bad("gate", Standing::Fault, format!("lane {name}: the folder of lane.gate.path is not there"), "make it")
+        }
+        GateDriver::Command
+            if lane
+                .gate
+                .command
+                .first()
+                .is_none_or(|program| program.starts_with('/') && !Path::new(program).exists()) =>
+        {
+            bad("gate", Standing::Fault, format!("lane {name}: its program is not there"), "correct lane.gate.command")
+        }
+        GateDriver::Gpio if !lane.gpio.chip.exists() => bad(
+            "gate",
+            Standing::Fault,
+            format!("lane {name}: {} is not there", lane.gpio.chip.display()),
+            "gpiodetect lists the chips of this board",
+        ),
+        driver => ok("gate", format!("lane {name}: {driver:?}")),
+    }
+}
+
+/// The flag that a Raspberry Pi's firmware raises when its supply sags.
+fn power() -> Option<Finding> {
+    let text = fs::read_to_string("/sys/devices/platform/soc/soc:firmware/get_throttled").ok()?;
+    let flags = u32::from_str_radix(text.trim().trim_start_matches("0x"), 16).ok()?;
+    Some(if flags == 0 {
+        ok("power", "never throttled since boot")
+    } else {
+        bad(
+            "power",
+            Standing::Attention,
+            format!("throttled ({flags:#x})"),
+            "a stronger supply, a shorter cable, or cooling",
+        )
+    })
+}

@@ -1,0 +1,102 @@
+//! The scan engines that installers own already: they read codes themselves and deliver texts, a line each.
+//!
+//! A text goes the same way as a symbol of a camera: same judge, same row, same gate. What an engine sends is as hostile as what a lens
+//! sees, so a line is bounded, and what is longer is dropped whole.
+
+#[cfg(target_os = "linux")]
+mod keyboard;
+mod lines;
+#[cfg(target_os = "linux")]
+mod serial;
+#[cfg(unix)]
+mod socket;
+
+use std::{
+    io,
+    sync::{Arc, atomic::AtomicBool, mpsc::SyncSender},
+    thread,
+    time::Duration,
+};
+
+use crate::config::Reader;
+
+/// Longest text: the largest symbol's.
+pub const MAX_TEXT: usize = 4296;
+/// How soon a request to stop is noticed, and how often an engine that is gone is looked for.
+const NOTICE: Duration = Duration::from_millis(200);
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// Listens to one engine on a thread of its own until `stop` is set or nobody takes texts. An engine that is unplugged is looked for again.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn listen(reader: Reader, texts: SyncSender<String>, stop: Arc<AtomicBool>) -> io::Result<()> {
+    let listener = Listener { texts, stop };
+    // Detached: one that waits for a terminal cannot be woken, and owns nothing that needs an orderly end.
+    thread::Builder::new().name("reader".to_owned()).spawn(move || listener.keep_listening(&reader)).map(drop)
+}
+
+/// Where texts go, and until when.
+struct Listener {
+    texts: SyncSender<String>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Listener {
+    fn keep_listening(&self, reader: &Reader) {
+        let name = match reader {
+            Reader::Keyboard(path) | Reader::Socket(path) => path.display().to_string(),
+            Reader::Serial { port, baud } => format!("{} at {baud} baud", port.display()),
+            Reader::Stdin => "standard input".to_owned(),
+        };
+        let mut told = false;
+        while !self.stopped() {
+            let ended = match reader {
+                Reader::Stdin => {
+                    let ended = lines::read(io::stdin().lock(), self);
+                    log::info!("{name} has ended");
+                    match ended {
+                        Ok(()) => return,
+                        Err(error) => Err(error),
+                    }
+                }
+                #[cfg(unix)]
+                Reader::Socket(path) => socket::serve(path, self),
+                #[cfg(target_os = "linux")]
+                Reader::Serial { port, baud } => serial::read(port, *baud, self),
+                #[cfg(target_os = "linux")]
+                Reader::Keyboard(path) => keyboard::read(path, self),
+                #[cfg(not(target_os = "linux"))]
+                Reader::Keyboard(_) | Reader::Serial { .. } => Err(io::Error::from(io::ErrorKind::Unsupported)),
+                #[cfg(not(unix))]
+                Reader::Socket(_) => Err(io::Error::from(io::ErrorKind::Unsupported)),
+            };
+            match ended {
+                Ok(()) => told = false,
+                Err(error) if !told => {
+                    log::error!("the scan engine at {name} cannot be read: {error}; it is looked for again");
+                    told = true;
+                }
+                Err(_) => (),
+            }
+            thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Hands a text over. A lane that does not keep up loses it: an old code is worth nothing. `false` when there is no lane any more.
+    fn hand_over(&self, text: String) -> bool {
+        use std::sync::mpsc::TrySendError;
+        match self.texts.try_send(text) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_)) => {
+                log::warn!("a scan engine sends faster than the lane takes; a text was dropped");
+                true
+            }
+            Err(TrySendError::Disconnected(_)) => false,
+        }
+    }
+}
