@@ -26,6 +26,9 @@ use crate::{
 
 pub use https::Web;
 
+/// A mirror that was silent this often is given up for this time.
+const SILENCES: usize = 2;
+
 /// What came of one issuer's repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "result", rename_all = "kebab-case")]
@@ -49,6 +52,11 @@ pub enum Outcome {
     },
     /// The mirror does not carry it.
     Absent,
+    /// The mirror did not answer; what is here stays in force.
+    Unreachable {
+        /// The transport's words.
+        why: String,
+    },
     /// It was refused, or could not be had; what is here stays in force.
     Refused {
         /// What is wrong.
@@ -117,6 +125,7 @@ impl fmt::Display for Report {
                     writeln!(f, "{issuer}  older than what is here (generation {generation}); nothing taken")?;
                 }
                 Outcome::Absent => writeln!(f, "{issuer}  not carried there")?,
+                Outcome::Unreachable { why } => writeln!(f, "{issuer}  {why}")?,
                 Outcome::Refused { why } => writeln!(f, "{issuer}  refused: {why}")?,
             }
         }
@@ -157,11 +166,17 @@ pub fn sync(
         }
     };
     let outcome = one(store, mirror, NATIONAL, root, anchor.now)?;
+    let mut silent = usize::from(matches!(outcome, Outcome::Unreachable { .. })) * SILENCES;
     report.issuers.insert(NATIONAL, outcome);
     // The others are asked for by the newest national list in force, also when the mirror's was refused.
     let Some(national) = store.repository(NATIONAL, Slot::Current).map_err(broken)? else { return Ok(report) };
     for (issuer, root) in lists::pinned_roots(&national.targets) {
+        // Thirty-five times a timeout would keep the next mirror waiting.
+        if silent >= SILENCES {
+            break;
+        }
         let outcome = one(store, mirror, issuer, Some(&root), anchor.now)?;
+        silent += usize::from(matches!(outcome, Outcome::Unreachable { .. }));
         report.issuers.insert(issuer, outcome);
     }
     Ok(report)
@@ -183,7 +198,10 @@ fn one(
     let roots = store.roots(issuer).map_err(broken)?;
     let newest_root = roots.last().map(|(_, bytes)| bytes.as_slice()).or(first_root);
     let Some(newest_root) = newest_root else { return Ok(Outcome::Absent) };
-    let refused = |refusal: Refusal| Outcome::Refused { why: refusal.to_string() };
+    let refused = |refusal: Refusal| match refusal.why {
+        Why::Unreachable(why) => Outcome::Unreachable { why },
+        _ => Outcome::Refused { why: refusal.to_string() },
+    };
     let mut trusted = match Trusted::from_root(newest_root) {
         Ok(trusted) => trusted,
         Err(refusal) => return Ok(refused(refusal)),

@@ -1,0 +1,287 @@
+//! Attacks and faults on the way of the lists to the gate. The publisher's desk makes a country; a mirror in memory is tampered with; the
+//! device syncs, and what it then holds is looked at.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+
+use authority::{Federation, Source as Keys};
+use cache::trust_store::{Slot, TrustStore};
+use scanner::{
+    lists::{self, Folder, Mirror},
+    sync::{self, Anchor, Outcome, Report, Word, carry},
+};
+use trustlist::{
+    region::{NATIONAL, Region},
+    time::UnixTime,
+    tuf::Answer,
+};
+
+const FOUNDED: UnixTime = UnixTime(1_612_000_000);
+const NOW: UnixTime = UnixTime(1_612_137_600);
+const HOUR: i64 = 3600;
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// A mirror whose files a story exchanges.
+#[derive(Clone, Default)]
+struct Shelfful {
+    files: Rc<RefCell<Files>>,
+    asked: Rc<RefCell<u32>>,
+    bytes: Rc<RefCell<usize>>,
+    endless: bool,
+    silent: bool,
+}
+
+impl Mirror for Shelfful {
+    fn fetch(&mut self, path: &str, limit: u64) -> Answer {
+        *self.asked.borrow_mut() += 1;
+        if self.silent {
+            return Answer::Unreachable("no route to host".to_owned());
+        }
+        if self.endless {
+            return Answer::Bytes(vec![b' '; usize::try_from(limit).expect("bounded") + 1]);
+        }
+        self.files.borrow().get(path).map_or(Answer::NotFound, |bytes| {
+            *self.bytes.borrow_mut() += bytes.len();
+            Answer::Bytes(bytes.clone())
+        })
+    }
+}
+
+struct Post {
+    federation: Federation,
+    mirror: Shelfful,
+    store: TrustStore,
+    root: Vec<u8>,
+    _folder: tempfile::TempDir,
+}
+
+fn empty_store(folder: &tempfile::TempDir) -> TrustStore {
+    TrustStore::open(&folder.path().join("store.db")).expect("a store")
+}
+
+fn newer(report: &Report) -> usize {
+    report.issuers.values().filter(|outcome| matches!(outcome, Outcome::Updated { .. })).count()
+}
+
+fn region(code: &str) -> Region {
+    code.parse().expect("a region")
+}
+
+impl Post {
+    /// A device that has synced once.
+    fn new() -> Post {
+        let mut federation = Federation::of_provinces(Keys::Seed([7; 32]), FOUNDED).expect("founded");
+        let root = federation.national.first_root().to_vec();
+        let mirror = Shelfful::default();
+        mirror.files.replace(federation.publish(NOW).expect("published"));
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = empty_store(&folder);
+        let mut post = Post { federation, mirror, store, root, _folder: folder };
+        let report = post.sync(NOW);
+        assert_eq!(newer(&report), 35, "{report:?}");
+        post
+    }
+
+    fn sync(&mut self, now: UnixTime) -> Report {
+        let anchor = Anchor { first_root: Some(&self.root), now };
+        sync::sync(&mut self.store, &mut self.mirror.clone(), "mirror", &anchor).expect("the store works")
+    }
+
+    fn publish(&mut self, at: UnixTime) -> Files {
+        let files = self.federation.publish(at).expect("published");
+        self.mirror.files.borrow_mut().extend(files.clone());
+        files
+    }
+
+    fn tamper(&self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        change(self.mirror.files.borrow_mut().get_mut(path).expect("it is on the mirror"));
+    }
+
+    fn generation(&self, issuer: Region) -> u64 {
+        self.store.repository(issuer, Slot::Current).expect("read").expect("held").generation
+    }
+}
+
+fn outcome(report: &Report, issuer: Region) -> &Outcome {
+    report.issuers.get(&issuer).expect("it was tried")
+}
+
+fn reason(report: &Report, issuer: Region) -> String {
+    match outcome(report, issuer) {
+        Outcome::Refused { why } => why.clone(),
+        other => panic!("{issuer} was not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn a_sync_that_changes_nothing_says_so_and_costs_little() {
+    let mut post = Post::new();
+    *post.mirror.asked.borrow_mut() = 0;
+    *post.mirror.bytes.borrow_mut() = 0;
+    let report = post.sync(NOW);
+    assert_eq!(report.word(), Word::Unchanged);
+    assert_eq!(*post.mirror.asked.borrow(), 70, "one root and one timestamp each");
+    let bytes = *post.mirror.bytes.borrow();
+    assert!(bytes < 48 * 1024, "{bytes} bytes");
+}
+
+#[test]
+fn a_mirror_that_goes_back_is_refused_and_the_newer_lists_stay() {
+    let mut post = Post::new();
+    let old = post.mirror.files.borrow().clone();
+    post.publish(NOW.plus(HOUR));
+    assert_eq!(newer(&post.sync(NOW.plus(HOUR))), 35);
+    let held = post.generation(NATIONAL);
+    post.mirror.files.replace(old);
+    let report = post.sync(NOW.plus(HOUR));
+    assert_eq!(outcome(&report, NATIONAL), &Outcome::Older { generation: held });
+    assert_eq!(newer(&report), 0);
+    assert_eq!(post.generation(NATIONAL), held);
+}
+
+#[test]
+fn a_frozen_mirror_stops_succeeding_when_its_lists_expire_and_the_gate_keeps_them() {
+    let mut post = Post::new();
+    let report = post.sync(NOW.plus(3 * 365 * 24 * HOUR));
+    assert_eq!(report.word(), Word::Failed);
+    assert!(reason(&report, NATIONAL).contains("expired"));
+    assert!(lists::from_store(&post.store).expect("read").is_some(), "expiry moves the ladder, it empties nothing");
+}
+
+#[test]
+fn one_broken_province_ages_alone_while_thirty_four_repositories_update() {
+    let mut post = Post::new();
+    post.publish(NOW.plus(HOUR));
+    post.tamper("420000/metadata/timestamp.json", |bytes| bytes.truncate(bytes.len() / 2));
+    let before = post.generation(region("420000"));
+    let report = post.sync(NOW.plus(HOUR));
+    assert_eq!(newer(&report), 34);
+    assert!(reason(&report, region("420000")).contains("timestamp"));
+    assert_eq!(post.generation(region("420000")), before);
+}
+
+#[test]
+fn parts_of_two_generations_are_never_mixed() {
+    let mut post = Post::new();
+    let old = post.mirror.files.borrow().clone();
+    let new = post.publish(NOW.plus(HOUR));
+    let old_snapshot =
+        old.iter().find(|(path, _)| path.starts_with("420000/metadata/") && path.ends_with(".snapshot.json"));
+    let new_snapshot =
+        new.keys().filter(|path| path.starts_with("420000/metadata/") && path.ends_with(".snapshot.json"));
+    let newest = new_snapshot.filter(|path| !old.contains_key(*path)).max().expect("a new snapshot").clone();
+    let old_bytes = old_snapshot.expect("an old snapshot").1.clone();
+    post.tamper(&newest, |bytes| *bytes = old_bytes);
+    let report = post.sync(NOW.plus(HOUR));
+    assert!(reason(&report, region("420000")).contains("not the content that was signed for"));
+}
+
+#[test]
+fn endless_data_is_read_to_its_bound_and_refused() {
+    let mut post = Post::new();
+    post.mirror.endless = true;
+    let report = post.sync(NOW);
+    assert!(reason(&report, NATIONAL).contains("more than"));
+}
+
+#[test]
+fn a_captive_portal_and_an_empty_answer_are_refusals_and_not_news() {
+    for page in [&b"<html>Please log in</html>"[..], b""] {
+        let mut post = Post::new();
+        let paths: Vec<String> = post.mirror.files.borrow().keys().cloned().collect();
+        for path in paths {
+            post.tamper(&path, |bytes| *bytes = page.to_vec());
+        }
+        let report = post.sync(NOW);
+        assert_eq!(report.word(), Word::Failed);
+        assert!(reason(&report, NATIONAL).contains("not the metadata that was expected"));
+    }
+}
+
+#[test]
+fn a_silent_mirror_is_given_up_after_one_request_and_what_is_here_stays() {
+    let mut post = Post::new();
+    post.mirror.silent = true;
+    *post.mirror.asked.borrow_mut() = 0;
+    let report = post.sync(NOW.plus(HOUR));
+    assert_eq!(report.word(), Word::Failed);
+    assert_eq!(*post.mirror.asked.borrow(), 1, "thirty-five timeouts would keep the next mirror waiting");
+    assert!(lists::from_store(&post.store).expect("read").is_some());
+}
+
+#[test]
+fn a_wrong_target_is_refused_and_the_sync_goes_on_where_it_stopped() {
+    let mut post = Post::new();
+    let province = region("420000");
+    post.federation.authority(province).expect("there").statuses_mut().grow(1000, NOW).expect("grown");
+    let new = post.publish(NOW.plus(HOUR));
+    let path = new.keys().find(|path| path.starts_with("420000/targets/status/")).expect("a status list").clone();
+    let good = new[&path].clone();
+    post.tamper(&path, |bytes| bytes[0] ^= 1);
+    let before = post.generation(province);
+    let report = post.sync(NOW.plus(HOUR));
+    assert!(reason(&report, province).contains("not the content"));
+    assert_eq!(post.generation(province), before);
+    post.tamper(&path, |bytes| *bytes = good);
+    assert!(matches!(outcome(&post.sync(NOW.plus(HOUR)), province), Outcome::Updated { .. }));
+}
+
+#[test]
+fn a_root_that_its_predecessor_did_not_sign_is_refused() {
+    let mut post = Post::new();
+    let mut stranger = Federation::of_provinces(Keys::Seed([9; 32]), FOUNDED).expect("founded");
+    stranger.national.rotate_root(Vec::new(), NOW).expect("rotated");
+    let forged = stranger.national.roots()[1].clone();
+    post.mirror.files.borrow_mut().insert("000000/metadata/2.root.json".to_owned(), forged);
+    let report = post.sync(NOW);
+    assert!(reason(&report, NATIONAL).contains("root: 0 of"));
+}
+
+#[test]
+fn after_a_rotation_the_factory_root_is_not_asked_again() {
+    let mut post = Post::new();
+    post.federation.national.rotate_root(Vec::new(), NOW.plus(HOUR)).expect("rotated");
+    post.publish(NOW.plus(HOUR));
+    assert!(matches!(outcome(&post.sync(NOW.plus(HOUR)), NATIONAL), Outcome::Updated { .. }));
+    assert_eq!(post.store.roots(NATIONAL).expect("read").len(), 2);
+    // Another factory root, as from a tampered package, changes nothing.
+    post.root = Federation::of_provinces(Keys::Seed([9; 32]), FOUNDED).expect("founded").national.first_root().to_vec();
+    assert_eq!(post.sync(NOW.plus(HOUR)).word(), Word::Unchanged);
+}
+
+#[test]
+fn a_province_signing_in_anothers_place_is_refused() {
+    let mut post = Post::new();
+    post.publish(NOW.plus(HOUR));
+    let theirs = post.mirror.files.borrow()["430000/metadata/timestamp.json"].clone();
+    post.tamper("420000/metadata/timestamp.json", |bytes| *bytes = theirs);
+    assert!(reason(&post.sync(NOW.plus(HOUR)), region("420000")).contains("signatures needed hold"));
+}
+
+#[test]
+fn a_clock_that_once_ran_ahead_does_not_lock_later_syncs() {
+    let mut post = Post::new();
+    assert_eq!(post.sync(UnixTime(4_000_000_000)).word(), Word::Failed);
+    post.publish(NOW.plus(HOUR));
+    assert_eq!(newer(&post.sync(NOW.plus(HOUR))), 35);
+}
+
+#[test]
+fn one_device_carries_its_lists_to_the_next_and_an_older_stick_takes_nothing_back() {
+    let mut post = Post::new();
+    let stick = tempfile::tempdir().expect("a folder");
+    assert!(carry::export(&post.store, stick.path()).expect("exported") > 35);
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut next = empty_store(&folder);
+    let mut carried = Folder::open(stick.path()).expect("a folder");
+    let anchor = Anchor { first_root: Some(&post.root), now: NOW };
+    let report = sync::sync(&mut next, &mut carried, "stick", &anchor).expect("the store works");
+    assert_eq!(newer(&report), 35, "{report:?}");
+
+    post.publish(NOW.plus(HOUR));
+    assert_eq!(newer(&post.sync(NOW.plus(HOUR))), 35);
+    let held = post.generation(NATIONAL);
+    let anchor = Anchor { first_root: None, now: NOW.plus(HOUR) };
+    let report = sync::sync(&mut post.store, &mut carried, "stick", &anchor).expect("the store works");
+    assert_eq!((newer(&report), post.generation(NATIONAL)), (0, held));
+}
