@@ -164,6 +164,8 @@ fn one_broken_province_ages_alone_while_thirty_four_repositories_update() {
 fn parts_of_two_generations_are_never_mixed() {
     let mut post = Post::new();
     let old = post.mirror.files.borrow().clone();
+    let province = post.federation.authority(region("420000")).expect("there");
+    province.statuses_mut().grow(1000, NOW).expect("grown");
     let new = post.publish(NOW.plus(HOUR));
     let old_snapshot =
         old.iter().find(|(path, _)| path.starts_with("420000/metadata/") && path.ends_with(".snapshot.json"));
