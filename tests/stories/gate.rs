@@ -16,13 +16,13 @@ use trustlist::time::UnixTime;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A daemon whose camera is a folder of pictures, and whose gate is a file.
-struct Daemon {
+pub struct Daemon {
     child: Child,
     page: String,
 }
 
 /// Writes one picture of a symbol.
-fn picture(folder: &Path, text: &str) {
+pub fn picture(folder: &Path, text: &str) {
     fs::create_dir_all(folder).expect("made");
     let picture = Picture::draw(text, Level::M).expect("it fits").luma(6);
     let mut frame = image::GrayImage::from_pixel(1280, 720, image::Luma([160]));
@@ -32,12 +32,18 @@ fn picture(folder: &Path, text: &str) {
 }
 
 impl Daemon {
-    fn start(world: &World, more: &str) -> Daemon {
+    /// On any free port, with more lines for its lane.
+    pub fn start(world: &World, more: &str) -> Daemon {
+        Daemon::start_at(world, more, 0)
+    }
+
+    /// On this port.
+    pub fn start_at(world: &World, more: &str, port: u16) -> Daemon {
         let top = world.path("");
         fs::write(
             world.path("gate.toml"),
             format!(
-                "[checkpoint]\nid = \"gate 7\"\nrelying = \"440000\"\n[page]\nlisten = \"127.0.0.1:0\"\n\
+                "[checkpoint]\nid = \"gate 7\"\nrelying = \"440000\"\n[page]\nlisten = \"127.0.0.1:{port}\"\n\
                  [places]\nstate = \"{0}/state\"\nruntime = \"{0}/run\"\n[trust]\nseed = \"{0}/trust\"\n\
                  [[lane]]\nid = \"1\"\nshow_for = \"30s\"\n{more}\n\
                  [lane.camera]\ndevice = \"pictures:{0}/frames\"\nrate = 20\n\
@@ -70,6 +76,11 @@ impl Daemon {
         Daemon { child, page: page.expect("found above") }
     }
 
+    /// The address of the lane's screen.
+    pub fn page(&self) -> &str {
+        &self.page
+    }
+
     fn get(&self, path: &str) -> String {
         let mut answer = ureq::get(format!("{}{path}", self.page)).call().expect("the page answers");
         answer.body_mut().read_to_string().expect("text")
@@ -89,7 +100,7 @@ impl Daemon {
     }
 
     /// Ends it with SIGTERM; how it ended.
-    fn stop(mut self) -> Option<i32> {
+    pub fn stop(mut self) -> Option<i32> {
         self.signal("-TERM");
         let until = Instant::now() + PATIENCE;
         while Instant::now() < until {
@@ -109,7 +120,7 @@ impl Drop for Daemon {
     }
 }
 
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let until = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < until, "in vain: {what}");
@@ -118,7 +129,7 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// A country that stands now, because the daemon asks its own clock.
-fn today() -> World {
+pub fn today() -> World {
     World::at(UnixTime(scanner::clock::unix_millis() / 1000))
 }
 

@@ -6,4 +6,5 @@ mod bad_input;
 mod demo;
 mod gate;
 mod lists;
+mod pages;
 mod support;
