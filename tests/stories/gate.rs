@@ -39,12 +39,17 @@ impl Daemon {
 
     /// On this port.
     pub fn start_at(world: &World, more: &str, port: u16) -> Daemon {
+        Daemon::start_with(world, more, port, "")
+    }
+
+    /// With more sections.
+    fn start_with(world: &World, more: &str, port: u16, sections: &str) -> Daemon {
         let top = world.path("");
         fs::write(
             world.path("gate.toml"),
             format!(
                 "[checkpoint]\nid = \"gate 7\"\nrelying = \"440000\"\n[page]\nlisten = \"127.0.0.1:{port}\"\n\
-                 [places]\nstate = \"{0}/state\"\nruntime = \"{0}/run\"\n[trust]\nseed = \"{0}/trust\"\n\
+                 [places]\nstate = \"{0}/state\"\nruntime = \"{0}/run\"\n[trust]\nseed = \"{0}/trust\"\n{sections}\
                  [[lane]]\nid = \"1\"\nshow_for = \"30s\"\n{more}\n\
                  [lane.camera]\ndevice = \"pictures:{0}/frames\"\nrate = 20\n\
                  [lane.gate]\ndriver = \"file\"\npath = \"{0}/gate\"\nopen_for = \"20s\"\n",
@@ -256,6 +261,33 @@ fn a_damaged_log_is_set_aside_and_the_lane_goes_on() {
         .filter_map(Result::ok)
         .any(|file| fs::read(file.path()).is_ok_and(|content| content == bytes));
     assert!(kept, "nothing is lost");
+}
+
+#[test]
+fn rows_reach_the_centre_while_the_lane_works_and_only_once() {
+    let world = today();
+    picture(&world.path("frames"), world.text("from Guangdong, green"));
+    let port =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
+    let server = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/python/rows_server.py");
+    let received = world.path("received");
+    let mut centre = Command::new("python3")
+        .args([server, &port.to_string(), received.to_str().expect("UTF-8"), "--token", "word", "--busy", "2"])
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("python3 is installed");
+    fs::write(world.path("secret"), "word\n").expect("written");
+    let upload =
+        format!("[upload]\nurl = \"http://127.0.0.1:{port}/rows\"\nsecret = \"{}\"\n", world.path("secret").display());
+    let daemon = Daemon::start_with(&world, "", 0, &upload);
+    let rows = || fs::read_to_string(&received).unwrap_or_default();
+    eventually("the scan is at the centre", || rows().contains("\"kind\":\"scan\""));
+    eventually("it is acknowledged", || daemon.get("/status.json").contains("\"outbox_pending\":0"));
+    assert_eq!(daemon.stop(), Some(0));
+    let _ = centre.kill();
+    let _ = centre.wait();
+    assert_eq!(rows().matches("\"kind\":\"scan\"").count(), 1, "{}", rows());
+    assert!(rows().contains("\"post\":\"gate 7\""));
 }
 
 #[test]

@@ -45,7 +45,7 @@ settings! {
     /// `[log]`
     pub struct Log {
         /// How long rows are kept; then they and the day's key are destroyed.
-        retention: Duration = Duration::from_secs(30 * 86_400),
+        retention: Duration = Duration::from_secs(14 * 86_400),
         /// An anchor is written after this many rows…
         anchor_rows: u32 = 256,
         /// …or this long after the last one, whichever comes first.
