@@ -105,7 +105,7 @@ fn asked<'a>(value: Option<&'a str>, name: &str) -> Result<&'a str, String> {
 }
 
 fn get(agent: &Agent, base: &str, request: &Request) -> Answer {
-    let url = format!("{}/{}", base.trim_end_matches('/'), request.path);
+    let url = format!("{}/{}", base.trim_end_matches('/'), in_url(&request.path));
     let unreachable = |why: String| Answer::Unreachable(format!("{url}: {why}"));
     match agent.get(&url).call() {
         Err(error) => unreachable(error.to_string()),
@@ -120,6 +120,12 @@ fn get(agent: &Agent, base: &str, request: &Request) -> Answer {
             }
         }
     }
+}
+
+/// A path as a URL carries it: what would end the path or is not allowed in it is percent-encoded. Role names already are.
+fn in_url(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"#<>?[\\]^`{|}".contains(&byte);
+    path.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 /// What is kept, as far as it verifies; the rest is fetched anew.
@@ -139,16 +145,26 @@ fn load(folder: &Path) -> Result<Trusted, String> {
     Ok(trusted)
 }
 
+/// The delegated roles that are kept, as far as their delegator still trusts them.
 fn restore_delegated(folder: &Path, trusted: &mut Trusted) {
+    let kept: Vec<String> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok()?.strip_suffix(".json").map(str::to_owned))
+        .collect();
     let mut waiting = vec!["targets".to_owned()];
     while let Some(delegator) = waiting.pop() {
-        let delegations = trusted.targets(&delegator).and_then(|held| held.signed.delegations.clone());
-        for role in delegations.into_iter().flat_map(|all| all.roles) {
-            if trusted.targets(&role.name).is_none()
-                && let Ok(bytes) = fs::read(place(folder, &role.name))
-                && trusted.restore_targets(&role.name, Some(&delegator), &bytes).is_ok()
+        let Some(delegations) = trusted.targets(&delegator).and_then(|held| held.signed.delegations.clone()) else {
+            continue;
+        };
+        let names = delegations.roles.into_iter().flatten().map(|role| role.name);
+        let bins = delegations.succinct_roles.is_some().then(|| kept.clone());
+        for role in names.chain(bins.into_iter().flatten()) {
+            if trusted.targets(&role).is_none()
+                && let Ok(bytes) = fs::read(place(folder, &role))
+                && trusted.restore_targets(&role, Some(&delegator), &bytes).is_ok()
             {
-                waiting.push(role.name);
+                waiting.push(role);
             }
         }
     }
@@ -177,7 +193,9 @@ fn store(folder: &Path, role: &str, bytes: &[u8]) -> Result<(), String> {
 fn write(place: &Path, bytes: &[u8]) -> Result<(), String> {
     let failed = |error: io::Error| format!("{}: {error}", place.display());
     fs::create_dir_all(place.parent().expect("a file is in a folder")).map_err(failed)?;
-    let temporary = place.with_extension("new");
+    // Not `with_extension`: a role may be called ".".
+    let mut temporary = place.as_os_str().to_owned();
+    temporary.push(".new");
     fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, place)).map_err(failed)
 }
 

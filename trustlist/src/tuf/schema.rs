@@ -183,7 +183,62 @@ pub struct Delegations {
     /// Every key by id.
     pub keys: BTreeMap<String, Key>,
     /// The roles in order of preference.
-    pub roles: Vec<DelegatedRole>,
+    #[serde(default)]
+    pub roles: Option<Vec<DelegatedRole>>,
+    /// Or bins by the hash of the path (TAP 15). Never both.
+    #[serde(default)]
+    pub succinct_roles: Option<SuccinctRoles>,
+}
+
+impl Delegations {
+    /// The keys and threshold of a role that is delegated to.
+    pub(super) fn role(&self, name: &str) -> Option<&Role> {
+        match (&self.roles, &self.succinct_roles) {
+            (Some(roles), None) => roles.iter().find(|delegated| delegated.name == name).map(|found| &found.role),
+            (None, Some(bins)) => bins.is_bin(name).then_some(&bins.role),
+            _ => None,
+        }
+    }
+}
+
+/// Bins that share the paths by the first bits of their SHA-256 (TAP 15).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct SuccinctRoles {
+    /// Keys and threshold of every bin.
+    #[serde(flatten)]
+    pub role: Role,
+    /// Bits of the hash that choose the bin, 1 to 32.
+    pub bit_length: u32,
+    /// What a bin's name begins with.
+    pub name_prefix: String,
+}
+
+impl SuccinctRoles {
+    /// The bin for a target; `None` when the number of bits is none that is allowed.
+    pub(super) fn bin_of(&self, target: &str) -> Option<String> {
+        if !(1..=32).contains(&self.bit_length) {
+            return None;
+        }
+        let digest = Sha256::digest(target.as_bytes());
+        let first = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
+        let number = first >> (32 - self.bit_length);
+        Some(format!("{}-{number:0width$x}", self.name_prefix, width = self.width()))
+    }
+
+    fn is_bin(&self, name: &str) -> bool {
+        let digits = name.strip_prefix(&self.name_prefix).and_then(|rest| rest.strip_prefix('-'));
+        (1..=32).contains(&self.bit_length)
+            && digits.is_some_and(|digits| {
+                digits.len() == self.width()
+                    && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+                    && u64::from_str_radix(digits, 16).is_ok_and(|number| number < 1 << self.bit_length)
+            })
+    }
+
+    /// Hexadecimal digits of the highest bin's number.
+    fn width(&self) -> usize {
+        self.bit_length.div_ceil(4) as usize
+    }
 }
 
 /// One delegated role.

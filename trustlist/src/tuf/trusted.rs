@@ -246,9 +246,7 @@ impl Trusted {
 
     fn delegated(&self, delegator: &str, role: &str) -> Result<(&Role, &Delegations), Refusal> {
         let delegations = self.targets(delegator).and_then(|targets| targets.signed.delegations.as_ref());
-        delegations
-            .and_then(|all| all.roles.iter().find(|delegated| delegated.name == role).map(|found| (&found.role, all)))
-            .ok_or_else(|| Refusal::new(role, Why::NotNamed))
+        delegations.and_then(|all| Some((all.role(role)?, all))).ok_or_else(|| Refusal::new(role, Why::NotNamed))
     }
 
     /// What the timestamp says of the snapshot.

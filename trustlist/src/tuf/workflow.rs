@@ -126,7 +126,12 @@ pub fn find_target(
         }
         let Some(delegations) = &targets.delegations else { continue };
         let mut children = Vec::new();
-        for delegated in delegations.roles.iter().filter(|delegated| is_trusted_for(delegated, name)) {
+        if let (None, Some(bins)) = (&delegations.roles, &delegations.succinct_roles) {
+            children.extend(bins.bin_of(name).map(|bin| (bin, Some(role.clone()))));
+        }
+        // Either kind of delegation, never both (TAP 15).
+        let roles = delegations.roles.iter().filter(|_| delegations.succinct_roles.is_none()).flatten();
+        for delegated in roles.filter(|delegated| is_trusted_for(delegated, name)) {
             children.push((delegated.name.clone(), Some(role.clone())));
             if delegated.terminating {
                 waiting.clear();
