@@ -1,117 +1,15 @@
 //! Attacks and faults on the way of the lists to the gate. The publisher's desk makes a country; a mirror in memory is tampered with; the
 //! device syncs, and what it then holds is looked at.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+mod trust_support;
 
-use authority::{Federation, Source as Keys};
-use cache::trust_store::{Slot, TrustStore};
+use authority::{Federation, Source as Keys, key::SigningKey, metadata::Role, rotate::Change};
 use scanner::{
-    lists::{self, Folder, Mirror},
-    sync::{self, Anchor, Outcome, Report, Word, carry},
+    lists::{self, Folder},
+    sync::{self, Anchor, Outcome, Word, carry},
 };
-use trustlist::{
-    region::{NATIONAL, Region},
-    time::UnixTime,
-    tuf::Answer,
-};
-
-const FOUNDED: UnixTime = UnixTime(1_612_000_000);
-const NOW: UnixTime = UnixTime(1_612_137_600);
-const HOUR: i64 = 3600;
-
-type Files = BTreeMap<String, Vec<u8>>;
-
-/// A mirror whose files a story exchanges.
-#[derive(Clone, Default)]
-struct Shelfful {
-    files: Rc<RefCell<Files>>,
-    asked: Rc<RefCell<u32>>,
-    bytes: Rc<RefCell<usize>>,
-    endless: bool,
-    silent: bool,
-}
-
-impl Mirror for Shelfful {
-    fn fetch(&mut self, path: &str, limit: u64) -> Answer {
-        *self.asked.borrow_mut() += 1;
-        if self.silent {
-            return Answer::Unreachable("no route to host".to_owned());
-        }
-        if self.endless {
-            return Answer::Bytes(vec![b' '; usize::try_from(limit).expect("bounded") + 1]);
-        }
-        self.files.borrow().get(path).map_or(Answer::NotFound, |bytes| {
-            *self.bytes.borrow_mut() += bytes.len();
-            Answer::Bytes(bytes.clone())
-        })
-    }
-}
-
-struct Post {
-    federation: Federation,
-    mirror: Shelfful,
-    store: TrustStore,
-    root: Vec<u8>,
-    _folder: tempfile::TempDir,
-}
-
-fn empty_store(folder: &tempfile::TempDir) -> TrustStore {
-    TrustStore::open(&folder.path().join("store.db")).expect("a store")
-}
-
-fn newer(report: &Report) -> usize {
-    report.issuers.values().filter(|outcome| matches!(outcome, Outcome::Updated { .. })).count()
-}
-
-fn region(code: &str) -> Region {
-    code.parse().expect("a region")
-}
-
-impl Post {
-    /// A device that has synced once.
-    fn new() -> Post {
-        let mut federation = Federation::of_provinces(Keys::Seed([7; 32]), FOUNDED).expect("founded");
-        let root = federation.national.first_root().to_vec();
-        let mirror = Shelfful::default();
-        mirror.files.replace(federation.publish(NOW).expect("published"));
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = empty_store(&folder);
-        let mut post = Post { federation, mirror, store, root, _folder: folder };
-        let report = post.sync(NOW);
-        assert_eq!(newer(&report), 35, "{report:?}");
-        post
-    }
-
-    fn sync(&mut self, now: UnixTime) -> Report {
-        let anchor = Anchor { first_root: Some(&self.root), now };
-        sync::sync(&mut self.store, &mut self.mirror.clone(), "mirror", &anchor).expect("the store works")
-    }
-
-    fn publish(&mut self, at: UnixTime) -> Files {
-        let files = self.federation.publish(at).expect("published");
-        self.mirror.files.borrow_mut().extend(files.clone());
-        files
-    }
-
-    fn tamper(&self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
-        change(self.mirror.files.borrow_mut().get_mut(path).expect("it is on the mirror"));
-    }
-
-    fn generation(&self, issuer: Region) -> u64 {
-        self.store.repository(issuer, Slot::Current).expect("read").expect("held").generation
-    }
-}
-
-fn outcome(report: &Report, issuer: Region) -> &Outcome {
-    report.issuers.get(&issuer).expect("it was tried")
-}
-
-fn reason(report: &Report, issuer: Region) -> String {
-    match outcome(report, issuer) {
-        Outcome::Refused { why } => why.clone(),
-        other => panic!("{issuer} was not refused: {other:?}"),
-    }
-}
+use trust_support::{FOUNDED, HOUR, NOW, Post, empty_store, newer, outcome, reason, region};
+use trustlist::{region::NATIONAL, time::UnixTime};
 
 #[test]
 fn a_sync_that_changes_nothing_says_so_and_costs_little() {
@@ -286,4 +184,51 @@ fn one_device_carries_its_lists_to_the_next_and_an_older_stick_takes_nothing_bac
     let anchor = Anchor { first_root: None, now: NOW.plus(HOUR) };
     let report = sync::sync(&mut post.store, &mut carried, "stick", &anchor).expect("the store works");
     assert_eq!((newer(&report), post.generation(NATIONAL)), (0, held));
+}
+
+#[test]
+fn a_key_that_the_newest_root_took_away_signs_nothing_more() {
+    let mut post = Post::new();
+    post.publish(NOW.plus(HOUR));
+    let by_the_old_key = post.mirror.files.borrow()["420000/metadata/timestamp.json"].clone();
+    let province = post.federation.authority(region("420000")).expect("there");
+    let old = province.root().expect("readable").roles[&Role::Timestamp].keyids.clone();
+    let fresh = SigningKey::from_seed([42; 32]);
+    let change = Change { role: Role::Timestamp, add: vec![fresh], remove: old, threshold: None };
+    province.rotate_root(vec![change], NOW.plus(HOUR)).expect("rotated");
+    let files = post.publish(NOW.plus(HOUR));
+    let by_the_new_key = files["420000/metadata/timestamp.json"].clone();
+    post.tamper("420000/metadata/timestamp.json", |bytes| *bytes = by_the_old_key);
+    assert!(reason(&post.sync(NOW.plus(HOUR)), region("420000")).contains("0 of 1 signatures"));
+    post.tamper("420000/metadata/timestamp.json", |bytes| *bytes = by_the_new_key);
+    assert!(matches!(outcome(&post.sync(NOW.plus(HOUR)), region("420000")), Outcome::Updated { .. }));
+}
+
+#[test]
+fn a_target_cut_short_is_refused() {
+    let mut post = Post::new();
+    let province = region("420000");
+    post.federation.authority(province).expect("there").statuses_mut().grow(1000, NOW).expect("grown");
+    let new = post.publish(NOW.plus(HOUR));
+    let path = new.keys().find(|path| path.starts_with("420000/targets/status/")).expect("a status list").clone();
+    post.tamper(&path, |bytes| bytes.truncate(bytes.len() - 1));
+    let before = post.generation(province);
+    assert!(reason(&post.sync(NOW.plus(HOUR)), province).contains("not the content"));
+    assert_eq!(post.generation(province), before);
+}
+
+#[test]
+fn a_clock_set_back_ten_years_takes_nothing_back() {
+    let mut post = Post::new();
+    let old = post.mirror.files.borrow().clone();
+    post.publish(NOW.plus(HOUR));
+    assert_eq!(newer(&post.sync(NOW.plus(HOUR))), 35);
+    let held = post.generation(NATIONAL);
+    let long_ago = NOW.plus(-10 * 365 * 24 * HOUR);
+    post.mirror.files.replace(old);
+    assert_eq!(newer(&post.sync(long_ago)), 0);
+    assert_eq!(post.generation(NATIONAL), held);
+    // A newer generation is taken all the same: the lists are how such a clock finds out.
+    post.publish(NOW.plus(2 * HOUR));
+    assert_eq!(newer(&post.sync(long_ago)), 35);
 }

@@ -1,0 +1,118 @@
+//! What the stories of lists share: a publisher's desk with a country, a mirror in memory that is tampered with, a device that syncs.
+
+// Each test program uses its own part of this.
+#![allow(dead_code)]
+
+use std::{cell::RefCell, collections::BTreeMap, path::Path, rc::Rc};
+
+use authority::{Federation, Source as Keys};
+use cache::trust_store::{Slot, TrustStore};
+use scanner::{
+    lists::Mirror,
+    sync::{self, Anchor, Outcome, Report},
+};
+use trustlist::{region::Region, time::UnixTime, tuf::Answer};
+
+pub const FOUNDED: UnixTime = UnixTime(1_612_000_000);
+pub const NOW: UnixTime = UnixTime(1_612_137_600);
+pub const HOUR: i64 = 3600;
+
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// A mirror whose files a story exchanges.
+#[derive(Clone, Default)]
+pub struct Shelfful {
+    pub files: Rc<RefCell<Files>>,
+    pub asked: Rc<RefCell<u32>>,
+    pub bytes: Rc<RefCell<usize>>,
+    pub endless: bool,
+    pub silent: bool,
+}
+
+impl Mirror for Shelfful {
+    fn fetch(&mut self, path: &str, limit: u64) -> Answer {
+        *self.asked.borrow_mut() += 1;
+        if self.silent {
+            return Answer::Unreachable("no route to host".to_owned());
+        }
+        if self.endless {
+            return Answer::Bytes(vec![b' '; usize::try_from(limit).expect("bounded") + 1]);
+        }
+        self.files.borrow().get(path).map_or(Answer::NotFound, |bytes| {
+            *self.bytes.borrow_mut() += bytes.len();
+            Answer::Bytes(bytes.clone())
+        })
+    }
+}
+
+pub struct Post {
+    pub federation: Federation,
+    pub mirror: Shelfful,
+    pub store: TrustStore,
+    pub root: Vec<u8>,
+    _folder: Option<tempfile::TempDir>,
+}
+
+pub fn empty_store(folder: &tempfile::TempDir) -> TrustStore {
+    TrustStore::open(&folder.path().join("store.db")).expect("a store")
+}
+
+pub fn newer(report: &Report) -> usize {
+    report.issuers.values().filter(|outcome| matches!(outcome, Outcome::Updated { .. })).count()
+}
+
+pub fn region(code: &str) -> Region {
+    code.parse().expect("a region")
+}
+
+impl Post {
+    /// A device that has synced once.
+    pub fn new() -> Post {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = folder.path().join("store.db");
+        Post::at(&store, Some(folder))
+    }
+
+    /// The same with the store in a place of its own.
+    pub fn at(store: &Path, folder: Option<tempfile::TempDir>) -> Post {
+        let mut federation = Federation::of_provinces(Keys::Seed([7; 32]), FOUNDED).expect("founded");
+        let root = federation.national.first_root().to_vec();
+        let mirror = Shelfful::default();
+        mirror.files.replace(federation.publish(NOW).expect("published"));
+        let store = TrustStore::open(store).expect("a store");
+        let mut post = Post { federation, mirror, store, root, _folder: folder };
+        let report = post.sync(NOW);
+        assert_eq!(newer(&report), 35, "{report:?}");
+        post
+    }
+
+    pub fn sync(&mut self, now: UnixTime) -> Report {
+        let anchor = Anchor { first_root: Some(&self.root), now };
+        sync::sync(&mut self.store, &mut self.mirror.clone(), "mirror", &anchor).expect("the store works")
+    }
+
+    pub fn publish(&mut self, at: UnixTime) -> Files {
+        let files = self.federation.publish(at).expect("published");
+        self.mirror.files.borrow_mut().extend(files.clone());
+        files
+    }
+
+    pub fn tamper(&self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        change(self.mirror.files.borrow_mut().get_mut(path).expect("it is on the mirror"));
+    }
+
+    pub fn generation(&self, issuer: Region) -> u64 {
+        self.store.repository(issuer, Slot::Current).expect("read").expect("held").generation
+    }
+}
+
+pub fn outcome(report: &Report, issuer: Region) -> &Outcome {
+    report.issuers.get(&issuer).expect("it was tried")
+}
+
+pub fn reason(report: &Report, issuer: Region) -> String {
+    match outcome(report, issuer) {
+        Outcome::Refused { why } => why.clone(),
+        other => panic!("{issuer} was not refused: {other:?}"),
+    }
+}
