@@ -776,6 +776,26 @@ def a_delegated_role_with_too_few_signatures_is_refused(new):
     same("province" in client.held(), False)
 
 
+@case()
+def a_delegated_role_that_is_here_is_verified_again_for_another_delegator(new):
+    repository = Repository()
+    repository.delegate("targets", "A", ["one/*"])
+    repository.delegate("targets", "B", ["two/*"])
+    repository.delegate("A", "C")
+    repository.delegate("B", "C")
+    # B trusts another key for C than A does.
+    role = repository.signed("B").delegations.roles["C"]
+    role.keyids.clear()
+    repository.signed("B").add_key(CryptoSigner.generate_ed25519().public_key, "C")
+    repository.add_target("one/keys", b"one", role="C")
+    repository.add_target("two/keys", b"two", role="C")
+    repository.everything()
+    client = new(repository).init()
+    same(client.download("one/keys"), 0)
+    same(client.download("two/keys"), 1)
+    same(client.downloaded(), [b"one"])
+
+
 # --- the reference client, and the run -----------------------------------------------------------------------------------------------
 
 

@@ -23,6 +23,8 @@ from tuf.api.metadata import (
     Timestamp,
 )
 
+# Mirrors stand where they like, also below a path that is quoted.
+PLACE = "/a%5Bcase%3F%5D"
 TOP = ["root", "timestamp", "snapshot", "targets"]
 NOW = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
 
@@ -166,7 +168,7 @@ class Server:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                data = server.repository.answer(self.path)
+                data = server.repository.answer(self.path.partition(PLACE)[2])
                 self.send_response(404 if data is None else 200)
                 self.send_header("Content-Length", str(len(data or b"")))
                 self.end_headers()
@@ -176,5 +178,5 @@ class Server:
                 pass
 
         self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}{PLACE}"
         threading.Thread(target=self.http.serve_forever, daemon=True).start()

@@ -26,7 +26,8 @@ pub struct Key {
 /// The public part: hexadecimal for ed25519, PEM for the others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyVal {
-    /// The public part.
+    /// The public part; empty where a kind of key that is not known states something else.
+    #[serde(default)]
     pub public: String,
 }
 
