@@ -781,8 +781,8 @@ def a_delegated_role_that_is_here_is_verified_again_for_another_delegator(new):
     repository = Repository()
     repository.delegate("targets", "A", ["one/*"])
     repository.delegate("targets", "B", ["two/*"])
-    repository.delegate("A", "C")
-    repository.delegate("B", "C")
+    repository.delegate("A", "C", ["*/*"])
+    repository.delegate("B", "C", ["*/*"])
     # B trusts another key for C than A does.
     role = repository.signed("B").delegations.roles["C"]
     role.keyids.clear()
