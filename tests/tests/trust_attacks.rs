@@ -3,13 +3,25 @@
 
 mod trust_support;
 
-use authority::{Federation, Source as Keys, key::SigningKey, metadata::Role, rotate::Change};
+use authority::{
+    Federation, Source as Keys,
+    code::{self, Draft},
+    key::SigningKey,
+    metadata::Role,
+    rotate::Change,
+};
 use scanner::{
     lists::{self, Folder},
     sync::{self, Anchor, Outcome, Word, carry},
 };
 use trust_support::{FOUNDED, HOUR, NOW, Post, empty_store, newer, outcome, reason, region};
-use trustlist::{region::NATIONAL, time::UnixTime};
+use trustlist::{
+    judge::{Context, Outcome as Judged, decide},
+    lists::keys::KeyUse,
+    region::NATIONAL,
+    time::{Moment, TimeTrust, UnixTime},
+    verdict::Reason,
+};
 
 #[test]
 fn a_sync_that_changes_nothing_says_so_and_costs_little() {
@@ -202,6 +214,19 @@ fn a_key_that_the_newest_root_took_away_signs_nothing_more() {
     assert!(reason(&post.sync(NOW.plus(HOUR)), region("420000")).contains("0 of 1 signatures"));
     post.tamper("420000/metadata/timestamp.json", |bytes| *bytes = by_the_new_key);
     assert!(matches!(outcome(&post.sync(NOW.plus(HOUR)), region("420000")), Outcome::Updated { .. }));
+}
+
+#[test]
+fn a_provinces_key_signing_another_provinces_codes_is_out_of_its_scope() {
+    let post = Post::new();
+    let (hunan, guangdong) = (region("430000"), region("440000"));
+    let key = post.federation.issuers[&hunan].signing_key(KeyUse::Code, NOW).expect("it has one");
+    let text = code::issue(&Draft::new(guangdong, NOW), key, None).expect("signed");
+    let trust = lists::from_store(&post.store).expect("read").expect("synced");
+    let moment = Moment { at: NOW.plus(60), trust: TimeTrust::Synced };
+    let context = Context { moment, relying: guangdong, profile: None };
+    let Judged::Judged(judgement) = decide(&text, &trust, &context) else { panic!("no pass code") };
+    assert_eq!(judgement.decision().reason, Reason::IssuerOutOfScope);
 }
 
 #[test]

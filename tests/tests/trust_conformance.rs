@@ -1,5 +1,7 @@
 //! The TUF client held against a hundred cases of the specification's workflow, on repositories that python-tuf makes and signs.
 //!
+//! Among them the attacks that need a publisher to misbehave: rollback of every role, freeze, mixed generations, keys below the threshold.
+//!
 //! python-tuf comes from PyPI into a virtual environment below the build folder; where it cannot be had the test says so and passes.
 
 use std::{
