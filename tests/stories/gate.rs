@@ -43,7 +43,7 @@ impl Daemon {
     }
 
     /// With more sections.
-    fn start_with(world: &World, more: &str, port: u16, sections: &str) -> Daemon {
+    pub fn start_with(world: &World, more: &str, port: u16, sections: &str) -> Daemon {
         let top = world.path("");
         fs::write(
             world.path("gate.toml"),
@@ -86,7 +86,8 @@ impl Daemon {
         &self.page
     }
 
-    fn get(&self, path: &str) -> String {
+    /// What the page answers.
+    pub fn get(&self, path: &str) -> String {
         let mut answer = ureq::get(format!("{}{path}", self.page)).call().expect("the page answers");
         answer.body_mut().read_to_string().expect("text")
     }

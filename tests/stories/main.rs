@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod demo;
+mod desk;
 mod gate;
 mod lists;
 mod pages;

@@ -125,6 +125,30 @@ fn a_page_that_was_open_while_the_daemon_was_replaced_comes_back_by_itself() {
 }
 
 #[test]
+fn an_officer_decides_by_hand_in_the_browser_and_the_list_says_so() {
+    let Some(browser) = Browser::start() else { return };
+    let world = today();
+    picture(&world.path("frames"), world.text("from Hebei, whose recognition is suspended"));
+    let daemon = super::desk::with_officers(&world);
+    browser.open(&format!("{}/operator?lang=en", daemon.page()));
+    let click = |what: &str| browser.ask(&format!("document.querySelector('{what}').click()"));
+    let fill = |what: &str, value: &str| browser.ask(&format!("document.querySelector('{what}').value = '{value}'"));
+    eventually("the scan is listed", || browser.ask("document.querySelectorAll('button.override').length") == "1");
+    click("button.override");
+    fill("#override-role", "steward");
+    fill("#override-pin", "000000");
+    click("#override-send");
+    eventually("a wrong PIN is told", || browser.ask("document.body.innerText").contains("do not belong together"));
+    fill("#override-pin", "314159");
+    click("#override-send");
+    eventually("the officer's word is shown", || browser.ask("document.body.innerText").contains("by hand: Pass"));
+    assert_eq!(browser.ask("document.getElementById('override').open"), "false");
+    click("#proof summary");
+    let drawn = "document.getElementById('attestation').naturalWidth > 0";
+    eventually("the attestation is drawn", || browser.ask(drawn) == "true");
+}
+
+#[test]
 fn the_operators_page_shows_lanes_lists_and_recent_verdicts() {
     let Some(browser) = Browser::start() else { return };
     let world = today();

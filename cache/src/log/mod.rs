@@ -7,6 +7,7 @@
 //! - Nothing here knows the time: rows bring theirs.
 
 pub mod anchor;
+pub mod attestation;
 pub mod chain;
 mod commit;
 pub mod day_keys;

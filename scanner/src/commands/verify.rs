@@ -2,9 +2,10 @@
 
 use std::{
     io::{self, BufRead, Read, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
+use cache::log::{attestation::Attestation, note::NoteVerifier};
 use clap::Args;
 
 use super::judging::{self, Judging, NoVerdict};
@@ -15,11 +16,15 @@ const MAX_LINE: u64 = 8 * 1024;
 
 /// `verify`
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  checkpointd verify --trust /media/stick --relying 440000 --json < codes.txt\n\n\
+#[command(after_help = "Example:\n  checkpointd verify --trust /media/stick --relying 440000 --json < codes.txt\n  \
+    checkpointd verify --attestation gate-3.pub < scanned.txt      (the key: checkpointd log anchor --public-key)\n\n\
     Ends with the worst verdict of all lines: 0 admit, 11 refer, 10 refuse; 12 when no line was a pass code.")]
 pub struct Arguments {
     #[command(flatten)]
     judging: Judging,
+    /// Check a device's attestation (the text of its symbol) instead, with the public key in this file
+    #[arg(long, value_name = "KEY-FILE", conflicts_with_all = ["trust", "relying", "profile"])]
+    attestation: Option<PathBuf>,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -30,6 +35,9 @@ pub struct Arguments {
 /// # Errors
 /// When the lists cannot be loaded, or input or output breaks.
 pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure> {
+    if let Some(key) = &arguments.attestation {
+        return inspect(key, arguments.json);
+    }
     let judge = arguments.judging.load(config)?;
     let broken = |error| Failure::new("cannot write the verdicts").because(error);
     let mut input = io::stdin().lock();
@@ -49,6 +57,50 @@ pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure>
     }
     output.flush().map_err(broken)?;
     Ok(judging::exit(&verdicts))
+}
+
+/// Checks what a device said of itself: ends with 0 when the device of this key said it, with 10 when not.
+fn inspect(key: &Path, json: bool) -> Result<Exit, Failure> {
+    let told = std::fs::read_to_string(key)
+        .map_err(|error| Failure::new(format!("cannot read the public key {}", key.display())).because(error))?;
+    let verifier: NoteVerifier =
+        told.parse().map_err(|error| Failure::new(format!("{}", key.display())).because(error))?;
+    let mut note = String::new();
+    io::stdin()
+        .lock()
+        .take(MAX_LINE)
+        .read_to_string(&mut note)
+        .map_err(|error| Failure::new("cannot read the attestation from standard input").because(error))?;
+    // Scanners on phones like to trim the end.
+    let note = format!("{}\n", note.trim_end());
+    let said = match Attestation::open(&note, &verifier) {
+        Ok(said) => said,
+        Err(error) => {
+            super::print(&format!("{error}\n"));
+            return Ok(Exit::Refuse);
+        }
+    };
+    if json {
+        let text = serde_json::to_string(&said).map_err(|error| Failure::new("cannot print").because(error))?;
+        super::print(&format!("{text}\n"));
+        return Ok(Exit::Ok);
+    }
+    let lists: Vec<String> =
+        said.statement.lists.iter().map(|(issuer, generation)| format!("{issuer} {generation}")).collect();
+    super::print(&format!(
+        "signed by   {}\ncheckpoint  {}\nbuild       {}\ntime        {} ({}): compare it with your own watch\n\
+         scan log    {} with {} rows, head {}\nlists       {}\n",
+        verifier.name(),
+        said.statement.checkpoint,
+        said.statement.build,
+        said.statement.at,
+        said.statement.time_trust,
+        said.log,
+        said.rows,
+        said.head,
+        lists.join(", "),
+    ));
+    Ok(Exit::Ok)
 }
 
 /// The next line without its end; what is beyond [`MAX_LINE`] is read past. Bytes that are no UTF-8 make the line no pass code.

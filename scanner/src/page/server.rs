@@ -1,6 +1,6 @@
 //! The loopback server. Loopback is still hostile: any page in the kiosk's browser can reach it, and so can any local user.
 //!
-//! So: GET only, the Host header must name the loopback (against DNS rebinding), a content security policy without inline
+//! So: GET, and one POST with an officer's PIN that only this page's own scripts can send; the Host header must name the loopback (against DNS rebinding), a content security policy without inline
 //! scripts, a bounded number of connections, a bounded request head, and a client that does not read is dropped.
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
@@ -12,7 +12,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use futures_util::stream;
 use hyper::server::conn::http1;
@@ -20,6 +20,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+use qrcode::{EcLevel, QrCode, render::svg};
 use serde::{Deserialize, Serialize};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -29,6 +30,7 @@ use tokio::{
 use tokio_io_timeout::TimeoutStream;
 
 use super::{
+    desk::{Declined, Desk, Override},
     hub::{Hub, Subscription},
     status::Status,
 };
@@ -40,6 +42,8 @@ const MAX_CONNECTIONS: usize = 32;
 const MAX_HEAD: usize = 8 * 1024;
 /// A head must be complete by then. Stops a client that sends one byte a minute.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+/// Longest body of a POST, in bytes.
+const MAX_BODY: usize = 1024;
 /// A write must progress within this. Stops a client that never reads.
 const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 /// A silent event stream says it is alive this often, so that a dead daemon is noticed by the page and a dead page here.
@@ -59,6 +63,8 @@ pub struct Shown {
     pub strings: String,
     /// The device's state, renewed once a second.
     pub status: watch::Receiver<Status>,
+    /// What the page may do.
+    pub desk: Box<dyn Desk>,
 }
 
 /// Binds the loopback address; anything else is refused.
@@ -130,18 +136,28 @@ fn router(shown: Arc<Shown>) -> Router {
         .route("/status.json", get(status))
         .route("/events", get(events))
         .route("/metrics", get(metrics))
+        .route("/attestation.txt", get(attestation))
+        .route("/attestation.svg", get(attestation_symbol))
+        .route(OVERRIDE, post(decide))
         .layer(middleware::from_fn(guard))
         .with_state(shown)
 }
 
+/// The one thing that can be posted.
+const OVERRIDE: &str = "/override";
+
 /// Refuses what no kiosk page would send, and sets the headers that keep a page to itself.
 async fn guard(request: Request, next: Next) -> Response {
-    if request.method() != Method::GET {
+    let posted = request.method() == Method::POST && request.uri().path() == OVERRIDE;
+    if request.method() != Method::GET && !posted {
         return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")]).into_response();
     }
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     if !names_the_loopback(host) {
         return (StatusCode::MISDIRECTED_REQUEST, "this page answers on the loopback only\n").into_response();
+    }
+    if posted && !from_our_page(request.headers()) {
+        return (StatusCode::FORBIDDEN, "overrides are sent by the operator's page only\n").into_response();
     }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -151,6 +167,14 @@ async fn guard(request: Request, next: Next) -> Response {
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// Whether a POST can only have come from a page of this server: no other page may send JSON here unasked, nor hide its origin.
+fn from_our_page(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let origin =
+        text(header::ORIGIN).is_none_or(|origin| origin.strip_prefix("http://").is_some_and(names_the_loopback));
+    origin && text(header::CONTENT_TYPE) == Some("application/json")
 }
 
 /// Whether a Host header names this machine's loopback, whatever the port.
@@ -179,6 +203,53 @@ async fn metrics(State(shown): State<Arc<Shown>>) -> Response {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
     (headers, shown.metrics.text()).into_response()
+}
+
+/// An officer's word. The disk is waited for on a thread of its own.
+async fn decide(State(shown): State<Arc<Shown>>, body: Body) -> Response {
+    let read = timeout(HEAD_DEADLINE, axum::body::to_bytes(body, MAX_BODY)).await;
+    let Ok(Ok(body)) = read else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
+    let Ok(word) = serde_json::from_slice::<Override>(&body) else {
+        return (StatusCode::BAD_REQUEST, "expected scan, verdict, role, pin and why\n").into_response();
+    };
+    let decided = tokio::task::spawn_blocking(move || shown.desk.decide(&word)).await;
+    match decided.unwrap_or(Err(Declined::NotWritten)) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(declined) => {
+            let code = match declined {
+                Declined::WrongPin | Declined::NoOfficers => StatusCode::FORBIDDEN,
+                Declined::LockedOut => StatusCode::TOO_MANY_REQUESTS,
+                Declined::UnknownScan => StatusCode::NOT_FOUND,
+                Declined::NotAVerdict => StatusCode::BAD_REQUEST,
+                Declined::NotWritten => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            (code, format!("{declined}\n")).into_response()
+        }
+    }
+}
+
+async fn attested(shown: Arc<Shown>) -> Option<String> {
+    tokio::task::spawn_blocking(move || shown.desk.attestation()).await.ok().flatten()
+}
+
+async fn attestation(State(shown): State<Arc<Shown>>) -> Response {
+    match attested(shown).await {
+        Some(note) => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], note).into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "there is no scan log to attest\n").into_response(),
+    }
+}
+
+/// The same as a symbol, for an inspector's phone.
+async fn attestation_symbol(State(shown): State<Arc<Shown>>) -> Response {
+    let note = attested(shown).await;
+    let code = note.and_then(|note| QrCode::with_error_correction_level(note, EcLevel::L).ok());
+    match code {
+        Some(code) => {
+            let picture = code.render::<svg::Color<'_>>().min_dimensions(600, 600).build();
+            ([(header::CONTENT_TYPE, "image/svg+xml")], picture).into_response()
+        }
+        None => (StatusCode::SERVICE_UNAVAILABLE, "there is no scan log to attest\n").into_response(),
+    }
 }
 
 #[derive(Deserialize)]

@@ -116,6 +116,10 @@ pub struct SyncStatus {
 /// One verdict of the recent past.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RecentScan {
+    /// The row's identity; absent where no row could be written.
+    pub scan: Option<String>,
+    /// What an officer made of it, where one decided otherwise.
+    pub by_hand: Option<String>,
     /// RFC 3339.
     pub time: String,
     /// The lane.

@@ -4,6 +4,7 @@
 //! the lists, rows on their way to a centre, the once-a-second report) lives on other threads and reaches a lane only through
 //! values that are replaced whole. What all of them share is `shared`; one run from a configuration to the next is a `shift`.
 
+mod desk;
 mod faults;
 mod keeper;
 mod notify;

@@ -17,6 +17,7 @@ use trustlist::{
     region::Region,
     time::{Moment, UnixTime},
     trust::Trust,
+    verdict::Verdict,
 };
 
 use super::Told;
@@ -195,6 +196,14 @@ impl Shared {
     /// The latest verdicts, newest first.
     pub fn recent(&self) -> Vec<RecentScan> {
         lock(&self.recent).iter().cloned().collect()
+    }
+
+    /// An officer decided otherwise: the page shows it.
+    pub fn overridden(&self, scan: &str, verdict: Verdict) {
+        let mut list = lock(&self.recent);
+        for recent in list.iter_mut().filter(|recent| recent.scan.as_deref() == Some(scan)) {
+            recent.by_hand = Some(verdict.code().to_owned());
+        }
     }
 
     /// Tells whoever listens.

@@ -21,7 +21,9 @@ use tokio::{
 use trustlist::trust::Trust;
 
 use super::{
-    OpenSource, Setup, Told, keeper, notify,
+    OpenSource, Setup, Told,
+    desk::OfficersDesk,
+    keeper, notify,
     report::{self, Reporter},
     shared::{Camera, LaneShared, Shared, lock},
     signals::{Signals, Wish},
@@ -101,7 +103,8 @@ pub async fn work(setup: &Setup, signals: &mut Signals, config: Config) -> Resul
     let upload = log.as_ref().map(|log| start_upload(&shared.config, log)).transpose()?.flatten();
     let keeper = start_keeper(&shared, setup)?;
     let (status_to_page, status) = watch::channel(Status::default());
-    let page = Arc::new(Shown { hub, metrics: shared.metrics.clone(), strings: STRINGS.to_owned(), status });
+    let desk = Box::new(OfficersDesk::new(Arc::clone(&shared), log.as_ref().map(|log| log.writer.clone())));
+    let page = Arc::new(Shown { hub, metrics: shared.metrics.clone(), strings: STRINGS.to_owned(), status, desk });
     let (stop_page, page_stops) = watch::channel(false);
     start_page(&shared, &page, page_stops).await;
 
@@ -115,6 +118,8 @@ pub async fn work(setup: &Setup, signals: &mut Signals, config: Config) -> Resul
         drop(stop);
         join_within(thread, PATIENCE);
     }
+    // The desk writes too: it goes before the log is closed.
+    drop(page);
     if let Some(log) = log {
         close_log(log);
     }

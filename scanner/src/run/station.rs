@@ -20,6 +20,7 @@ use trustlist::{
     lists::recognition::Suspension,
     time::UnixTime,
 };
+use uuid::Uuid;
 
 use super::{
     Told,
@@ -55,6 +56,8 @@ pub struct Station {
     /// Rows that the gate did not wait for: they may still fail, and then somebody must know.
     late: Vec<Receipt>,
     camera: Camera,
+    /// The row of the latest verdict.
+    row: Option<Uuid>,
     next_preview: Duration,
 }
 
@@ -88,6 +91,7 @@ impl Station {
             screen,
             late: Vec::new(),
             camera: Camera::Unknown,
+            row: None,
             next_preview: Duration::ZERO,
             shared,
         }
@@ -207,6 +211,7 @@ impl Station {
     /// Judges, writes the row, and waits for the disk as long as the gate can wait.
     fn judge(&mut self, id: SymbolId, presented: &Presented, since: Instant) -> Option<(Decision, Option<Admission>)> {
         let text = presented.text_of(id)?;
+        self.row = None;
         let began = Instant::now();
         let trust = self.shared.trust.load_full();
         let moment = self.shared.moment(&trust);
@@ -258,6 +263,7 @@ impl Station {
             }
         };
         let receipt = memory.append(&row::scan_row(judgement.decision(), circumstances, token));
+        self.row = Some(receipt.id());
         match receipt.wait(deadline) {
             Written::Committed(_) => {
                 lock(&self.shared.log_trouble).take();
@@ -280,6 +286,8 @@ impl Station {
         let lane = self.settings().id.clone();
         let scan = Scan { at: self.shared.now(), verdict: decision.verdict, reason: decision.reason, took };
         let recent = RecentScan {
+            scan: self.row.map(|row| row.to_string()),
+            by_hand: None,
             time: UnixTime(clock::unix_millis().div_euclid(1000)).to_string(),
             lane: lane.clone(),
             verdict: decision.verdict.code().to_owned(),

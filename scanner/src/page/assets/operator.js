@@ -41,6 +41,35 @@ const plot = (steps) => {
   return svg;
 };
 
+// What an officer made of a scan, or the way to say so.
+const byHand = (scan) => {
+  if (scan.by_hand) return make("span", { class: `tag ${scan.by_hand}` }, `${say("override.by_hand")} ${say("verdict." + scan.by_hand)}`);
+  if (!scan.scan) return null;
+  const button = make("button", { type: "button", class: "override" }, say("override.title"));
+  button.addEventListener("click", () => {
+    element("override").dataset.scan = scan.scan;
+    element("override-scan").textContent = `${scan.time.slice(11, 19)} · ${say("operator.lane")} ${scan.lane} · ${say("verdict." + scan.verdict)} · ${say("why." + scan.reason) || scan.reason}`;
+    element("override-verdict").value = scan.verdict === "admit" ? "refuse" : "admit";
+    element("override-pin").value = "";
+    element("override-said").textContent = "";
+    element("override").showModal();
+  });
+  return button;
+};
+
+const send = async () => {
+  const value = (name) => element(`override-${name}`).value;
+  const word = { scan: element("override").dataset.scan, verdict: value("verdict"), role: value("role"), pin: value("pin"), why: value("why") };
+  element("override-pin").value = "";
+  try {
+    const answer = await fetch("/override", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(word) });
+    if (answer.ok) element("override").close();
+    else element("override-said").textContent = say(`override.said.${answer.status}`);
+  } catch {
+    element("override-said").textContent = say("state.connecting");
+  }
+};
+
 const reasons = (counts) =>
   Object.entries(counts).sort((one, other) => other[1] - one[1]).slice(0, 4).map(([reason, count]) => `${say("why." + reason) || reason} ${count}`).join(" · ");
 
@@ -71,7 +100,7 @@ const draw = (state) => {
   element("lists").replaceChildren(...state.lists.map((list) => make("tr", {},
     make("td", {}, list.issuer), make("td", {}, list.name), make("td", {}, make("span", { class: `tag ${list.freshness}` }, say("fresh." + list.freshness))), make("td", {}, age(list.age_s)), make("td", {}, list.generation ?? ""))));
   element("recent").replaceChildren(...state.recent.map((scan) => make("tr", {},
-    make("td", {}, scan.time.slice(11, 19)), make("td", {}, scan.lane), make("td", {}, make("span", { class: `tag ${scan.verdict}` }, say("verdict." + scan.verdict))), make("td", {}, say("why." + scan.reason) || scan.reason), make("td", {}, scan.issuer ?? ""))));
+    make("td", {}, scan.time.slice(11, 19)), make("td", {}, scan.lane), make("td", {}, make("span", { class: `tag ${scan.verdict}` }, say("verdict." + scan.verdict))), make("td", {}, say("why." + scan.reason) || scan.reason), make("td", {}, scan.issuer ?? ""), make("td", {}, byHand(scan)))));
 };
 
 const ask = async () => {
@@ -83,6 +112,12 @@ const ask = async () => {
   }
   setTimeout(ask, 1000);
 };
+
+element("override-send").addEventListener("click", send);
+element("override-leave").addEventListener("click", () => element("override").close());
+element("proof").addEventListener("toggle", () => {
+  if (element("proof").open) element("attestation").src = `/attestation.svg?${Date.now()}`;
+});
 
 fetch("/strings.json").then((answer) => answer.json()).then((all) => {
   const wanted = new URLSearchParams(location.search).get("lang") || navigator.language;
