@@ -7,5 +7,6 @@ mod demo;
 mod desk;
 mod gate;
 mod lists;
+mod metrics;
 mod pages;
 mod support;

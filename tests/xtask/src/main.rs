@@ -17,6 +17,7 @@ const BUILD: &[(&str, &str)] =
 const TEST: &[(&str, &str)] = &[
     ("python3", "python3"),
     ("python3-venv", "/usr/share/doc/python3-venv"),
+    ("faketime", "faketime"),
     ("mosquitto", "mosquitto"),
     ("sqlite3", "sqlite3"),
     ("chromium", "chromium"),
