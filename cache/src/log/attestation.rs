@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, fmt};
 
 use data_encoding::BASE64;
 use serde::Serialize;
-use trustlist::{region::Region, time::TimeTrust};
+use trustlist::region::Region;
 use uuid::Uuid;
 
 use super::{
@@ -89,12 +89,6 @@ fn one_line(text: &str) -> String {
 }
 
 impl Statement {
-    /// How far the clock is believed, as a word.
-    #[must_use]
-    pub fn trusting(trust: TimeTrust) -> String {
-        trust.code().to_owned()
-    }
-
     fn text(&self, log: Uuid, head: &Head) -> String {
         let lists: Vec<String> =
             self.lists.iter().map(|(issuer, generation)| format!("{issuer}={generation}")).collect();
@@ -167,7 +161,7 @@ mod tests {
             checkpoint: "gate 7\nforged line".to_owned(),
             build: "0.1.0".to_owned(),
             at,
-            time_trust: Statement::trusting(TimeTrust::Synced),
+            time_trust: "synced".to_owned(),
             lists: BTreeMap::from([("440000".parse().expect("a region"), 12)]),
         };
         let note = log.attest(&statement).expect("signed");
