@@ -7,6 +7,7 @@
 mod desk;
 mod faults;
 mod keeper;
+mod logbook;
 mod notify;
 mod preview;
 mod report;

@@ -1,7 +1,6 @@
 //! One shift: from a configuration to the next one, or to the end. Everything is started here in order, and stopped in reverse.
 
 use std::{
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,9 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cache::log::{Event, Memory, Options, Reader, ScanLog, UnixMillis, Writer, device_key, retention::Retention};
-use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
+use cache::log::{Memory, Reader};
 use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
@@ -23,14 +20,15 @@ use trustlist::trust::Trust;
 use super::{
     OpenSource, Setup, Told,
     desk::OfficersDesk,
-    keeper, notify,
+    keeper,
+    logbook::{OpenLog, begin_log, close_log, forget, open_log, try_log},
+    notify,
     report::{self, Reporter},
     shared::{Camera, LaneShared, Shared, lock},
     signals::{Signals, Wish},
     station::{Inputs, Station},
 };
 use crate::{
-    clock,
     config::{Config, Device},
     failure::Failure,
     frame::{Frame, SlotSender, slot},
@@ -56,7 +54,7 @@ const LOG_RETRY: Duration = Duration::from_secs(10);
 /// A lane whose loop has not gone round for this long hangs: the watchdog is left to bite.
 const HANGS: Duration = Duration::from_secs(5);
 /// What a thread that may sit in a driver or a network is waited for at the end.
-const PATIENCE: Duration = Duration::from_millis(800);
+pub const PATIENCE: Duration = Duration::from_millis(800);
 /// Texts that may wait for a lane.
 const TEXTS: usize = 16;
 /// The languages of the page, the large one first.
@@ -69,14 +67,6 @@ pub enum End {
     Stop,
     /// Another one begins with this configuration.
     Reload(Box<Config>),
-}
-
-/// The scan log, open.
-struct OpenLog {
-    writer: Writer,
-    thread: JoinHandle<()>,
-    reader: Reader,
-    path: PathBuf,
 }
 
 /// Works until somebody wishes otherwise.
@@ -246,73 +236,6 @@ async fn reload(setup: &Setup, shared: &Arc<Shared>) -> Option<End> {
     end
 }
 
-fn try_log(config: &Config) -> Result<ScanLog, String> {
-    let place = crate::commands::log_place(config);
-    std::fs::create_dir_all(&config.places.state)
-        .map_err(|error| format!("{}: {error}", config.places.state.display()))?;
-    let signer = device_key::open_or_make(&place.key, &place.post).map_err(|error| error.to_string())?;
-    let options = Options {
-        upload: place.upload,
-        anchor_rows: u64::from(config.log.anchor_rows),
-        anchor_within: config.log.anchor_every,
-        ..Options::new(place.database, signer)
-    };
-    ScanLog::open(options, UnixMillis(clock::unix_millis())).map_err(|fault| fault.to_string())
-}
-
-/// Opens the log and its writing thread. Without one the lanes work and refer: a row is the price of an admission.
-fn open_log(shared: &mut Shared) -> Option<OpenLog> {
-    let opened = try_log(&shared.config).and_then(|log| {
-        shared.log_set_aside = log.set_aside().map(|path| path.display().to_string());
-        let floor = log.time_floor().map_or(i64::MIN, |floor| floor.second().0);
-        shared.stored_floor.store(floor, Ordering::Relaxed);
-        let path = log.path().to_owned();
-        let (writer, thread) = Writer::spawn(log);
-        let reader = Reader::open(&path).map_err(|fault| fault.to_string())?;
-        Ok(OpenLog { writer, thread, reader, path })
-    });
-    match opened {
-        Ok(log) => Some(log),
-        Err(trouble) => {
-            log::error!("no scan log: {trouble}; nobody is admitted without one");
-            *lock(&shared.log_trouble) = Some(trouble);
-            None
-        }
-    }
-}
-
-/// The first row of a shift says which program with which configuration gave the verdicts after it.
-fn begin_log(shared: &Shared, log: Option<&OpenLog>) {
-    let Some(log) = log else { return };
-    let text = toml::to_string(&shared.config.effective()).unwrap_or_default();
-    let event =
-        Event::Config { version: crate::BUILD.to_owned(), config: HEXLOWER.encode(&Sha256::digest(text.as_bytes())) };
-    let moment = shared.moment(&shared.trust.load());
-    drop(log.writer.record(&event, UnixMillis(clock::unix_millis()), moment.trust));
-}
-
-fn close_log(log: OpenLog) {
-    if let Err(fault) = log.writer.with_log(ScanLog::anchor) {
-        log::error!("the log's end is not anchored: {fault}");
-    }
-    let OpenLog { writer, thread, reader, path: _ } = log;
-    drop((writer, reader));
-    join_within(thread, PATIENCE);
-}
-
-/// Old rows go, on the log's own thread: this one must not wait for it.
-fn forget(shared: &Arc<Shared>, writer: &Writer) {
-    let days = crate::commands::log_place(&shared.config).retention_days;
-    let retention = Retention { days, hard_days: days.max(Retention::default().hard_days) };
-    let moment = shared.moment(&shared.trust.load());
-    let writer = writer.clone();
-    tokio::task::spawn_blocking(move || match writer.with_log(move |log| log.retain(retention, moment)) {
-        Ok(removed) if removed.rows > 0 => log::info!("{} rows are older than {days} days and go", removed.rows),
-        Ok(_) => (),
-        Err(fault) => log::warn!("old rows stay: {fault}"),
-    });
-}
-
 fn write_textfile(shared: &Shared) {
     let Some(path) = &shared.config.metrics.textfile else { return };
     if let Err(error) = shared.metrics.write_textfile(path) {
@@ -341,7 +264,8 @@ impl Threads {
     }
 }
 
-fn join_within(thread: JoinHandle<()>, patience: Duration) {
+/// Waits for a thread, and leaves one behind that does not end.
+pub fn join_within(thread: JoinHandle<()>, patience: Duration) {
     let until = Instant::now() + patience;
     while !thread.is_finished() && Instant::now() < until {
         thread::sleep(Duration::from_millis(5));
