@@ -1,5 +1,7 @@
 //! `checkpointd doctor`: everything an installer can get wrong, looked at once, each with what to do.
 
+mod gate;
+
 use std::{
     fs,
     io::Write,
@@ -19,7 +21,7 @@ use trustlist::{
 
 use super::{camera, judging};
 use crate::{
-    config::{Config, Device, GateDriver},
+    config::{Config, Device},
     failure::{Exit, Failure},
     lists::Mirror,
     sync::Web,
@@ -126,7 +128,7 @@ fn examine(config: &Config) -> Vec<Finding> {
         if lane.camera.device != Device::None {
             findings.push(sees(lane));
         }
-        findings.push(gate(lane));
+        findings.push(gate::gate(lane));
     }
     findings.extend(power());
     findings
@@ -278,38 +280,6 @@ fn sees(lane: &crate::config::Lane) -> Finding {
                 Some(advice) => bad("camera", Standing::Attention, fact, *advice),
             }
         }
-    }
-}
-
-fn gate(lane: &crate::config::Lane) -> Finding {
-    let name = &lane.id;
-    let there = |path: &Path| path.parent().is_some_and(Path::is_dir);
-    match lane.gate.driver {
-        GateDriver::None => bad(
-            "gate",
-            Standing::Attention,
-            format!("lane {name}: nothing is moved"),
-            "set lane.gate.driver, unless the screen is all there is",
-        ),
-        GateDriver::File if !lane.gate.path.as_deref().is_some_and(there) => {
-            bad("gate", Standing::Fault, format!("lane {name}: the folder of lane.gate.path is not there"), "make it")
-        }
-        GateDriver::Command
-            if lane
-                .gate
-                .command
-                .first()
-                .is_none_or(|program| program.starts_with('/') && !Path::new(program).exists()) =>
-        {
-            bad("gate", Standing::Fault, format!("lane {name}: its program is not there"), "correct lane.gate.command")
-        }
-        GateDriver::Gpio if !lane.gpio.chip.exists() => bad(
-            "gate",
-            Standing::Fault,
-            format!("lane {name}: {} is not there", lane.gpio.chip.display()),
-            "gpiodetect lists the chips of this board",
-        ),
-        driver => ok("gate", format!("lane {name}: {driver:?}")),
     }
 }
 

@@ -1,0 +1,39 @@
+//! What can be wrong with a gate's wiring, before anybody stands before it.
+
+use std::path::Path;
+
+use super::{Finding, Standing, bad, ok};
+use crate::config::{GateDriver, Lane};
+
+/// What moves it is there.
+pub(super) fn gate(lane: &Lane) -> Finding {
+    let name = &lane.id;
+    let there = |path: &Path| path.parent().is_some_and(Path::is_dir);
+    match lane.gate.driver {
+        GateDriver::None => bad(
+            "gate",
+            Standing::Attention,
+            format!("lane {name}: nothing is moved"),
+            "set lane.gate.driver, unless the screen is all there is",
+        ),
+        GateDriver::File if !lane.gate.path.as_deref().is_some_and(there) => {
+            bad("gate", Standing::Fault, format!("lane {name}: the folder of lane.gate.path is not there"), "make it")
+        }
+        GateDriver::Command
+            if lane
+                .gate
+                .command
+                .first()
+                .is_none_or(|program| program.starts_with('/') && !Path::new(program).exists()) =>
+        {
+            bad("gate", Standing::Fault, format!("lane {name}: its program is not there"), "correct lane.gate.command")
+        }
+        GateDriver::Gpio if !lane.gpio.chip.exists() => bad(
+            "gate",
+            Standing::Fault,
+            format!("lane {name}: {} is not there", lane.gpio.chip.display()),
+            "gpiodetect lists the chips of this board",
+        ),
+        driver => ok("gate", format!("lane {name}: {driver:?}")),
+    }
+}
