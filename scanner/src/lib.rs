@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod page;
 pub mod readers;
 pub mod run;
+pub mod service;
 pub mod source;
 pub mod sync;
 pub mod telemetry;

@@ -93,7 +93,7 @@ impl Daemon {
     }
 
     /// The data of the first event of this name in a page's stream.
-    fn first_of(&self, path: &str, event: &str) -> String {
+    pub fn first_of(&self, path: &str, event: &str) -> String {
         let mut answer = ureq::get(format!("{}{path}", self.page)).call().expect("the page answers");
         let mut lines = BufReader::new(answer.body_mut().as_reader()).lines().map_while(Result::ok);
         lines.find(|line| line == event).expect("the event");

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod bad_input;
+mod configuration;
 mod demo;
 mod desk;
 mod gate;

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod code;
+pub mod configuration;
 pub mod freshness;
 pub mod judge;
 pub mod key;

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use crate::{
-    code::{Format, IssuerKey, KeyRing, Usage},
+    code::{Format, IssuerKey, KeyRing, Usage, ring::MAX_PER_KID},
     freshness::{self, Freshness},
     lists::{
         BadDocument, Fault, entries,
@@ -14,7 +14,7 @@ use crate::{
         policy::{Policy, Profile},
         recognition::Recognition,
         risk::RiskAreas,
-        trustlist::{IssuerEntry, TrustList},
+        trustlist::IssuerEntry,
     },
     region::{NATIONAL, Region},
     status::{StatusList, StatusLists},
@@ -67,7 +67,7 @@ pub struct Trust {
     recognition: Recognition,
     policy: Policy,
     risk_areas: RiskAreas,
-    configuration_key: Option<String>,
+    configuration_keys: Vec<IssuerKey>,
 }
 
 /// The national repository cannot be used.
@@ -110,7 +110,7 @@ impl Trust {
             recognition: Recognition::default(),
             policy: Policy::default(),
             risk_areas: RiskAreas::default(),
-            configuration_key: None,
+            configuration_keys: Vec::new(),
         }
     }
 
@@ -129,8 +129,6 @@ impl Trust {
         let read = |file: &'static str| national.targets.get(file).map(Vec::as_slice);
         let list = read("trustlist.json").ok_or(TrustError::Missing { file: "trustlist.json" })?;
         let entries_of = entries::<IssuerEntry>(list, NATIONAL, "trustlist.json", "issuers", &mut faults)?;
-        let configuration_key =
-            serde_json::from_slice::<TrustList>(list).ok().and_then(|document| document.configuration_key);
         let recognition = match read("recognition.json") {
             None => Recognition::default(),
             Some(bytes) => Recognition {
@@ -149,7 +147,7 @@ impl Trust {
             recognition,
             policy: policy(read("policy.json"))?,
             risk_areas,
-            configuration_key,
+            configuration_keys: Vec::new(),
         };
         for entry in entries_of {
             trust.issuers.insert(entry.id, Issuer { entry, repository: None, statuses: StatusLists::default() });
@@ -189,6 +187,15 @@ impl Trust {
             match entry.issuer_key(repository.issuer, &issuer.entry.scope) {
                 Err(why) => fault("keys.json", format!("keys[{index}] is left out: {why}")),
                 Ok(key) if key.usage == Usage::Status => status_keys.push(key),
+                Ok(key) if key.usage == Usage::Configuration => {
+                    if repository.issuer != NATIONAL {
+                        fault("keys.json", format!("keys[{index}] is left out: only the national platform configures"));
+                    } else if self.configuration_keys.len() < MAX_PER_KID {
+                        self.configuration_keys.push(key);
+                    } else {
+                        fault("keys.json", format!("keys[{index}] is left out: too many keys for configuration"));
+                    }
+                }
                 Ok(mut key) => {
                     key.formats.retain(|format: &Format| issuer.entry.formats.contains(format));
                     if !self.ring.add(key) {
@@ -255,10 +262,16 @@ impl Trust {
         self.national
     }
 
-    /// The key that signs configuration codes, in Base64.
+    /// The national platform's keys that sign configuration codes.
     #[must_use]
-    pub fn configuration_key(&self) -> Option<&str> {
-        self.configuration_key.as_deref()
+    pub fn configuration_keys(&self) -> &[IssuerKey] {
+        &self.configuration_keys
+    }
+
+    /// Whether the national list has a profile of this name.
+    #[must_use]
+    pub fn has_profile(&self, name: &str) -> bool {
+        self.policy.profiles.contains_key(name)
     }
 
     /// The profile of this name, or the default one. A name that is not there falls back, so that a withdrawn profile closes nothing.

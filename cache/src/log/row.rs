@@ -208,6 +208,17 @@ pub enum Event {
         /// SHA-256 of the configuration in effect, in hex.
         config: String,
     },
+    /// A configuration code was taken; the `config` row after it says what holds since.
+    ConfigurationCode {
+        /// Its number.
+        number: u64,
+        /// The id of the national platform's key that signed it.
+        kid: String,
+        /// The lane that saw it.
+        lane: String,
+        /// What it set; names, never values.
+        sets: Vec<String>,
+    },
     /// The device signs with another key from here on.
     Key {
         /// The new verification key.

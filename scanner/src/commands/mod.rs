@@ -22,6 +22,7 @@ mod judging;
 pub mod log;
 pub mod run;
 pub mod scan;
+pub mod service_window;
 pub mod status;
 pub mod sync;
 pub mod trust;
@@ -72,6 +73,8 @@ pub enum Command {
     Run(run::Arguments),
     /// Read pass codes from pictures
     Scan(scan::Arguments),
+    /// Open a short time in which configuration codes count
+    ServiceWindow(service_window::Arguments),
     /// Show how the running daemon does
     Status(status::Arguments),
     /// Bring the lists up to date from the mirrors, now
@@ -117,6 +120,7 @@ pub fn run(line: Line) -> Result<Exit, Failure> {
         Command::Run(arguments) => run::run(config, arguments),
         Command::Log(arguments) => log::run(log_place(&configuration(config)?), arguments),
         Command::Scan(arguments) => scan::run(config, arguments),
+        Command::ServiceWindow(arguments) => service_window::run(config, arguments),
         Command::Sync(arguments) => sync::run(config, arguments),
         Command::Trust(arguments) => trust::run(config, arguments),
         Command::Verify(arguments) => verify::run(config, arguments),

@@ -57,7 +57,7 @@ impl Overlay {
 }
 
 /// The layers read so far.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Layers {
     root: BTreeMap<String, Node>,
 }
@@ -105,11 +105,27 @@ impl Layers {
     }
 
     /// Lays the environment, then the command line, over the files.
-    pub fn apply(&mut self, overlay: &Overlay) -> Result<(), ConfigError> {
+    pub fn with(mut self, overlay: &Overlay) -> Result<Layers, ConfigError> {
         for (path, value, origin) in overlay.assignments.iter().chain(&overlay.command_line) {
             self.assign(path, value, origin);
         }
-        Ok(())
+        Ok(self)
+    }
+
+    /// What was said so far under a key of a section.
+    pub fn text(&self, section: &str, key: &str) -> Option<&str> {
+        self.root.get(section)?.child(key)?.text()
+    }
+
+    /// Gives the lane `was` another id, if there is one.
+    pub fn rename_lane(&mut self, was: &str, id: &str) {
+        let Some(Node { value: Value::List(lanes), .. }) = self.root.get_mut("lane") else { return };
+        for lane in lanes {
+            let Value::Table(table) = &mut lane.value else { continue };
+            if let Some(name) = table.get_mut("id").filter(|name| name.text() == Some(was)) {
+                name.value = Value::Text(id.to_owned());
+            }
+        }
     }
 
     fn assign(&mut self, path: &[String], value: &str, origin: &Origin) {

@@ -1,12 +1,13 @@
 //! What the installer decides: read once from every place that may say it, typed, checked, and never guessed at.
 //!
-//! Command line > environment > `conf.d/*.toml` (by file name) > `config.toml` > built-in. Every file is read whole before
+//! Command line > environment > configuration codes > `conf.d/*.toml` (by file name) > `config.toml` > built-in. Every file is read whole before
 //! anything is believed, and *all* problems are told at once, each with file, line and key: whoever repairs this is cold
 //! and gets one try per reboot. A key nobody knows is an error that names the nearest one known, since a typo that is
 //! ignored is a setting that silently is not there.
 //!
 //! Nothing here opens a device or a socket; values are meaning (a [`Device`], a `Region`, a `Duration`), not text.
 
+mod codes;
 mod error;
 mod lane;
 mod layers;
@@ -14,8 +15,9 @@ mod sections;
 mod setting;
 mod values;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+pub use codes::Codes;
 pub use error::{ConfigError, Origin, Problem};
 pub use lane::{Camera, Direction, Gate, GateDriver, Gpio, Lane, Line, Reader};
 pub use layers::{Layers, Overlay};
@@ -67,8 +69,11 @@ impl Config {
         if let Some(folder) = file.parent() {
             layers.read_folder(&folder.join("conf.d"))?;
         }
-        layers.apply(overlay)?;
-        layers.finish()
+        // Where codes are kept is itself configured: by files, environment or command line, never by a code.
+        let state = layers.clone().with(overlay)?.text("places", "state").map(PathBuf::from);
+        let state = state.unwrap_or_else(|| Places::default().state);
+        Codes::read(&state)?.lay_over(&mut layers, &state.join(codes::FILE).display().to_string())?;
+        layers.with(overlay)?.finish()
     }
 
     /// Reads one text, as though it were `file`; for tests and the demonstration.

@@ -75,6 +75,8 @@ pub enum Event<'a> {
         /// Proof of an admission.
         admission: Option<Admission>,
     },
+    /// A configuration code was shown; what came of it, as the screen says it.
+    Configured(&'static str),
     /// Time passed.
     Tick,
     /// No frame arrives any more.
@@ -152,6 +154,11 @@ impl Lane {
                     actions.push(Action::Open(admission));
                 }
                 actions.push(Action::Show(LaneState::Verdict { verdict, reason, notice }));
+            }
+            Event::Configured(outcome) => {
+                self.hint = None;
+                self.show_until = Some(now + self.patience.show_for);
+                actions.push(Action::Show(LaneState::Configured { outcome }));
             }
             Event::Tick => (),
             Event::CameraLost => {

@@ -31,6 +31,11 @@ pub enum LaneState {
         /// What.
         hint: Attention,
     },
+    /// An installer showed a configuration code.
+    Configured {
+        /// `taken`, `not-applied`, or the code of a [`trustlist::configuration::Refusal`].
+        outcome: &'static str,
+    },
     /// The lane does not take travellers.
     Closed,
 }
@@ -109,6 +114,8 @@ pub struct Hello {
 
 #[cfg(test)]
 mod tests {
+    use trustlist::configuration::Refusal;
+
     use super::*;
 
     const STRINGS: &str = include_str!("assets/strings.json");
@@ -137,6 +144,9 @@ mod tests {
         }
         for attention in [Attention::StuckMedia, Attention::CameraLost, Attention::Fire] {
             wanted.push(format!("attention.{}", code(serde_json::to_value(attention).expect("serialises"))));
+        }
+        for outcome in ["taken", "not-applied"].into_iter().chain(Refusal::ALL.map(Refusal::code)) {
+            wanted.push(format!("configured.{outcome}"));
         }
         for state in [LaneState::Idle, LaneState::Reading, LaneState::Closed] {
             wanted.push(format!("state.{}", code(serde_json::to_value(state).expect("serialises")["kind"].take())));

@@ -9,7 +9,7 @@ use trustlist::{
 };
 
 use super::shared::{Camera, Shared, lock};
-use crate::page::view::Fault;
+use crate::{page::view::Fault, service};
 
 /// A late row is shown this long.
 const LATE_FOR: Duration = Duration::from_secs(60);
@@ -24,6 +24,9 @@ pub fn faults(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<Fault> {
     let mut add = |code, detail| faults.push(Fault { code, detail });
     if moment.trust == TimeTrust::Untrusted {
         add("clock-untrusted", moment.at.to_string());
+    }
+    if let Some(left) = service::remaining(&shared.config.places.runtime) {
+        add("service-window", format!("{} min", left.as_secs().div_ceil(60)));
     }
     if let Some(aside) = &shared.log_set_aside {
         add("log-quarantined", aside.clone());

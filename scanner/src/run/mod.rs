@@ -9,6 +9,7 @@ mod faults;
 mod keeper;
 mod logbook;
 mod notify;
+mod orders;
 mod preview;
 mod report;
 mod row;

@@ -31,6 +31,8 @@ use crate::{
 
 /// Verdicts the operator's page lists.
 const RECENT: usize = 20;
+/// How long a screen says that a configuration code was taken, before the shift begins anew.
+const SAY_FOR: Duration = Duration::from_secs(3);
 
 /// What all threads of one shift share.
 pub struct Shared {
@@ -54,6 +56,8 @@ pub struct Shared {
     pub sync: Mutex<LastSync>,
     /// Rows cannot be written, and why.
     pub log_trouble: Mutex<Option<String>>,
+    /// When the configuration is to be read anew, in milliseconds since the start; 0 for not.
+    reload_at: AtomicU64,
     recent: Mutex<VecDeque<RecentScan>>,
     observer: Option<mpsc::Sender<Told>>,
 }
@@ -167,6 +171,7 @@ impl Shared {
             log_set_aside: None,
             sync: Mutex::new(LastSync::default()),
             log_trouble: Mutex::new(None),
+            reload_at: AtomicU64::new(0),
             recent: Mutex::new(VecDeque::new()),
             observer,
         }
@@ -175,6 +180,21 @@ impl Shared {
     /// Since the start.
     pub fn now(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    /// Asks for the configuration to be read anew once the screens have said why.
+    pub fn reload_soon(&self) {
+        self.reload_at.store(millis(self.now() + SAY_FOR).max(1), Ordering::Relaxed);
+    }
+
+    /// Whether that is due. Told once.
+    pub fn reload_is_due(&self) -> bool {
+        let at = self.reload_at.load(Ordering::Relaxed);
+        let due = at != 0 && millis(self.now()) >= at;
+        if due {
+            self.reload_at.store(0, Ordering::Relaxed);
+        }
+        due
     }
 
     /// The calendar, as far as it is believed with these lists.

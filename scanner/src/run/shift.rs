@@ -156,6 +156,9 @@ async fn tend(
             _ = report_at.tick() => {
                 let status = report_now(&mut reporter, shared, log, page, status_to_page);
                 notify::status(&report::one_line(&status));
+                if shared.reload_is_due() && let Some(end) = reload(setup, shared).await {
+                    return Ok(end);
+                }
                 let now = shared.now();
                 if notify::watchdog().is_some() && shared.lanes.iter().all(|lane| lane.silent_for(now) < HANGS) {
                     notify::alive();

@@ -3,7 +3,10 @@
 
 use eye::Symbol;
 use sha2::{Digest, Sha256};
-use trustlist::code::{Envelope, ParseError};
+use trustlist::{
+    code::{Envelope, ParseError},
+    configuration,
+};
 
 use crate::{
     config::Aim,
@@ -17,6 +20,7 @@ use crate::{
 pub struct Presented {
     seen: Vec<Seen>,
     texts: Vec<(SymbolId, String)>,
+    configuration: Option<(SymbolId, String)>,
 }
 
 impl Presented {
@@ -47,6 +51,11 @@ impl Presented {
         let digest = Sha256::digest(&payload);
         let id: SymbolId = digest[..16].try_into().expect("a digest has 32 bytes");
         let text = String::from_utf8(payload).ok();
+        // An installer's code is no traveller's: the lane does not hear of it.
+        if text.as_deref().is_some_and(configuration::claimed_by) {
+            self.configuration = text.map(|text| (id, text));
+            return;
+        }
         let text = text.filter(|text| !matches!(Envelope::parse(text), Err(ParseError::NotAPassCode)));
         self.seen.push(Seen { id, pass_code: text.is_some(), distance });
         self.texts.extend(text.map(|text| (id, text)));
@@ -55,6 +64,11 @@ impl Presented {
     /// For the state machine.
     pub fn seen(&self) -> &[Seen] {
         &self.seen
+    }
+
+    /// A configuration code of this look.
+    pub fn configuration(&self) -> Option<(SymbolId, &str)> {
+        self.configuration.as_ref().map(|(id, text)| (*id, text.as_str()))
     }
 
     /// The text of a pass code of this look.
@@ -74,6 +88,13 @@ mod tests {
         assert!(told("HC1:"));
         assert!(!told("https://bus.example/t/1"));
         assert!(!told(""));
+    }
+
+    #[test]
+    fn a_configuration_code_is_neither_a_travellers_nor_a_bus_ticket() {
+        let shown = Presented::text("MRC1:NOTHING".to_owned());
+        assert!(shown.seen().is_empty());
+        assert_eq!(shown.configuration().map(|(_, text)| text), Some("MRC1:NOTHING"));
     }
 
     #[test]

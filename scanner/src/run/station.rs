@@ -23,7 +23,7 @@ use trustlist::{
 use uuid::Uuid;
 
 use super::{
-    Told,
+    Told, orders,
     preview::{hint_for_people, preview},
     row::{self, Circumstances},
     shared::{Camera, LaneShared, Shared, lock},
@@ -59,6 +59,8 @@ pub struct Station {
     /// The row of the latest verdict.
     row: Option<Uuid>,
     next_preview: Duration,
+    /// The configuration code in view, and when it was last seen: it is asked about once.
+    configuration: Option<(SymbolId, Duration)>,
 }
 
 /// What reaches a lane.
@@ -93,6 +95,7 @@ impl Station {
             camera: Camera::Unknown,
             row: None,
             next_preview: Duration::ZERO,
+            configuration: None,
             shared,
         }
     }
@@ -159,11 +162,29 @@ impl Station {
         };
         self.shared.metrics.frames(result, 1);
         self.happened(Event::Frame(presented.seen()), &presented, frame.captured());
+        self.configured(&presented);
     }
 
     fn hear(&mut self, text: String) {
         let presented = Presented::text(text);
         self.happened(Event::Frame(presented.seen()), &presented, Instant::now());
+        self.configured(&presented);
+    }
+
+    /// An installer's code, once a presentation.
+    fn configured(&mut self, presented: &Presented) {
+        let Some((id, text)) = presented.configuration() else { return };
+        let now = self.shared.now();
+        let before = self.configuration.replace((id, now));
+        let away = self.settings().same_symbol_timeout;
+        if before.is_some_and(|(known, last)| known == id && now.saturating_sub(last) < away) {
+            return;
+        }
+        let outcome = orders::take(&self.shared, self.index, text, self.memory.as_ref());
+        if outcome == "taken" {
+            self.shared.reload_soon();
+        }
+        self.happened(Event::Configured(outcome), &Presented::default(), Instant::now());
     }
 
     /// Tells the state machine, and does what it says. `since` is when the traveller's code could first be read.

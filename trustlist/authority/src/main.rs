@@ -48,6 +48,7 @@ enum Command {
     #[command(subcommand)]
     Root(commands::root::RootCommand),
     Issue(Box<commands::issue::Issue>),
+    ConfigCode(Box<commands::config_code::ConfigCode>),
 }
 
 fn main() -> ExitCode {
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         Command::Publish(command) => command.run(dir),
         Command::Root(command) => command.run(dir),
         Command::Issue(command) => command.run(dir),
+        Command::ConfigCode(command) => command.run(dir),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

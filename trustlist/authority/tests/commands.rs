@@ -212,3 +212,24 @@ fn what_is_published_at_one_moment_by_one_desk_is_the_same_every_time() {
     let earlier = ["publish", "--at", "2021-01-31T00:00:00Z"];
     assert!(refused(&first, &earlier).contains("--at must not be before"));
 }
+
+#[test]
+fn a_configuration_code_is_made_by_the_national_platform_and_only_when_a_checkpoint_could_take_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (nation, hubei) = (folder.path().join("nation"), folder.path().join("hubei"));
+    done(&nation, &["init", "000000", "--at", MORNING]);
+    done(&hubei, &["init", "420000", "--at", MORNING]);
+    let made = done(&nation, &["config-code", "--to", "gate-7", "--direction", "exit", "--at", MORNING, "--json"]);
+    let made: serde_json::Value = serde_json::from_str(&made).expect("JSON");
+    assert_eq!(made["number"], 1_612_137_600, "the second in which it is made");
+    assert_eq!(made["sets"], serde_json::json!(["direction"]));
+    trustlist::configuration::well_formed(made["text"].as_str().expect("a text")).expect("well formed");
+    assert!(refused(&hubei, &["config-code", "--to", "gate-7", "--direction", "exit"]).contains("420000"));
+    assert!(refused(&nation, &["config-code", "--to", "gate-7"]).contains("no-settings"));
+    assert!(refused(&nation, &["config-code", "--to", "gate-7", "--profile", "nowhere"]).contains("no policy profile"));
+    let passphrase = folder.path().join("passphrase");
+    fs::write(&passphrase, "short\n").expect("written");
+    let wifi = ["config-code", "--to", "*", "--wifi", "Station", "--wifi-passphrase"];
+    let told = refused(&nation, &[&wifi[..], &[passphrase.to_str().expect("UTF-8")]].concat());
+    assert!(told.contains("bad-wifi") && !told.contains("short"), "{told}");
+}

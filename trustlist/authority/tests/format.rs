@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use authority::{
-    code::{Draft, issue},
+    code::{ConfigurationDraft, Draft, issue, issue_configuration},
     key::SigningKey,
 };
 use data_encoding::{BASE64, HEXLOWER};
 use trustlist::{
     code::{Colour, StatusRef, Visit, cose, text},
-    judge::{Context, Decision, Outcome, decide},
+    configuration::{self, Context, Direction, Settings, Wifi},
+    judge::{self, Decision, Outcome, decide},
     key::{KeyId, PublicKey},
     lists::recognition::Route,
     region::{NATIONAL, Region},
@@ -145,7 +146,7 @@ fn trust(blocks: &BTreeMap<&str, String>) -> Trust {
 
 fn judged(trust: &Trust, text: &str, relying: &str) -> Decision {
     let moment = Moment { at: ISSUED.plus(60), trust: TimeTrust::Synced };
-    let context = Context { moment, relying: region(relying), profile: None };
+    let context = judge::Context { moment, relying: region(relying), profile: None };
     match decide(text, trust, &context) {
         Outcome::Judged(judgement) => judgement.close().0,
         Outcome::NotAPassCode => panic!("no pass code"),
@@ -171,6 +172,29 @@ fn the_lists_are_readable_and_judge_the_codes_as_the_document_says() {
     let entry = &serde_json::from_str::<serde_json::Value>(&blocks["keys.json"]).expect("JSON")["keys"][0];
     let listed = BASE64.decode(entry["public_key"].as_str().expect("a key").as_bytes()).expect("Base64");
     assert_eq!(listed, bytes(&blocks, "issuer-public"));
+}
+
+#[test]
+fn the_configuration_code_is_made_and_taken_as_the_document_says() {
+    let blocks = blocks();
+    let key = key(&blocks, "configuration-seed");
+    let settings = Settings {
+        lane: Some("east-1".to_owned()),
+        direction: Some(Direction::Exit),
+        wifi: Some(Wifi { name: b"Station".to_vec(), passphrase: "rush hour".to_owned() }),
+        ..Settings::default()
+    };
+    let expires = ISSUED.plus(86_400);
+    let draft = ConfigurationDraft { to: "gate-7".to_owned(), number: 1, issued_at: ISSUED, expires, settings };
+    let code = issue_configuration(&draft, &key).expect("a code");
+    let message = text::base45(code.strip_prefix("MRC1:").expect("the prefix")).expect("Base45");
+    let claims = bytes(&blocks, "configuration-claims");
+    assert!(message.windows(claims.len()).any(|window| window == claims), "{}", HEXLOWER.encode(&message));
+    assert_eq!(code, blocks["configuration-code"]);
+    let moment = Moment { at: ISSUED.plus(60), trust: TimeTrust::Synced };
+    let context = Context { window: true, checkpoint: "gate-7", moment, floor: ISSUED, taken: 0 };
+    let order = configuration::decide(&code, &trust(&blocks), &context).expect("taken");
+    assert_eq!((order.number, order.settings), (1, draft.settings));
 }
 
 #[test]

@@ -59,6 +59,12 @@ impl Map {
         self.value(key).map_or(Ok(&[]), |value| value.as_array().map(Vec::as_slice).ok_or("bad-cwt"))
     }
 
+    /// Whether no other keys than these stand in it.
+    #[must_use]
+    pub fn has_only(&self, keys: &[i64]) -> bool {
+        self.0.iter().all(|(name, _)| integer(name).is_ok_and(|name| keys.contains(&name)))
+    }
+
     /// The value under the text key `name`.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<&Value> {

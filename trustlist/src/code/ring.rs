@@ -38,13 +38,15 @@ pub enum Usage {
     Kinds(HashSet<Kind>),
     /// Status lists.
     Status,
+    /// Configuration codes of checkpoints; believed of the national platform only.
+    Configuration,
 }
 
 impl Usage {
     /// Whether it may sign pass codes at all.
     #[must_use]
     pub fn signs_codes(&self) -> bool {
-        !matches!(self, Self::Status)
+        !matches!(self, Self::Status | Self::Configuration)
     }
 
     /// Whether it may sign a code of this kind.
@@ -53,7 +55,7 @@ impl Usage {
         match (self, kind) {
             (Self::Codes, _) => true,
             (Self::Kinds(kinds), Some(kind)) => kinds.contains(&kind),
-            (Self::Kinds(_), None) | (Self::Status, _) => false,
+            (Self::Kinds(_), None) | (Self::Status | Self::Configuration, _) => false,
         }
     }
 }

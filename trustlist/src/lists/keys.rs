@@ -1,4 +1,4 @@
-//! `keys.json` of each issuer: its pass-code and status-list keys. Believed only inside the scope that the national list gives.
+//! `keys.json` of each issuer: its pass-code and status-list keys, and the national platform's for configuration codes. Believed only inside the scope that the national list gives.
 
 use std::collections::BTreeSet;
 
@@ -27,6 +27,8 @@ pub enum KeyUse {
     Code,
     /// Status lists.
     Status,
+    /// Configuration codes of checkpoints; only the national platform has such keys.
+    Configuration,
 }
 
 /// One key: raw with its algorithm, or in a certificate.
@@ -84,6 +86,7 @@ impl KeyEntry {
         };
         let usage = match (self.use_for, certified) {
             (KeyUse::Status, _) => Usage::Status,
+            (KeyUse::Configuration, _) => Usage::Configuration,
             (KeyUse::Code, Usage::Codes) if self.kinds.is_empty() => Usage::Codes,
             (KeyUse::Code, Usage::Kinds(kinds)) if self.kinds.is_empty() => Usage::Kinds(kinds),
             (KeyUse::Code, certified) => {

@@ -10,9 +10,6 @@ use crate::{code::Format, region::Region};
 pub struct TrustList {
     /// Every issuer.
     pub issuers: Vec<IssuerEntry>,
-    /// Ed25519 key that signs configuration codes, in Base64.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub configuration_key: Option<String>,
 }
 
 /// One issuer.

@@ -126,6 +126,9 @@ fn tell(event: &Event) -> String {
         Event::Begin { log, follows: None, .. } => format!("the log {log} begins"),
         Event::Begin { log, follows: Some(file), .. } => format!("the log {log} begins, after the damaged {file}"),
         Event::Passage { scan, passage } => format!("passage: {} {scan}", format!("{passage:?}").to_lowercase()),
+        Event::ConfigurationCode { number, kid, lane, sets } => {
+            format!("configuration code {number} of key {kid} at lane {lane} sets {}", sets.join(", "))
+        }
         Event::Override { scan, verdict, role, why } => format!("override: {role} said {verdict} ({why}) {scan}"),
         Event::Annulment { scan, why } => format!("does not count ({why}) {scan}"),
         Event::Config { version, config } => {

@@ -67,11 +67,12 @@ const show = (state) => {
   } else {
     const key = state.kind === "hint" ? `hint.${state.hint}` : `state.${state.kind}`;
     put("word", key);
-    put("next", state.kind === "idle" ? "state.idle.next" : state.kind === "attention" ? `attention.${state.hint}` : "");
+    put("next", state.kind === "idle" ? "state.idle.next" : state.kind === "attention" ? `attention.${state.hint}` :
+      state.kind === "configured" ? `configured.${state.outcome}` : "");
     put("why", "");
     element("notice").textContent = "";
     if (state.kind === "reading") play("read");
-    if (state.kind === "attention") play("attention");
+    if (state.kind === "attention" || state.kind === "configured") play("attention");
   }
 };
 

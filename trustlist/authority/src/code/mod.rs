@@ -3,11 +3,14 @@
 //! `trustlist/FORMAT.md` specifies the format; the judge's constants are used, its parser is not. A code may be spoilt on
 //! purpose ([`Flaw`]), so that a checkpoint can be shown what it must refuse.
 
+mod configuration;
 mod mr1;
 pub mod picture;
 pub mod request;
 
 use std::fmt;
+
+pub use configuration::{ConfigurationDraft, issue_configuration};
 
 use trustlist::{
     code::{Colour, StatusRef, Visit},
@@ -110,7 +113,7 @@ pub enum Flaw {
 pub enum IssueError {
     /// The key could not be used.
     Key(KeyError),
-    /// `MR1` codes are signed with Ed25519 only.
+    /// Codes are signed with Ed25519 only.
     NotEd25519,
     /// The claim id has this many bytes, not 8 to 16.
     IdLength(usize),
@@ -126,7 +129,7 @@ impl fmt::Display for IssueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key(error) => error.fmt(f),
-            Self::NotEd25519 => f.write_str("MR1 codes are signed with Ed25519 keys only; name such a key"),
+            Self::NotEd25519 => f.write_str("codes are signed with Ed25519 keys only; name such a key"),
             Self::IdLength(length) => write!(f, "a code's id has 8 to 16 bytes, this one {length}"),
         }
     }

@@ -102,18 +102,18 @@ fn statement(draft: &Draft) -> Value {
 }
 
 /// A map of what is there, its keys in the order of their encoding: shorter first, negative after positive.
-fn map<const N: usize>(entries: [(i64, Option<Value>); N]) -> Value {
+pub(super) fn map<const N: usize>(entries: [(i64, Option<Value>); N]) -> Value {
     let mut entries: Vec<(Value, Value)> =
         entries.into_iter().filter_map(|(key, value)| Some((Value::from(key), value?))).collect();
     entries.sort_by_key(|(key, _)| encode(key));
     Value::Map(entries)
 }
 
-fn text(text: &str) -> Value {
+pub(super) fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
-fn encode(value: &Value) -> Vec<u8> {
+pub(super) fn encode(value: &Value) -> Vec<u8> {
     let mut encoded = Vec::new();
     ciborium::into_writer(value, &mut encoded).expect("writing to memory does not fail");
     encoded

@@ -209,18 +209,19 @@ impl Issue {
         answer["version"] = json!(picture.version());
         answer["level"] = json!(format!("{:?}", picture.level()));
         if let Some(path) = &request.picture {
-            let path = Path::new(path);
-            let bytes = match path.extension().and_then(|extension| extension.to_str()) {
-                Some("png") => picture.png(self.scale),
-                Some("svg") => picture.svg(self.scale).into_bytes(),
-                _ => {
-                    let why = format!("{}: a picture's name ends in .png or .svg", path.display());
-                    return Err(WorkspaceError::Usage(why));
-                }
-            };
-            fs::write(path, bytes).map_err(|error| WorkspaceError::io("write", path, error))?;
-            answer["picture"] = json!(path.display().to_string());
+            draw(&picture, self.scale, Path::new(path))?;
+            answer["picture"] = json!(path);
         }
         Ok(answer)
     }
+}
+
+/// Writes a picture in the format that its name ends in.
+pub fn draw(picture: &Picture, scale: u32, path: &Path) -> Done {
+    let bytes = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("png") => picture.png(scale),
+        Some("svg") => picture.svg(scale).into_bytes(),
+        _ => return Err(WorkspaceError::Usage(format!("{}: a picture's name ends in .png or .svg", path.display()))),
+    };
+    fs::write(path, bytes).map_err(|error| WorkspaceError::io("write", path, error))
 }

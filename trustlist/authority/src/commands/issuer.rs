@@ -297,11 +297,11 @@ const ROTATE: &str = "\
 Example: a new key for pass codes; codes signed before stay good
   authority issuer rotate-key --use code";
 
-/// Make a new key for own codes or status lists, and retire the ones before
+/// Make a new key for own codes, status lists or configuration codes, and retire the ones before
 #[derive(Args)]
 #[command(after_help = ROTATE)]
 pub struct RotateKey {
-    /// What it signs: code or status
+    /// What it signs: code, status, or (national platform) configuration
     #[arg(long = "use", value_parser = word::<KeyUse>, default_value = "code", value_name = "USE")]
     use_for: KeyUse,
     /// Kind of key for status lists; codes are always signed with Ed25519
@@ -314,12 +314,15 @@ pub struct RotateKey {
 
 impl RotateKey {
     fn run(self, dir: &Path) -> Done {
-        if self.use_for == KeyUse::Code && self.key_type != KeyType::Ed25519 {
+        if self.use_for != KeyUse::Status && self.key_type != KeyType::Ed25519 {
             return Err(WorkspaceError::Usage(
-                "MR1 codes are signed with Ed25519 keys only; leave --key-type out".to_owned(),
+                "codes are signed with Ed25519 keys only; leave --key-type out".to_owned(),
             ));
         }
         let mut workspace = Workspace::open(dir)?;
+        if self.use_for == KeyUse::Configuration {
+            workspace.authority.national()?;
+        }
         let key = SigningKey::generate(self.key_type)?;
         let kid = workspace.authority.rotate_key(self.use_for, key, moment(self.at))?;
         println!("new key {kid}; the ones before are retired. Publish, then sign with it");

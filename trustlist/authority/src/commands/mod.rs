@@ -4,6 +4,7 @@ use authority::WorkspaceError;
 use serde::de::DeserializeOwned;
 use trustlist::{lists::recognition::Party, region::Region, time::UnixTime};
 
+pub mod config_code;
 pub mod init;
 pub mod issue;
 pub mod issuer;

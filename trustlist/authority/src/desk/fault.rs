@@ -101,6 +101,7 @@ impl fmt::Display for DeskError {
                 let what = match use_for {
                     KeyUse::Code => "pass codes",
                     KeyUse::Status => "status lists",
+                    KeyUse::Configuration => "configuration codes",
                 };
                 write!(
                     f,

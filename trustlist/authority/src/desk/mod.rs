@@ -167,9 +167,10 @@ impl Authority {
         if issuer == NATIONAL {
             authority.national = Some(National::new(authority.first_root()));
         }
-        for use_for in [KeyUse::Code, KeyUse::Status] {
-            // Codes of a country come with certificates; the others sign their own.
-            if !issuer.is_country() {
+        for use_for in [KeyUse::Code, KeyUse::Status, KeyUse::Configuration] {
+            // Codes of a country come with certificates; the others sign their own. Only the national platform configures.
+            let its_own = if use_for == KeyUse::Configuration { issuer == NATIONAL } else { !issuer.is_country() };
+            if its_own {
                 authority.add_key(source.key(issuer, &format!("{use_for:?}-0"), KeyType::Ed25519)?, use_for, at)?;
             }
         }

@@ -77,7 +77,7 @@ impl National {
             root_sha256: metadata::sha256(root),
             mirrors: Vec::new(),
         };
-        let list = TrustList { issuers: vec![entry], configuration_key: None };
+        let list = TrustList { issuers: vec![entry] };
         National { list, roots: BTreeMap::from([(NATIONAL, root.to_vec())]), ..National::default() }
     }
 

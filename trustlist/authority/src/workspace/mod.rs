@@ -231,6 +231,7 @@ impl Workspace {
             let purpose = match entry.use_for {
                 KeyUse::Code => "code",
                 KeyUse::Status => "status",
+                KeyUse::Configuration => "configuration",
             };
             Some((format!("{purpose}-{}.pem", key.kid()), key))
         })
