@@ -17,7 +17,7 @@ use crate::{
         trustlist::IssuerEntry,
     },
     region::{NATIONAL, Region},
-    status::{StatusList, StatusLists},
+    status::{PREFIX, StatusList, StatusLists},
     time::{Moment, UnixTime},
 };
 
@@ -205,12 +205,10 @@ impl Trust {
             }
         }
         let status_keys: Vec<&IssuerKey> = status_keys.iter().collect();
+        // One list after the other, so that one at a time is inflated.
         for (name, bytes) in
-            repository.targets.range("status/".to_owned()..).take_while(|(name, _)| name.starts_with("status/"))
+            repository.targets.range(PREFIX.to_owned()..).take_while(|(name, _)| name.starts_with(PREFIX))
         {
-            if name.contains(".delta-") {
-                continue;
-            }
             match StatusList::read(bytes, name, &status_keys) {
                 Ok(list) => issuer.statuses.add(list),
                 Err(why) => fault(name, format!("left out, so its codes are unknown: {why}")),

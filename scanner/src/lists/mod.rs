@@ -11,6 +11,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use trustlist::{
     region::{NATIONAL, Region},
+    status::delta::is_delta,
     time::UnixTime,
     trust::{Repository, Trust},
     tuf::{self, Answer, Fetch, MAX_METADATA, Refusal, Request, Trusted},
@@ -18,6 +19,7 @@ use trustlist::{
 
 use crate::failure::Failure;
 
+mod delta;
 pub mod folder;
 pub mod store;
 
@@ -113,7 +115,7 @@ fn repository(mirror: &mut dyn Mirror, issuer: Region, root: &[u8]) -> Result<Re
     Ok(trusted.repository(issuer, targets))
 }
 
-/// All targets that the trusted state names: those of `held` that are still what is named, the others from the mirror.
+/// All targets that the trusted state names, deltas apart, which only lead to them: those of `held` that are still what is named, the others from the mirror.
 pub(crate) fn targets(
     mirror: &mut dyn Mirror,
     issuer: Region,
@@ -122,12 +124,18 @@ pub(crate) fn targets(
 ) -> Result<BTreeMap<String, Vec<u8>>, Refusal> {
     let mut targets = BTreeMap::new();
     let stated = trusted.targets("targets").map(|targets| targets.signed.targets.clone()).unwrap_or_default();
-    for (name, target) in stated {
-        if let Some(bytes) = held.and_then(|held| held.get(&name)).filter(|bytes| target.is(bytes)) {
+    for (name, target) in stated.iter().filter(|(name, _)| !is_delta(name)) {
+        let name = name.clone();
+        let held = held.and_then(|held| held.get(&name));
+        if let Some(bytes) = held.filter(|bytes| target.is(bytes)) {
             targets.insert(name, bytes.clone());
             continue;
         }
-        let request = tuf::target_request(trusted, &name, &target);
+        if let Some(bytes) = held.and_then(|held| delta::by_delta(mirror, issuer, trusted, &stated, &name, held)) {
+            targets.insert(name, bytes);
+            continue;
+        }
+        let request = tuf::target_request(trusted, &name, target);
         let refused = |why| Refusal { role: name.clone(), why };
         if request.limit > MAX_TARGET {
             return Err(refused(tuf::Why::TooLong { limit: MAX_TARGET }));

@@ -3,6 +3,7 @@
 use cache::trust_store::{Slot, StoredRepository, TrustStore};
 use trustlist::{
     region::{NATIONAL, Region},
+    status::delta::is_delta,
     trust::{Repository, Trust},
     tuf::Trusted,
 };
@@ -56,8 +57,8 @@ fn verified(
 ) -> Result<Option<Repository>, cache::log::Fault> {
     let Some(trusted) = restored(store, issuer, stored)? else { return Ok(None) };
     let Some(role) = trusted.targets("targets") else { return Ok(None) };
-    let whole =
-        role.signed.targets.iter().all(|(name, target)| stored.targets.get(name).is_some_and(|bytes| target.is(bytes)));
+    let mut kept = role.signed.targets.iter().filter(|(name, _)| !is_delta(name));
+    let whole = kept.all(|(name, target)| stored.targets.get(name).is_some_and(|bytes| target.is(bytes)));
     let coherent = trusted.snapshot_is_current() && trusted.targets_are_current("targets");
     Ok((whole && coherent).then(|| trusted.repository(issuer, stored.targets.clone())))
 }

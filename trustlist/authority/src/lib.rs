@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod code;
+pub mod deltas;
 pub mod desk;
 pub mod fault;
 pub mod federation;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Serialize, de::DeserializeOwned};
-use trustlist::{lists::keys::KeyUse, region::Region, time::UnixTime, trust::Repository};
+use trustlist::{lists::keys::KeyUse, region::Region, status::delta, time::UnixTime, trust::Repository};
 
 use crate::{
     desk::{Authority, DeskError, Generation},
@@ -27,14 +27,14 @@ pub struct Publication {
     pub files: Vec<(String, Vec<u8>)>,
     /// Paths of the generation before, which mirrors and clients may still be reading.
     pub before: Vec<String>,
-    /// Targets that are new or changed since the generation before.
+    /// Targets that are new or changed since the generation before, deltas apart.
     pub changed: Vec<String>,
     /// Targets that are gone.
     pub gone: Vec<String>,
 }
 
 impl Authority {
-    /// Every target by name.
+    /// Every target by name, without the deltas.
     ///
     /// # Errors
     /// When the lists contradict themselves, or no status key is here although there are status lists.
@@ -44,7 +44,7 @@ impl Authority {
             let key = self.signing_key(KeyUse::Status, at)?;
             for (number, draft) in self.statuses.shards() {
                 let name = statuses::name(*number);
-                let shard = draft.sign(&name, key)?;
+                let shard = draft.sign(&name, key, self.signed_lists.newest(*number))?;
                 targets.insert(name, shard);
             }
         }
@@ -76,17 +76,23 @@ impl Authority {
             return Err(DeskError::BackInTime { last: last.timestamp.issued });
         }
         let before = last.as_ref().map(Last::paths).unwrap_or_default();
+        let mut signed_lists = self.signed_lists.clone();
+        for number in self.statuses.shards().keys() {
+            signed_lists.add(*number, &targets[&statuses::name(*number)]);
+        }
+        let old = last.as_ref().map(|last| last.targets.targets.clone()).unwrap_or_default();
+        let is_new = |(name, bytes): &(&String, &Vec<u8>)| old.get(*name) != Some(&FileFacts::of(bytes));
+        let changed = targets.iter().filter(is_new).map(|(name, _)| name.clone()).collect();
+        let is_gone = |name: &&String| !targets.contains_key(*name) && !delta::is_delta(name);
+        let gone = old.keys().filter(is_gone).cloned().collect();
+        let targets: BTreeMap<String, Vec<u8>> = targets.into_iter().chain(signed_lists.deltas()).collect();
         let facts: BTreeMap<String, FileFacts> =
             targets.iter().map(|(name, bytes)| (name.clone(), FileFacts::of(bytes))).collect();
-        let old = last.as_ref().map(|last| last.targets.targets.clone()).unwrap_or_default();
-        let changed = facts.iter().filter(|(name, facts)| old.get(*name) != Some(facts)).map(|(name, _)| name.clone());
-        let (changed, gone): (Vec<String>, Vec<String>) =
-            (changed.collect(), old.keys().filter(|name| !facts.contains_key(*name)).cloned().collect());
 
         let (targets_version, targets_file) = self.renew(
             Role::Targets,
             last.as_ref().map(|last| (last.targets.version, last.targets.expires, &last.files.targets)),
-            changed.is_empty() && gone.is_empty(),
+            old == facts,
             at,
             |version, expires, keys| {
                 let spec_version = SPEC_VERSION.to_owned();
@@ -124,6 +130,7 @@ impl Authority {
         files.push((format!("metadata/{targets_version}.targets.json"), targets_file.clone()));
         files.push((format!("metadata/{snapshot_version}.snapshot.json"), snapshot_file.clone()));
         files.push(("metadata/timestamp.json".to_owned(), timestamp_file.clone()));
+        self.signed_lists = signed_lists;
         self.published = Some(Generation { timestamp: timestamp_file, snapshot: snapshot_file, targets: targets_file });
         Ok(Publication { issuer: self.issuer, generation: timestamp.version, files, before, changed, gone })
     }

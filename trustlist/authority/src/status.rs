@@ -1,10 +1,7 @@
 //! Status lists (Token Status List, CWT form) as the issuer signs them. The judge's half is [`trustlist::status`].
 
-use std::io::Write;
-
 use ciborium::Value;
-use coset::{CoseSign1Builder, HeaderBuilder, TaggedCborSerializable, iana};
-use flate2::{Compression, write::ZlibEncoder};
+use coset::{CoseSign1, CoseSign1Builder, HeaderBuilder, TaggedCborSerializable, iana};
 use trustlist::{
     code::cwt,
     key::Algorithm,
@@ -17,7 +14,8 @@ use crate::key::{KeyError, SigningKey};
 /// Header parameter "typ" (RFC 9596).
 const TYP: i64 = 16;
 
-/// Signs a shard under its own name, `status/3`.
+/// Signs a shard under its own name, `status/3`. If `held` is the same but for the signature it is taken as it is: keys of some kinds sign
+/// otherwise each time, and who holds the list shall not fetch it again for that.
 ///
 /// # Errors
 /// When the key cannot sign.
@@ -27,11 +25,10 @@ pub fn shard(
     issued: UnixTime,
     ttl: Option<i64>,
     key: &SigningKey,
+    held: Option<&[u8]>,
 ) -> Result<Vec<u8>, KeyError> {
-    let list = Value::Map(vec![
-        (Value::from("bits"), Value::from(2)),
-        (Value::from("lst"), Value::Bytes(deflate(statuses.bytes()))),
-    ]);
+    let list =
+        Value::Map(vec![(Value::from("bits"), Value::from(2)), (Value::from("lst"), Value::Bytes(statuses.deflate()))]);
     let mut claims = vec![
         (Value::from(SUB), Value::from(uri)),
         (Value::from(cwt::IAT), Value::from(issued.0)),
@@ -50,18 +47,21 @@ pub fn shard(
         .key_id(key.kid().0.to_vec())
         .value(TYP, Value::from("application/statuslist+cwt"))
         .build();
-    let message = CoseSign1Builder::new()
-        .protected(protected)
-        .payload(payload)
-        .try_create_signature(b"", |message| key.sign(message))?
-        .build();
-    Ok(message.to_tagged_vec().expect("a message of plain parts encodes"))
+    let mut message = CoseSign1Builder::new().protected(protected).payload(payload).build();
+    if let Some(held) = held.filter(|held| unsigned(held).is_some_and(|held| held == encoded(message.clone()))) {
+        return Ok(held.to_vec());
+    }
+    message.signature = key.sign(&message.tbs_data(b""))?;
+    Ok(encoded(message))
 }
 
-fn deflate(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(bytes).expect("writing to memory does not fail");
-    encoder.finish().expect("writing to memory does not fail")
+fn encoded(message: CoseSign1) -> Vec<u8> {
+    message.to_tagged_vec().expect("a message of plain parts encodes")
+}
+
+fn unsigned(shard: &[u8]) -> Option<Vec<u8>> {
+    let message = CoseSign1::from_tagged_slice(shard).ok()?;
+    CoseSign1 { signature: Vec::new(), ..message }.to_tagged_vec().ok()
 }
 
 #[cfg(test)]
@@ -80,7 +80,7 @@ mod tests {
         let key = SigningKey::from_seed([5; 32]);
         let mut statuses = StatusArray::valid(1000);
         assert!(statuses.set(77, Status::Revoked));
-        let bytes = shard("status/0", &statuses, UnixTime(1_612_137_600), Some(3600), &key).expect("signed");
+        let bytes = shard("status/0", &statuses, UnixTime(1_612_137_600), Some(3600), &key, None).expect("signed");
         let region = "420000".parse().expect("a region");
         let issuer_key = IssuerKey {
             issuer: region,

@@ -57,12 +57,12 @@ impl StatusDraft {
         array
     }
 
-    /// The signed shard under its name, `status/<n>`.
+    /// The signed shard under its name, `status/<n>`; the one that is `held`, where nothing changed.
     ///
     /// # Errors
     /// When the key finds no randomness.
-    pub fn sign(&self, uri: &str, key: &SigningKey) -> Result<Vec<u8>, KeyError> {
-        status::shard(uri, &self.array(), self.changed, self.ttl, key)
+    pub fn sign(&self, uri: &str, key: &SigningKey, held: Option<&[u8]>) -> Result<Vec<u8>, KeyError> {
+        status::shard(uri, &self.array(), self.changed, self.ttl, key, held)
     }
 }
 
@@ -211,14 +211,14 @@ mod tests {
             state: KeyState::Active,
         };
         let (uri, index) = place(1_000_005);
-        let bytes = drafts.shards()[&1].sign(&uri, &key).expect("a shard");
+        let bytes = drafts.shards()[&1].sign(&uri, &key, None).expect("a shard");
         let list = StatusList::read(&bytes, &uri, &[&issuer_key]).expect("readable");
         assert_eq!(list.issued, AT.plus(60));
         assert_eq!(list.statuses.status(index), Status::Revoked);
         assert_eq!(list.statuses.status(index + 1), Status::Valid);
         assert_eq!(list.statuses.status(500_000), Status::Unknown);
         assert_eq!(
-            drafts.shards()[&1].sign(&uri, &key).expect("a shard"),
+            drafts.shards()[&1].sign(&uri, &key, None).expect("a shard"),
             bytes,
             "the same draft gives the same bytes"
         );

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use authority::{
     code::{ConfigurationDraft, Draft, issue, issue_configuration},
+    deltas::between,
     key::SigningKey,
+    status::shard,
 };
 use data_encoding::{BASE64, HEXLOWER};
 use trustlist::{
@@ -14,7 +16,7 @@ use trustlist::{
     key::{KeyId, PublicKey},
     lists::recognition::Route,
     region::{NATIONAL, Region},
-    status::{Status, StatusArray},
+    status::{Status, StatusArray, delta},
     time::{Moment, TimeTrust, UnixTime},
     trust::{Repository, Trust},
     verdict::Reason,
@@ -203,4 +205,34 @@ fn the_status_bytes_say_what_stands_beside_them() {
     let said: Vec<Status> = (0..9).map(|index| array.status(index)).collect();
     use Status::{Revoked, Suspended, Unknown, Valid};
     assert_eq!(said, [Valid, Revoked, Suspended, Unknown, Valid, Valid, Revoked, Valid, Unknown]);
+}
+
+/// The list that the document shows, and the one after it.
+fn example_lists(blocks: &BTreeMap<&str, String>) -> [Vec<u8>; 2] {
+    let mut first = bytes(blocks, "status-bytes");
+    first.resize(16, 0);
+    let first = StatusArray::from_bytes(first);
+    let mut longer = first.bytes().to_vec();
+    longer.resize(18, 0);
+    let mut second = StatusArray::from_bytes(longer);
+    for (index, status) in [(0, Status::Revoked), (6, Status::Valid), (40, Status::Suspended)] {
+        assert!(second.set(index, status));
+    }
+    let key = key(blocks, "issuer-seed");
+    [(first, ISSUED), (second, ISSUED.plus(3600))]
+        .map(|(list, issued)| shard("status/0", &list, issued, None, &key, None).expect("signed"))
+}
+
+#[test]
+fn the_status_list_and_its_delta_are_the_bytes_that_the_document_shows() {
+    let blocks = blocks();
+    let [held, new] = example_lists(&blocks);
+    assert_eq!(HEXLOWER.encode(&held), blocks["status-list"]);
+    assert_eq!(HEXLOWER.encode(&new), blocks["next-status-list"]);
+    let packed = StatusArray::of_shard(&held).expect("a list").deflate();
+    assert_eq!(HEXLOWER.encode(&packed), blocks["deflated"]);
+    assert_eq!(delta::name("status/0", &held), blocks["delta-name"]);
+    let delta = between(&held, &new).expect("a delta");
+    assert_eq!(HEXLOWER.encode(&delta), blocks["delta"]);
+    assert_eq!(delta::follow(&delta, &held, |made| made == new), Ok(new));
 }

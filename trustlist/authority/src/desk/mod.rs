@@ -17,6 +17,7 @@ use trustlist::{
 
 use crate::{
     code::{self, Draft, Flaw},
+    deltas::SignedLists,
     key::{KeyError, KeyType, SigningKey},
     metadata::{self, Role, RoleKeys, Root},
     national::National,
@@ -105,6 +106,7 @@ pub struct Authority {
     /// `keys.json`.
     pub(crate) keys: Keys,
     pub(crate) statuses: StatusDrafts,
+    pub(crate) signed_lists: SignedLists,
     pub(crate) national: Option<National>,
     pub(crate) published: Option<Generation>,
 }
@@ -160,6 +162,7 @@ impl Authority {
             roots: Vec::new(),
             keys: Keys::default(),
             statuses: StatusDrafts::default(),
+            signed_lists: SignedLists::default(),
             national: None,
             published: None,
         };

@@ -5,6 +5,7 @@
 //! keys/                 private keys, PKCS#8 PEM without passphrase, readable by their owner only
 //! roots/                every root, `<version>.root.json`; the first is what others pin
 //! lists/                drafts: the documents that are published, and status/<n>.json
+//! signed/               the last status lists of every shard as they were signed, for deltas between them
 //! hosted/<issuer>/      issuers that the national platform keeps itself, each with keys and lists
 //! published/<issuer>/   metadata/ and targets/: what any file server may serve
 //! ```
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use trustlist::{lists::keys::KeyUse, region::Region, time::UnixTime};
 
 use crate::{
+    deltas::SignedLists,
     desk::{Authority, Generation, entry_kid},
     fault::WorkspaceError,
     key::SigningKey,
@@ -44,6 +46,7 @@ const CARD: &str = "authority.json";
 const KEYS: &str = "keys";
 const LISTS: &str = "lists";
 const ROOTS: &str = "roots";
+const SIGNED: &str = "signed";
 const HOSTED: &str = "hosted";
 const PUBLISHED: &str = "published";
 
@@ -115,6 +118,7 @@ impl Workspace {
             roots: read_roots(&directory.join(ROOTS))?,
             keys: read_json(&lists.join("keys.json"))?,
             statuses: StatusDrafts::default(),
+            signed_lists: read_signed(&directory.join(SIGNED))?,
             national: None,
             published: read_generation(&repository)?,
         };
@@ -209,10 +213,24 @@ impl Workspace {
     /// When it cannot be signed, or a file cannot be written.
     pub fn publish(&mut self, at: UnixTime, out: Option<&Path>) -> Result<Publication, WorkspaceError> {
         let publication = self.authority.publish(at)?;
+        self.save_signed()?;
         for place in std::iter::once(self.published.as_path()).chain(out) {
             write_publication(&place.join(publication.issuer.as_str()), &publication)?;
         }
         Ok(publication)
+    }
+
+    /// Keeps the signed lists before they are published: a publication that is cut short is then repeated with the same bytes.
+    fn save_signed(&self) -> Result<(), WorkspaceError> {
+        let directory = self.directory.join(SIGNED);
+        let mut kept = BTreeSet::new();
+        for (number, order, bytes) in self.authority.signed_lists.all() {
+            let name = format!("{number}-{order}.cwt");
+            write(&directory.join(&name), bytes)?;
+            kept.insert(name);
+        }
+        let mut gone = names(&directory)?.into_iter().filter(|name| !kept.contains(name));
+        gone.try_for_each(|name| remove(&directory.join(name)))
     }
 
     /// Keys with the names of their files. A name says what the key is for; only its content counts. A key that has no purpose any
@@ -286,6 +304,20 @@ fn read_roots(directory: &Path) -> Result<Vec<Vec<u8>>, WorkspaceError> {
         }
         roots.push(read(&path)?);
     }
+}
+
+/// Signed lists by their names, `<shard>-<order>.cwt`.
+fn read_signed(directory: &Path) -> Result<SignedLists, WorkspaceError> {
+    let mut lists = SignedLists::default();
+    for name in names(directory)? {
+        let numbers = name.strip_suffix(".cwt").and_then(|name| name.split_once('-'));
+        if let Some((number, order)) =
+            numbers.and_then(|(shard, order)| Some((shard.parse().ok()?, order.parse().ok()?)))
+        {
+            lists.put(number, order, read(&directory.join(&name))?);
+        }
+    }
+    Ok(lists)
 }
 
 fn read_generation(repository: &Path) -> Result<Option<Generation>, WorkspaceError> {

@@ -3,11 +3,19 @@
 //! Bits are counted from the least significant end of each byte (draft §4.1). A shard that is missing, or does not reach an index, says
 //! *unknown*: never good.
 
+mod array;
+mod deflate;
+pub mod delta;
+mod table;
+
 use std::{collections::BTreeMap, io::Read};
 
 use ciborium::Value;
 use flate2::read::ZlibDecoder;
 use serde::{Deserialize, Serialize};
+
+pub use array::StatusArray;
+pub use table::StatusTable;
 
 use crate::{
     code::{
@@ -19,6 +27,8 @@ use crate::{
     time::UnixTime,
 };
 
+/// What the names of status targets begin with.
+pub const PREFIX: &str = "status/";
 /// Codes in one shard.
 pub const SHARD: u64 = 1_000_000;
 /// A shard inflated: stops a bomb. 32 million codes would fit.
@@ -68,57 +78,6 @@ impl Status {
     }
 }
 
-/// A packed array of statuses: four to a byte.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StatusArray(Vec<u8>);
-
-impl StatusArray {
-    /// `codes` valid codes, rounded up to a whole byte.
-    #[must_use]
-    pub fn valid(codes: usize) -> StatusArray {
-        StatusArray(vec![0; codes.div_ceil(4)])
-    }
-
-    /// The array whose packed bytes these are.
-    #[must_use]
-    pub fn from_bytes(bytes: Vec<u8>) -> StatusArray {
-        StatusArray(bytes)
-    }
-
-    /// The packed bytes.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// How the code at `index` stands.
-    #[must_use]
-    pub fn status(&self, index: u64) -> Status {
-        let byte = usize::try_from(index / 4).ok().and_then(|at| self.0.get(at));
-        byte.map_or(Status::Unknown, |byte| Status::of_bits(byte >> (index % 4 * 2)))
-    }
-
-    /// Sets the code at `index`; false when the array does not reach so far.
-    pub fn set(&mut self, index: u64, status: Status) -> bool {
-        let Some(byte) = usize::try_from(index / 4).ok().and_then(|at| self.0.get_mut(at)) else { return false };
-        let shift = index % 4 * 2;
-        *byte = *byte & !(3 << shift) | status.bits() << shift;
-        true
-    }
-
-    /// How many codes stand as revoked, suspended, unknown.
-    #[must_use]
-    pub fn counts(&self) -> [u64; 3] {
-        let mut counts = [0; 4];
-        for byte in self.0.iter().filter(|byte| **byte != 0) {
-            for shift in [0, 2, 4, 6] {
-                counts[usize::from(byte >> shift & 3)] += 1;
-            }
-        }
-        [counts[1], counts[2], counts[3]]
-    }
-}
-
 /// One verified shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusList {
@@ -127,7 +86,7 @@ pub struct StatusList {
     /// When it was issued.
     pub issued: UnixTime,
     /// The statuses.
-    pub statuses: StatusArray,
+    pub statuses: StatusTable,
 }
 
 impl StatusList {
@@ -146,39 +105,54 @@ impl StatusList {
         if !fitting.any(|key| sign1.signed_by(|message, signature| key.public.verify(message, signature))) {
             return Err("no status key of the issuer made its signature".to_owned());
         }
-        cbor::walk(&sign1.payload, Strictness::Bounded).map_err(|fault| fault.to_string())?;
-        let value: Value = ciborium::from_reader(sign1.payload.as_slice()).map_err(|_| "its payload is no CBOR")?;
-        let map = Map::new(value).ok_or("its payload is no CWT")?;
-        let named = map.text(SUB)?.ok_or("it does not name itself")?;
-        if named != uri {
-            return Err(format!("it is the list {named}"));
+        let said = Said::of(&sign1.payload)?;
+        if said.uri != uri {
+            return Err(format!("it is the list {}", said.uri));
         }
+        Ok(StatusList { uri: said.uri, issued: said.issued, statuses: StatusTable::of(&inflate(&said.list)?) })
+    }
+}
+
+/// What a shard's payload says.
+struct Said {
+    uri: String,
+    issued: UnixTime,
+    /// Deflated.
+    list: Vec<u8>,
+}
+
+impl Said {
+    fn of(payload: &[u8]) -> Result<Said, String> {
+        cbor::walk(payload, Strictness::Bounded).map_err(|fault| fault.to_string())?;
+        let value: Value = ciborium::from_reader(payload).map_err(|_| "its payload is no CBOR")?;
+        let map = Map::new(value).ok_or("its payload is no CWT")?;
         let list = map.map(STATUS_LIST)?.ok_or("it has no status_list")?;
         if list.named("bits").map(cwt::integer) != Some(Ok(2)) {
             return Err("it has not two bits a code".to_owned());
         }
-        let packed = list.named("lst").and_then(Value::as_bytes).ok_or("it has no lst")?;
-        Ok(StatusList {
-            uri: named.to_owned(),
+        Ok(Said {
+            uri: map.text(SUB)?.ok_or("it does not name itself")?.to_owned(),
             issued: map.time(cwt::IAT, false)?.ok_or("it has no iat")?,
-            statuses: StatusArray(inflate(packed)?),
+            list: list.named("lst").and_then(Value::as_bytes).ok_or("it has no lst")?.clone(),
         })
     }
 }
 
-fn inflate(packed: &[u8]) -> Result<Vec<u8>, String> {
-    let mut inflated = Vec::new();
-    let mut decoder = ZlibDecoder::new(packed);
-    decoder
-        .by_ref()
-        .take(MAX_INFLATED as u64 + 1)
-        .read_to_end(&mut inflated)
-        .map_err(|_| "its zlib stream is damaged")?;
-    if inflated.len() > MAX_INFLATED {
+/// The packed bytes of a shard that is verified elsewhere.
+fn packed(shard: &[u8]) -> Result<Vec<u8>, String> {
+    let sign1 = Sign1::parse(shard, PROFILE)?;
+    inflate(&Said::of(&sign1.payload)?.list)
+}
+
+fn inflate(list: &[u8]) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let mut decoder = ZlibDecoder::new(list);
+    let bounded = decoder.by_ref().take(MAX_INFLATED as u64 + 1).read_to_end(&mut bytes);
+    bounded.map_err(|_| "its zlib stream is damaged")?;
+    if bytes.len() > MAX_INFLATED {
         return Err(format!("it inflates beyond {MAX_INFLATED} bytes"));
     }
-    inflated.shrink_to_fit();
-    Ok(inflated)
+    Ok(bytes)
 }
 
 /// All shards of one issuer by name.
@@ -237,7 +211,7 @@ mod tests {
     fn setting_one_code_leaves_its_neighbours() {
         let mut array = StatusArray::valid(10);
         assert!(array.set(5, Status::Suspended) && array.set(6, Status::Revoked) && array.set(5, Status::Revoked));
-        assert_eq!(array.counts(), [2, 0, 0]);
+        assert_eq!(array.bytes(), [0, 0b0001_0100, 0]);
         assert!(!array.set(12, Status::Revoked));
     }
 
