@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes first corpora for the targets that read codes from tests/vectors: python3 tests/fuzz/seed.py, then cargo fuzz run TARGET."""
-import base64, hashlib, json, pathlib, zlib
+"""Makes first corpora from tests/vectors and FORMAT.md: python3 tests/fuzz/seed.py, then cargo fuzz run TARGET."""
+import base64, hashlib, json, pathlib, re, zlib
 
 HERE = pathlib.Path(__file__).parent
 VECTORS = HERE.parent / "vectors"
@@ -43,3 +43,5 @@ for path in VECTORS.glob("cose/*/*.json"):
         seed(target, message)
 for certificate in json.loads((VECTORS / "dcc/certificates.json").read_text()):
     seed("certificate", base64.b64decode(certificate["certificate"]))
+delta = re.search(r"```hex delta\n(.*?)```", (HERE.parents[1] / "trustlist/FORMAT.md").read_text(), re.S).group(1)
+seed("status_delta", bytes.fromhex(re.sub(r"#.*|\s", "", delta)))

@@ -401,4 +401,30 @@ mod tests {
         // The root, two snapshots, two targets, the timestamp.
         assert_eq!(files("metadata"), 6);
     }
+
+    #[test]
+    fn deltas_lead_from_the_last_three_lists_also_after_the_folder_was_put_down() {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut authority = hubei();
+        authority.statuses_mut().grow(10_000, MORNING).expect("a list");
+        for index in (0..10_000).step_by(20) {
+            authority.statuses_mut().set(index, trustlist::status::Status::Revoked, MORNING).expect("covered");
+        }
+        drop(Workspace::create(home.path(), authority).expect("made"));
+        for number in 1..=6 {
+            let mut workspace = Workspace::open(home.path()).expect("opened");
+            let at = MORNING.plus(number * 60);
+            let suspended = trustlist::status::Status::Suspended;
+            workspace.authority.statuses_mut().set(number as u64, suspended, at).expect("covered");
+            workspace.save().expect("saved");
+            let publication = workspace.publish(at, None).expect("published");
+            let is_delta = |path: &&String| path.contains(".delta-");
+            let deltas = publication.files.iter().map(|(path, _)| path).filter(is_delta).count();
+            assert_eq!(deltas as i64, (number - 1).min(3));
+            assert_eq!(publication.changed.iter().filter(is_delta).count(), 0, "a delta is no news by itself");
+            let again = workspace.publish(at.plus(1), None).expect("published");
+            assert_eq!(again.files[..again.files.len() - 1], publication.files[..publication.files.len() - 1]);
+        }
+        assert_eq!(names(&home.path().join(SIGNED)).expect("names").len(), 4);
+    }
 }
