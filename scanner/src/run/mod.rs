@@ -11,6 +11,7 @@ mod logbook;
 mod notify;
 mod orders;
 mod preview;
+mod pulse;
 mod report;
 mod row;
 mod shared;

@@ -2,8 +2,6 @@
 
 #[cfg(target_os = "linux")]
 mod manager {
-    use std::time::Duration;
-
     use sd_notify::NotifyState;
 
     fn tell(state: &[NotifyState<'_>]) {
@@ -38,25 +36,15 @@ mod manager {
     pub fn stopping() {
         tell(&[NotifyState::Stopping]);
     }
-
-    /// How often the watchdog must hear, where there is one.
-    pub fn watchdog() -> Option<Duration> {
-        sd_notify::watchdog_enabled()
-    }
 }
 
 #[cfg(not(target_os = "linux"))]
 mod manager {
-    use std::time::Duration;
-
     pub fn ready(_: &str) {}
     pub fn status(_: &str) {}
     pub fn alive() {}
     pub fn reloading() {}
     pub fn stopping() {}
-    pub fn watchdog() -> Option<Duration> {
-        None
-    }
 }
 
 pub use manager::*;

@@ -23,6 +23,7 @@ use super::{
     keeper,
     logbook::{OpenLog, begin_log, close_log, forget, open_log, try_log},
     notify,
+    pulse::{Pulse, Sign, Stuck},
     report::{self, Reporter},
     shared::{Camera, LaneShared, Shared, lock},
     signals::{Signals, Wish},
@@ -51,8 +52,8 @@ const READY_CHECK: Duration = Duration::from_millis(10);
 const RETENTION: Duration = Duration::from_secs(3600);
 /// How often a log that could not be opened is tried again.
 const LOG_RETRY: Duration = Duration::from_secs(10);
-/// A lane whose loop has not gone round for this long hangs: the watchdog is left to bite.
-const HANGS: Duration = Duration::from_secs(5);
+/// A camera that has neither delivered nor said why not for this long after the start counts as lost: opening may hang in a driver.
+const CAMERA_PATIENCE: Duration = Duration::from_secs(5);
 /// What a thread that may sit in a driver or a network is waited for at the end.
 pub const PATIENCE: Duration = Duration::from_millis(800);
 /// Texts that may wait for a lane.
@@ -136,6 +137,8 @@ async fn tend(
     }
     retry_log_at.reset();
     let mut ready = false;
+    let mut pulse = Pulse::default();
+    let mut stuck = None;
     loop {
         tokio::select! {
             wish = signals.next() => match wish {
@@ -145,6 +148,7 @@ async fn tend(
                 },
             },
             _ = ready_at.tick(), if !ready => {
+                give_up_waiting(shared);
                 ready = shared.lanes.iter().all(|lane| lane.camera() != Camera::Unknown || ended(lane));
                 if ready {
                     let status = report_now(&mut reporter, shared, log, page, status_to_page);
@@ -159,10 +163,7 @@ async fn tend(
                 if shared.reload_is_due() && let Some(end) = reload(setup, shared).await {
                     return Ok(end);
                 }
-                let now = shared.now();
-                if notify::watchdog().is_some() && shared.lanes.iter().all(|lane| lane.silent_for(now) < HANGS) {
-                    notify::alive();
-                }
+                pet(shared, &mut pulse, &mut stuck);
                 if shared.lanes.iter().all(ended) {
                     return Ok(End::Stop);
                 }
@@ -178,6 +179,42 @@ async fn tend(
             }
             _ = textfile_at.tick() => write_textfile(shared),
         }
+    }
+}
+
+/// Pets the watchdog while frames and decisions advance; says once what does not.
+fn pet(shared: &Shared, pulse: &mut Pulse, stuck: &mut Option<Stuck>) {
+    let now = shared.now();
+    let signs: Vec<Sign> = shared
+        .lanes
+        .iter()
+        .zip(&shared.config.lane)
+        .map(|(lane, settings)| Sign {
+            silent: lane.silent_for(now),
+            camera: (settings.camera.device != Device::None).then(|| lane.camera()),
+            deadline: settings.camera.deadline,
+            frames: lane.frames.load(Ordering::Relaxed),
+            ended: ended(lane),
+        })
+        .collect();
+    let felt = pulse.feel(&signs, now).err();
+    if let Some(stuck) = felt.filter(|_| felt != *stuck) {
+        log::error!("{stuck}; the watchdog is left to bite");
+    }
+    *stuck = felt;
+    if felt.is_none() {
+        notify::alive();
+    }
+}
+
+/// A lane must not wait for ever for a camera whose opening hangs: it says that it has none.
+fn give_up_waiting(shared: &Shared) {
+    if shared.now() < CAMERA_PATIENCE {
+        return;
+    }
+    for lane in shared.lanes.iter().filter(|lane| lane.camera() == Camera::Unknown) {
+        *lock(&lane.camera_trouble) = Some(format!("it has not answered within {CAMERA_PATIENCE:?}"));
+        lane.set_camera(Camera::Lost);
     }
 }
 
