@@ -9,6 +9,11 @@ use std::{
     time::Duration,
 };
 
+use scanner::upload::{
+    self,
+    relay::{self, Relay},
+};
+
 use log_support::{Post, Program, certificates, find, free_port, ids, quick, wait_for, wait_until_listening};
 
 fn server(port: u16, file: &Path, arguments: &[&str]) -> Option<Program> {
@@ -138,4 +143,28 @@ fn an_expired_certificate_is_told_plainly_and_nothing_is_lost() {
     assert!(trouble.contains("xpired"), "{trouble}");
     drop(uploading);
     assert_eq!(post.counts().pending + post.counts().in_flight, 6);
+}
+
+#[test]
+fn rows_reach_the_endpoint_through_a_process_that_has_the_network_in_place_of_the_one_that_scans() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("received");
+    let port = free_port();
+    let post = Post::open(directory.path());
+    let promised = post.append(0..300);
+    let options = quick(&format!("http://127.0.0.1:{port}/rows"));
+    let meeting = directory.path().join("relay.sock");
+    let relay = Relay::listen(&meeting, options.timeout).expect("listens");
+    let uploading = post.upload_through(options.clone(), Box::new(relay));
+    let alone = wait_for("the uploader to notice that nobody carries", Duration::from_secs(20), || uploading.trouble());
+    assert!(alone.contains("checkpointd-sync.service"), "{alone}");
+    let Some(_server) = server(port, &file, &["--busy", "4"]) else { return };
+    std::thread::spawn(move || {
+        let mut centre = upload::centre(&options).expect("good options");
+        relay::carry(&meeting, &mut *centre);
+    });
+    let counts = post.wait_until_delivered();
+    assert_eq!((counts.dead, counts.acknowledged), (0, promised.len() as u64 + 1));
+    let there: HashSet<_> = ids(&file).into_iter().collect();
+    assert!(promised.is_subset(&there));
 }

@@ -21,7 +21,7 @@ pub use codes::Codes;
 pub use error::{ConfigError, Origin, Problem};
 pub use lane::{Camera, Direction, Gate, GateDriver, Gpio, Lane, Line, Reader};
 pub use layers::{Layers, Overlay};
-pub use sections::{Checkpoint, Log, Metrics, Page, Places, Signals, Sync, Trust, Upload};
+pub use sections::{Checkpoint, Log, Metrics, Network, Page, Places, Signals, Sync, Trust, Upload};
 use trustlist::region::Region;
 pub use values::{Aim, Backend, Device, Level, Listen, PixelOrder, Resolution, Url, UsbId};
 
@@ -48,6 +48,8 @@ setting::settings! {
         page: Page = Page::default(),
         /// Numbers for whoever watches many checkpoints.
         metrics: Metrics = Metrics::default(),
+        /// Which process has the network.
+        network: Network = Network::default(),
         /// Where newer lists come from.
         sync: Sync = Sync::default(),
         /// Where rows go, if anywhere.

@@ -76,6 +76,14 @@ settings! {
 }
 
 settings! {
+    /// `[network]`
+    pub struct Network {
+        /// Whether another process (`checkpointd sync run`) asks the mirrors and sends the rows, so that this one needs no network.
+        apart: bool = false,
+    }
+}
+
+settings! {
     /// `[sync]`
     pub struct Sync {
         /// Mirrors of the repositories, tried in this order; none must be trusted.

@@ -38,7 +38,7 @@ pub fn keep(shared: &Arc<Shared>, lists: &LoadLists, stop: &Receiver<()>) {
                 round(shared, lists, Some(&inbox));
             }
         }
-        if !config.sync.mirrors.is_empty() && Instant::now() >= due {
+        if !config.sync.mirrors.is_empty() && !config.network.apart && Instant::now() >= due {
             due = Instant::now() + config.sync.every;
             round(shared, lists, None);
         }

@@ -41,7 +41,10 @@ use crate::{
     },
     readers,
     source::{SourceEvent, supervisor},
-    upload,
+    upload::{
+        self,
+        relay::{self, Relay},
+    },
 };
 
 /// How often the state is put together.
@@ -396,18 +399,20 @@ type Helper = (mpsc::SyncSender<()>, JoinHandle<()>);
 
 /// Rows go to a centre on a thread of their own, where one is configured.
 fn start_upload(config: &Config, log: &OpenLog) -> Result<Option<Helper>, Failure> {
-    let Some(url) = &config.upload.url else { return Ok(None) };
-    let wrong = |error: upload::OptionsError| Failure::configuration(error.to_string());
-    let options = upload::Options {
-        topic: config.upload.topic.clone(),
-        ca: config.upload.ca.clone(),
-        user: config.upload.user.clone(),
-        secret: config.upload.secret.clone(),
-        batch: usize::try_from(config.upload.batch.max(1)).unwrap_or(usize::MAX),
-        timeout: config.upload.timeout,
-        ..upload::Options::new(&url.0, &config.checkpoint.id)
+    let Some(mut options) = upload::Options::configured(config) else { return Ok(None) };
+    let mut centre: Box<dyn upload::Centre> = if config.network.apart {
+        options.batch = options.batch.min(relay::MAX_BATCH);
+        let place = relay::place(config);
+        match Relay::listen(&place, options.timeout) {
+            Ok(relay) => Box::new(relay),
+            Err(error) => {
+                log::error!("rows stay here: {}: {error}", place.display());
+                return Ok(None);
+            }
+        }
+    } else {
+        upload::centre(&options).map_err(|error| Failure::configuration(error.to_string()))?
     };
-    let mut centre = upload::centre(&options).map_err(wrong)?;
     let reader = Reader::open(&log.path).map_err(|fault| Failure::new("the scan log cannot be read").because(fault))?;
     let writer = log.writer.clone();
     let (stop, stops) = mpsc::sync_channel(1);

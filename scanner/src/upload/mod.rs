@@ -1,11 +1,13 @@
 //! Sending rows to a centre, on a thread of its own: the lane, the page and the list sync never wait for it, nor it for them.
 //!
 //! What to send next and what an answer means is decided by [`cache::outbox::Courier`]; this file obeys it. How it is sent is a
-//! [`Centre`]: an MQTT 5 broker ([`mqtt`]) or an HTTPS endpoint ([`https`]).
+//! [`Centre`]: an MQTT 5 broker ([`mqtt`]), an HTTPS endpoint ([`https`]), or a process beside this one that has the network ([`relay`]).
 
 pub mod https;
 #[cfg(feature = "mqtt")]
 pub mod mqtt;
+#[cfg(unix)]
+pub mod relay;
 
 use std::{
     fmt, fs,
@@ -19,6 +21,8 @@ use cache::{
     outbox::{Answer, Backoff, Courier, Item, Mark, Step},
 };
 use tokio::sync::watch;
+
+use crate::config::Config;
 
 /// Longest pause between two looks into the outbox: what a fresh row waits at most when the centre is there.
 const LOOK: Duration = Duration::from_millis(500);
@@ -75,6 +79,22 @@ impl Options {
             timeout: Duration::from_secs(20),
             backoff: Backoff::default(),
         }
+    }
+
+    /// As configured, where a centre is.
+    #[must_use]
+    pub fn configured(config: &Config) -> Option<Options> {
+        let upload = &config.upload;
+        let url = upload.url.as_ref()?;
+        Some(Options {
+            topic: upload.topic.clone(),
+            ca: upload.ca.clone(),
+            user: upload.user.clone(),
+            secret: upload.secret.clone(),
+            batch: usize::try_from(upload.batch.max(1)).unwrap_or(usize::MAX),
+            timeout: upload.timeout,
+            ..Options::new(&url.0, &config.checkpoint.id)
+        })
     }
 
     /// The secret's first line.

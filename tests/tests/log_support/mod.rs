@@ -78,11 +78,16 @@ impl Post {
 
     /// Uploads on a thread until the answer is dropped and joined.
     pub fn upload(&self, options: upload::Options) -> Uploading {
+        let centre = upload::centre(&options).expect("good options");
+        self.upload_through(options, centre)
+    }
+
+    /// The same, by a way of the caller's.
+    pub fn upload_through(&self, options: upload::Options, mut centre: Box<dyn upload::Centre>) -> Uploading {
         let (stop, stopped) = mpsc::channel();
         let (sender, status) = watch::channel(upload::Status::default());
         let (writer, reader) = (self.writer.clone(), self.reader());
         let thread = std::thread::spawn(move || {
-            let mut centre = upload::centre(&options).expect("good options");
             upload::run(&options, &mut *centre, &writer, &reader, &stopped, &sender);
         });
         Uploading { stop: Some(stop), thread: Some(thread), status }
