@@ -1,21 +1,33 @@
 //! The second line: an officer's word is a row in the chain, or nothing; and what a device says of itself can be checked.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::fs;
+
+use authority::key::SigningKey;
+use cache::log::{UnixMillis, officer::Word};
+use data_encoding::BASE64;
 
 use super::{
     gate::{Daemon, eventually, picture, today},
     support::{World, checkpointd, said},
 };
 
-/// A daemon with one officer: a steward with the PIN 314159.
-pub fn with_officers(world: &World) -> Daemon {
-    let officers = world.path("officers");
-    fs::write(&officers, "steward 314159\n").expect("written");
-    fs::set_permissions(&officers, fs::Permissions::from_mode(0o600)).expect("set");
+/// An officer's key.
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_seed([seed; 32])
+}
+
+/// A daemon with one officer, a steward, by this line of the list.
+pub fn with_officers(world: &World, line: &str) -> Daemon {
+    name_officers(world, line);
     fs::create_dir_all(world.path("conf.d")).expect("made");
-    let text = format!("[page]\nofficers = \"{}\"\n", officers.display());
+    let text = format!("[page]\nofficers = \"{}\"\n", world.path("officers").display());
     fs::write(world.path("conf.d/officers.toml"), text).expect("written");
     Daemon::start(world, "")
+}
+
+/// Replaces the list of officers.
+pub fn name_officers(world: &World, line: &str) {
+    fs::write(world.path("officers"), format!("{line}\n")).expect("written");
 }
 
 /// Posts an officer's word; the status of the answer.
@@ -36,43 +48,61 @@ fn latest(daemon: &Daemon) -> String {
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
-fn word(scan: &str, pin: &str) -> String {
-    format!(r#"{{"scan":"{scan}","verdict":"admit","role":"steward","pin":"{pin}","why":"papers"}}"#)
+/// A steward's word, signed with this key after `lag` milliseconds ago.
+fn word(scan: &str, key: &SigningKey, verdict: &str, lag: i64) -> String {
+    let mut word = Word {
+        scan: scan.parse().expect("an id"),
+        verdict: serde_json::from_value(verdict.into()).expect("a verdict"),
+        role: "steward".to_owned(),
+        why: "papers".to_owned(),
+        signed_ms: UnixMillis(scanner::clock::unix_millis() - lag),
+        key: BASE64.encode(&key.public_bytes()),
+        signature: String::new(),
+    };
+    word.signature = BASE64.encode(&key.sign(word.message().as_bytes()).expect("signed"));
+    serde_json::to_string(&word).expect("JSON")
 }
 
 #[test]
-fn an_officers_word_is_a_row_in_the_chain_and_only_the_right_pin_from_the_own_page_writes_it() {
+fn an_officers_signed_word_is_a_row_in_the_chain_and_nobody_else_writes_one() {
     let world = today();
     picture(&world.path("frames"), world.text("from Hebei, whose recognition is suspended"));
-    let daemon = with_officers(&world);
+    let steward = key(1);
+    let line = format!("steward {}", BASE64.encode(&steward.public_bytes()));
+    let daemon = with_officers(&world, &line);
     eventually("the scan is listed", || !latest(&daemon).is_empty());
     let scan = latest(&daemon);
     let strange = "01775ae8-2204-7bab-be50-b40ae34103be";
-    let good = word(&scan, "314159");
+    let good = word(&scan, &steward, "admit", 0);
     assert_eq!(post(&daemon, &[JSON, ("origin", "http://evil.example")], &good), 403, "another page");
     assert_eq!(post(&daemon, &[("content-type", "text/plain")], &good), 403, "what a form could send");
-    assert_eq!(post(&daemon, &[JSON], &word(&scan, "271828")), 403, "a wrong PIN");
-    assert_eq!(post(&daemon, &[JSON], &word(strange, "314159")), 404, "a scan nobody saw");
-    assert_eq!(post(&daemon, &[JSON], &good.replace("admit", "refer")), 400, "nobody to refer to");
+    assert_eq!(post(&daemon, &[JSON], &word(&scan, &key(2), "admit", 0)), 403, "a key that is no officer's");
+    assert_eq!(post(&daemon, &[JSON], &good.replace("\"admit\"", "\"refuse\"")), 403, "changed after it was signed");
+    assert_eq!(post(&daemon, &[JSON], &word(strange, &steward, "admit", 0)), 404, "a scan nobody saw");
+    assert_eq!(post(&daemon, &[JSON], &word(&scan, &steward, "refer", 0)), 400, "nobody to refer to");
     assert_eq!(post(&daemon, &[JSON], &good.replace("papers", "Zhang San said so")), 400, "no free text");
     assert_eq!(post(&daemon, &[JSON], &good.repeat(20)), 413, "too much");
+    assert_eq!(post(&daemon, &[JSON], &word(&scan, &steward, "admit", 600_000)), 409, "signed ten minutes ago");
     assert_eq!(post(&daemon, &[JSON, ("origin", daemon.page())], &good), 204);
     eventually("the page shows it", || daemon.get("/status.json").contains(r#""by_hand":"admit""#));
-    for _ in 0..5 {
-        assert_eq!(post(&daemon, &[JSON], &word(&scan, "000000")), 403);
-    }
-    assert_eq!(post(&daemon, &[JSON], &good), 429, "five wrong PINs lock the desk");
+    assert_eq!(post(&daemon, &[JSON], &good), 409, "the same word again");
+    name_officers(&world, "# the steward has gone home");
+    assert_eq!(post(&daemon, &[JSON], &word(&scan, &steward, "refuse", 0)), 403, "taken from the list, gone at once");
     assert_eq!(daemon.stop(), Some(0));
     let top = world.path("");
-    let rows = checkpointd(&top, &["--config", "gate.toml", "log", "query", "--id", &scan, "--json"], "");
+    let log = |arguments: &[&str]| checkpointd(&top, &[&["--config", "gate.toml", "log"], arguments].concat(), "");
+    let rows = log(&["query", "--id", &scan, "--json"]);
     let rows = String::from_utf8_lossy(&rows.stdout).into_owned();
     assert_eq!(rows.matches(r#""kind":"override""#).count(), 1, "{rows}");
-    assert!(!rows.contains("314159"), "no PIN in the log");
     let journal = || fs::read_to_string(world.path("journal")).unwrap_or_default();
     eventually("the journal is kept", || journal().contains("a steward decided by hand"));
-    assert!(!journal().contains("314159"), "nor in the journal");
-    let verified = checkpointd(&top, &["--config", "gate.toml", "log", "verify"], "");
-    assert!(verified.status.success(), "{}", said(&verified));
+    // Years later, with the list of that time, and with another.
+    fs::write(world.path("officers-then"), &line).expect("written");
+    let verified = log(&["verify", "--officers", "officers-then"]);
+    let told = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert!(verified.status.success() && told.contains("1 decided by hand"), "{told}{}", said(&verified));
+    let doubted = log(&["verify", "--officers", "officers"]);
+    assert!(!doubted.status.success() && String::from_utf8_lossy(&doubted.stdout).contains("no officer's word"));
 }
 
 #[test]
@@ -81,7 +111,7 @@ fn where_no_officers_are_named_nobody_overrides() {
     picture(&world.path("frames"), world.text("with a forged code"));
     let daemon = Daemon::start(&world, "");
     eventually("the scan is listed", || !latest(&daemon).is_empty());
-    assert_eq!(post(&daemon, &[JSON], &word(&latest(&daemon), "314159")), 403);
+    assert_eq!(post(&daemon, &[JSON], &word(&latest(&daemon), &key(1), "admit", 0)), 403);
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub mod export;
 pub mod fault;
 pub mod memory;
 pub mod note;
+pub mod officer;
 mod open;
 pub mod query;
 pub mod reader;

@@ -17,6 +17,8 @@ use trustlist::{
 };
 use uuid::Uuid;
 
+use super::officer::Word;
+
 /// Milliseconds since 1970-01-01T00:00:00Z: the grain of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -183,17 +185,8 @@ pub enum Event {
         /// What happened.
         passage: Passage,
     },
-    /// An officer decided otherwise than the device.
-    Override {
-        /// The scan.
-        scan: Uuid,
-        /// The officer's verdict.
-        verdict: Verdict,
-        /// `steward`, `supervisor`, …: a role, never a person.
-        role: String,
-        /// A stable word for why.
-        why: String,
-    },
+    /// An officer decided otherwise than the device, and signed it.
+    Override(Word),
     /// A scan that shall not count, a test shot for example. The row stays.
     Annulment {
         /// The scan.
@@ -399,7 +392,7 @@ pub(crate) mod tests {
         for event in [
             Event::Begin { log: id, key: "k".into(), follows: Some("scans.db.damaged".into()) },
             Event::Passage { scan: id, passage: Passage::Lapsed },
-            Event::Override { scan: id, verdict: Verdict::Admit, role: "steward".into(), why: "paper".into() },
+            Event::Override(crate::log::officer::tests::signed(id, Verdict::Admit, 1)),
             Event::Annulment { scan: id, why: "test".into() },
             Event::Config { version: "0.1.0".into(), config: "00".into() },
             Event::Key { key: "k".into() },

@@ -110,7 +110,7 @@ fn an_officers_override_decides_whether_a_code_was_used() {
     let seen = || reader.seen_since(&[scan.token.expect("set")], &[&scan.lane], NOW).expect("asked").is_some();
     assert!(!seen());
     let mut say = |verdict| {
-        let event = Event::Override { scan: id, verdict, role: "steward".into(), why: "paper".into() };
+        let event = Event::Override(officer::tests::signed(id, verdict, 1));
         log.record(&event, NOW, TimeTrust::Synced).expect("recorded");
     };
     say(Verdict::Admit);

@@ -15,6 +15,7 @@ use super::{
     chain::{self, Head},
     fault::Fault,
     note::NoteVerifier,
+    officer::Officers,
     reader::Reader,
     row::{Body, Entry, Event},
 };
@@ -32,6 +33,8 @@ pub struct Evidence {
     pub anchors: Vec<String>,
     /// The file is an export that begins somewhere in the middle: that its beginning is absent is no finding.
     pub excerpt: bool,
+    /// The officers of that time. Without them a signature proves only that one key made it, not whose.
+    pub officers: Option<Officers>,
 }
 
 /// Something wrong.
@@ -87,6 +90,11 @@ pub enum Finding {
         /// The log the anchor names.
         anchor: Uuid,
     },
+    /// An officer's word does not hold: its signature is of no key, or its key of no officer.
+    BadWord {
+        /// Where.
+        seq: u64,
+    },
     /// The file is a log and holds nothing, not even its beginning.
     Empty,
 }
@@ -111,6 +119,9 @@ impl fmt::Display for Finding {
             Self::BadAnchor { seq: Some(seq), error } => write!(f, "the stored anchor of row {seq}: {error}"),
             Self::BadAnchor { seq: None, error } => write!(f, "the anchor that was brought along: {error}"),
             Self::OtherLog { anchor } => write!(f, "an anchor belongs to another log ({anchor})"),
+            Self::BadWord { seq } => {
+                write!(f, "row {seq} is no officer's word: its signature does not hold, or its key is not that role's")
+            }
             Self::Empty => f.write_str("the log holds no rows at all"),
         }
     }
@@ -127,6 +138,8 @@ pub struct Report {
     pub rows: u64,
     /// Anchors that hold.
     pub anchors: u64,
+    /// Officers' words whose signatures hold.
+    pub words: u64,
     /// The last row an anchor covers; later ones prove order only.
     pub anchored: u64,
     /// Rows retention has deleted, by its anchored receipts.
@@ -148,7 +161,7 @@ impl Report {
     #[must_use]
     pub fn first_bad_row(&self) -> Option<u64> {
         let place = |finding: &Finding| match finding {
-            Finding::Edited { seq, .. } | Finding::Replaced { seq } => Some(*seq),
+            Finding::Edited { seq, .. } | Finding::Replaced { seq } | Finding::BadWord { seq } => Some(*seq),
             Finding::Missing { from, .. } | Finding::Rewritten { from, .. } => Some(*from),
             Finding::BeginningGone { .. } => Some(1),
             Finding::TailGone { last, .. } => Some(last + 1),
@@ -225,6 +238,7 @@ pub fn verify(reader: &Reader, evidence: &Evidence) -> Result<Report, Fault> {
         if body.contains("\"kind\":\"retention\"")
             || body.contains("\"kind\":\"begin\"")
             || body.contains("\"kind\":\"key\"")
+            || body.contains("\"kind\":\"override\"")
         {
             match Entry::parse(seq, body).map(|entry| entry.body) {
                 Ok(Body::Event(Event::Retention { through, head, .. })) => {
@@ -232,6 +246,10 @@ pub fn verify(reader: &Reader, evidence: &Evidence) -> Result<Report, Fault> {
                 }
                 Ok(Body::Event(Event::Begin { key, .. } | Event::Key { key })) if !report.keys_from_outside => {
                     keys.extend(key.parse::<NoteVerifier>());
+                }
+                Ok(Body::Event(Event::Override(word))) => {
+                    let good = evidence.officers.as_ref().map_or_else(|| word.holds(), |list| list.vouch_for(&word));
+                    if good { report.words += 1 } else { report.find(Finding::BadWord { seq }) }
                 }
                 _ => {}
             }

@@ -58,7 +58,7 @@ settings! {
     pub struct Page {
         /// Where the screen's browser finds it.
         listen: Listen = Listen(SocketAddr::from(([127, 0, 0, 1], 8470))),
-        /// A file (mode 0600) with one officer's role and PIN a line; nobody may override a verdict when absent.
+        /// A file with one officer's role and public key a line; nobody may override a verdict when absent.
         officers: Option<PathBuf> = None,
         /// Whether it is served at all.
         enabled: bool = true,

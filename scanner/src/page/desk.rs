@@ -17,10 +17,14 @@ pub struct Override {
     pub verdict: Verdict,
     /// The officer's role, never a name.
     pub role: String,
-    /// The role's PIN.
-    pub pin: String,
     /// Why.
     pub why: Why,
+    /// When it was signed, in milliseconds since 1970.
+    pub signed_ms: i64,
+    /// The officer's public key, in Base64.
+    pub key: String,
+    /// The signature over all of this (`cache/LOG.md`, *By hand*), in Base64.
+    pub signature: String,
 }
 
 /// Why an officer decides otherwise. A closed list: free text would collect names.
@@ -56,12 +60,12 @@ impl Why {
 /// Why an override was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Declined {
-    /// No file of officers is configured.
+    /// No usable list of officers is configured.
     NoOfficers,
-    /// Role and PIN do not belong together.
-    WrongPin,
-    /// Too many wrong PINs: nobody is heard for a while.
-    LockedOut,
+    /// The key has not that role, or did not make the signature.
+    NotAnOfficer,
+    /// It was not signed just now, or was heard before.
+    NotNow,
     /// The scan is not among the recent ones.
     UnknownScan,
     /// An officer admits or refuses; there is nobody to refer to.
@@ -73,9 +77,9 @@ pub enum Declined {
 impl fmt::Display for Declined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoOfficers => "no officers here: name a file of roles and PINs as page.officers (mode 0600)",
-            Self::WrongPin => "role and PIN do not belong together",
-            Self::LockedOut => "too many wrong PINs; wait a minute",
+            Self::NoOfficers => "no officers here: name a list of roles and public keys as page.officers",
+            Self::NotAnOfficer => "no officer of that role signed this",
+            Self::NotNow => "it was not signed just now, or was heard before; sign it again",
             Self::UnknownScan => "this scan is not among the recent ones",
             Self::NotAVerdict => "an officer admits or refuses",
             Self::NotWritten => "the scan log could not be written; the override does not count",

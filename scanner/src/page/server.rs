@@ -1,6 +1,6 @@
 //! The loopback server. Loopback is still hostile: any page in the kiosk's browser can reach it, and so can any local user.
 //!
-//! So: GET, and one POST with an officer's PIN that only this page's own scripts can send; the Host header must name the loopback (against DNS rebinding), a content security policy without inline
+//! So: GET, and one POST with an officer's signature that only this page's own scripts can send; the Host header must name the loopback (against DNS rebinding), a content security policy without inline
 //! scripts, a bounded number of connections, a bounded request head, and a client that does not read is dropped.
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
@@ -132,6 +132,10 @@ fn router(shown: Arc<Shown>) -> Router {
             "/assets/operator.js",
             get(|| asset("text/javascript; charset=utf-8", include_bytes!("assets/operator.js"))),
         )
+        .route(
+            "/assets/officer.js",
+            get(|| asset("text/javascript; charset=utf-8", include_bytes!("assets/officer.js"))),
+        )
         .route("/strings.json", get(strings))
         .route("/status.json", get(status))
         .route("/events", get(events))
@@ -210,15 +214,16 @@ async fn decide(State(shown): State<Arc<Shown>>, body: Body) -> Response {
     let read = timeout(HEAD_DEADLINE, axum::body::to_bytes(body, MAX_BODY)).await;
     let Ok(Ok(body)) = read else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
     let Ok(word) = serde_json::from_slice::<Override>(&body) else {
-        return (StatusCode::BAD_REQUEST, "expected scan, verdict, role, pin and why\n").into_response();
+        return (StatusCode::BAD_REQUEST, "expected scan, verdict, role, why, signed_ms, key and signature\n")
+            .into_response();
     };
     let decided = tokio::task::spawn_blocking(move || shown.desk.decide(&word)).await;
     match decided.unwrap_or(Err(Declined::NotWritten)) {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(declined) => {
             let code = match declined {
-                Declined::WrongPin | Declined::NoOfficers => StatusCode::FORBIDDEN,
-                Declined::LockedOut => StatusCode::TOO_MANY_REQUESTS,
+                Declined::NotAnOfficer | Declined::NoOfficers => StatusCode::FORBIDDEN,
+                Declined::NotNow => StatusCode::CONFLICT,
                 Declined::UnknownScan => StatusCode::NOT_FOUND,
                 Declined::NotAVerdict => StatusCode::BAD_REQUEST,
                 Declined::NotWritten => StatusCode::SERVICE_UNAVAILABLE,

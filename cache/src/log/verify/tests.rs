@@ -6,7 +6,14 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::log::{Options, ScanLog, UnixMillis, note::NoteSigner, row::tests::row};
+use trustlist::{time::TimeTrust, verdict::Verdict};
+
+use crate::log::{
+    Options, ScanLog, UnixMillis,
+    note::NoteSigner,
+    officer::{Word, tests::signed},
+    row::tests::row,
+};
 
 const NOW: UnixMillis = UnixMillis(1_612_137_600_000);
 
@@ -34,7 +41,7 @@ fn log(rows: i64) -> (TempDir, PathBuf) {
 }
 
 fn check(path: &std::path::Path, anchors: &[String]) -> Report {
-    let evidence = Evidence { keys: vec![signer().verifier()], anchors: anchors.to_vec(), excerpt: false };
+    let evidence = Evidence { keys: vec![signer().verifier()], anchors: anchors.to_vec(), ..Evidence::default() };
     verify(&Reader::open(path).expect("opened"), &evidence).expect("read")
 }
 
@@ -166,7 +173,7 @@ fn an_anchor_of_another_key_another_log_and_no_anchor_at_all_are_told_apart() {
     let (_other_directory, other) = log(10);
     assert!(matches!(check(&path, &[last_anchor(&other)]).findings[..], [Finding::OtherLog { .. }]));
     let stranger = NoteSigner::new("gate-4", &[6; 32]).expect("a name");
-    let evidence = Evidence { keys: vec![stranger.verifier()], anchors: vec![], excerpt: false };
+    let evidence = Evidence { keys: vec![stranger.verifier()], ..Evidence::default() };
     let report = verify(&Reader::open(&path).expect("opened"), &evidence).expect("read");
     assert!(matches!(report.findings[0], Finding::BadAnchor { seq: Some(_), .. }), "{report:?}");
     assert!(matches!(check(&path, &["hello".into()]).findings[..], [Finding::BadAnchor { seq: None, .. }]));
@@ -184,4 +191,27 @@ fn without_a_key_from_outside_the_logs_own_is_used_and_the_report_says_so() {
     let (_directory, path) = log(10);
     let report = verify(&Reader::open(&path).expect("opened"), &Evidence::default()).expect("read");
     assert!(report.is_sound() && !report.keys_from_outside, "{report:?}");
+}
+
+#[test]
+fn an_officers_word_proves_itself_and_one_that_nobody_signed_is_found_however_well_it_is_chained() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let options = Options::new(directory.path().join("scans.db"), signer());
+    let mut log = ScanLog::open(options, NOW).expect("opened");
+    let (scan, _) = log.append(&row(0)).expect("appended");
+    let good = signed(scan, Verdict::Admit, 1);
+    log.record(&Event::Override(good.clone()), NOW, TimeTrust::Synced).expect("recorded");
+    let reader = Reader::open(log.path()).expect("opened");
+    let found = |officers: Option<&str>| {
+        let officers = officers.map(|text| Officers::parse(text).expect("a list"));
+        let report = verify(&reader, &Evidence { officers, ..Evidence::default() }).expect("readable");
+        (report.words, report.findings)
+    };
+    assert_eq!(found(None), (1, vec![]));
+    assert_eq!(found(Some(&format!("steward {}", good.key))), (1, vec![]));
+    assert_eq!(found(Some("")), (0, vec![Finding::BadWord { seq: 3 }]), "no officer of that list");
+    // The device itself cannot make one up: it holds no officer's key.
+    let made_up = Word { verdict: Verdict::Refuse, ..good };
+    log.record(&Event::Override(made_up), NOW, TimeTrust::Synced).expect("recorded");
+    assert_eq!(found(None), (1, vec![Finding::BadWord { seq: 4 }]));
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use cache::log::{Body, Entry, Event, Reader, UnixMillis, query::Filter, stats};
+use cache::log::{Body, Entry, Event, Reader, UnixMillis, officer::Word, query::Filter, stats};
 use clap::Args;
 use trustlist::{
     region::Region,
@@ -129,7 +129,9 @@ fn tell(event: &Event) -> String {
         Event::ConfigurationCode { number, kid, lane, sets } => {
             format!("configuration code {number} of key {kid} at lane {lane} sets {}", sets.join(", "))
         }
-        Event::Override { scan, verdict, role, why } => format!("override: {role} said {verdict} ({why}) {scan}"),
+        Event::Override(Word { scan, verdict, role, why, .. }) => {
+            format!("override: {role} said {verdict} ({why}) {scan}")
+        }
         Event::Annulment { scan, why } => format!("does not count ({why}) {scan}"),
         Event::Config { version, config } => {
             format!("configuration {} in version {version}", config.get(..8).unwrap_or(config))

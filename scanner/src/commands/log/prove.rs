@@ -5,6 +5,7 @@ use std::{fs, io::Write, path::PathBuf};
 use cache::log::{
     Reader,
     note::NoteVerifier,
+    officer::Officers,
     verify::{self, Evidence, Finding},
 };
 use clap::Args;
@@ -21,6 +22,9 @@ pub(super) struct Verify {
     /// The device's public key, obtained elsewhere
     #[arg(long, value_name = "FILE")]
     public_key: Vec<PathBuf>,
+    /// The list of officers of that time (lines `ROLE PUBLIC-KEY`): words decided by hand must be theirs
+    #[arg(long, value_name = "FILE")]
+    officers: Option<PathBuf>,
     /// The database is an export: that it begins in the middle is no fault
     #[arg(long)]
     excerpt: bool,
@@ -42,6 +46,10 @@ pub(super) fn verify(reader: &Reader, arguments: Verify, out: &mut dyn Write) ->
         let key = read(path)?.trim().parse::<NoteVerifier>();
         evidence.keys.push(key.map_err(|error| Failure::new(format!("{}: {error}", path.display())))?);
     }
+    if let Some(path) = &arguments.officers {
+        let officers = Officers::parse(&read(path)?);
+        evidence.officers = Some(officers.map_err(|error| Failure::new(path.display().to_string()).because(error))?);
+    }
     let report = verify::verify(reader, &evidence).map_err(wrong)?;
     let exit = if report.is_sound() { Exit::Ok } else { Exit::Failure };
     if arguments.json {
@@ -53,6 +61,7 @@ pub(super) fn verify(reader: &Reader, arguments: Verify, out: &mut dyn Write) ->
             "anchors": report.anchors,
             "anchored": report.anchored,
             "cut": report.cut,
+            "words_by_hand": report.words,
             "key_from_outside": report.keys_from_outside,
             "first_bad_row": report.first_bad_row(),
             "findings": report.findings.iter().map(Finding::to_string).collect::<Vec<_>>(),
@@ -69,6 +78,9 @@ pub(super) fn verify(reader: &Reader, arguments: Verify, out: &mut dyn Write) ->
     }
     let word = if report.is_sound() { "sound" } else { "NOT SOUND" };
     say(format!("{word}: {} rows, {} to {}, {} anchors hold", report.rows, report.first, report.last, report.anchors))?;
+    if report.words > 0 {
+        say(format!("{} decided by hand, their signatures hold", report.words))?;
+    }
     if report.cut > 0 {
         say(format!("rows 1 to {} were deleted by retention, with a receipt", report.cut))?;
     }

@@ -52,21 +52,43 @@ const byHand = (scan) => {
     element("override-verdict").value = scan.verdict === "admit" ? "refuse" : "admit";
     element("override-pin").value = "";
     element("override-said").textContent = "";
+    listRoles();
     element("override").showModal();
   });
   return button;
 };
 
+// What the officer says is signed here, with the officer's own key; the daemon never has it.
 const send = async () => {
   const value = (name) => element(`override-${name}`).value;
-  const word = { scan: element("override").dataset.scan, verdict: value("verdict"), role: value("role"), pin: value("pin"), why: value("why") };
+  const said = (key) => { element("override-said").textContent = say(key); };
+  const word = { scan: element("override").dataset.scan, verdict: value("verdict"), role: value("role"), why: value("why") };
+  const pin = value("pin");
   element("override-pin").value = "";
   try {
-    const answer = await fetch("/override", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(word) });
+    const signed = await Officer.sign(word, pin);
+    const answer = await fetch("/override", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(signed) });
     if (answer.ok) element("override").close();
-    else element("override-said").textContent = say(`override.said.${answer.status}`);
+    else said(`override.said.${answer.status}`);
+  } catch (error) {
+    said(error.name === "OperationError" ? "override.said.pin" : error.name === "NotSupportedError" ? "override.said.old" : "state.connecting");
+  }
+};
+
+const listRoles = async () => {
+  const roles = await Officer.roles();
+  element("override-role").replaceChildren(...(roles.length ? roles : [""]).map((role) => make("option", { value: role }, role || say("override.nobody"))));
+};
+
+const enrol = async () => {
+  const role = element("enrol-role").value.trim().replace(/\s+/g, "-"), pin = element("enrol-pin").value;
+  element("enrol-pin").value = "";
+  if (!role || pin.length < Officer.SHORTEST) { element("enrol-line").textContent = say("override.enrol.short"); return; }
+  try {
+    element("enrol-line").textContent = `${role} ${await Officer.enrol(role, pin)}`;
+    await listRoles();
   } catch {
-    element("override-said").textContent = say("state.connecting");
+    element("enrol-line").textContent = say("override.said.old");
   }
 };
 
@@ -114,6 +136,7 @@ const ask = async () => {
 };
 
 element("override-send").addEventListener("click", send);
+element("enrol-do").addEventListener("click", enrol);
 element("override-leave").addEventListener("click", () => element("override").close());
 element("proof").addEventListener("toggle", () => {
   if (element("proof").open) element("attestation").src = `/attestation.svg?${Date.now()}`;
