@@ -13,6 +13,7 @@ pub mod lane;
 pub mod lists;
 pub mod metrics;
 pub mod page;
+mod peer;
 pub mod readers;
 pub mod run;
 pub mod service;

@@ -54,6 +54,7 @@ pub struct Metrics {
     stages: HistogramVec,
     frames: IntCounterVec,
     gate_opens: IntCounterVec,
+    passages: IntCounterVec,
     camera_up: GaugeVec,
     trust_age: GaugeVec,
     trust_freshness: GaugeVec,
@@ -92,6 +93,11 @@ impl Metrics {
             stages: histogram("checkpoint_stage_seconds", "Time spent in each step of a verdict.", &["stage"]),
             frames: counter("checkpoint_frames_total", "Frames by what became of them.", &["result"]),
             gate_opens: counter("checkpoint_gate_opens_total", "Times the gate was told to open.", &["lane"]),
+            passages: counter(
+                "checkpoint_passages_total",
+                "What a passage sensor saw: passed, not-taken, forced.",
+                &["lane", "passage"],
+            ),
             camera_up: gauge("checkpoint_camera_up", "1 while frames arrive.", &["lane"]),
             trust_age: gauge("checkpoint_trust_age_seconds", "Age of the newest verified list.", &["issuer"]),
             trust_freshness: gauge(
@@ -134,6 +140,11 @@ impl Metrics {
     /// The gate of `lane` was told to open.
     pub fn gate_opened(&self, lane: &str) {
         self.gate_opens.with_label_values(&[lane]).inc();
+    }
+
+    /// The passage sensor of `lane` saw `passed`, `not-taken` or `forced`.
+    pub fn passage(&self, lane: &str, passage: &'static str) {
+        self.passages.with_label_values(&[lane, passage]).inc();
     }
 
     /// Whether frames arrive on `lane`.

@@ -46,7 +46,7 @@ pub use memory::Memory;
 use note::NoteSigner;
 pub use open::check;
 pub use reader::{Reader, Seen};
-pub use row::{Body, Direction, Entry, Event, Passage, ScanRow, Token, UnixMillis};
+pub use row::{Body, Direction, Entry, Event, Passage, ScanRow, Token, Unbidden, UnixMillis};
 pub use writer::{Receipt, Writer, Written};
 
 /// Size of the write-ahead log at which it is folded in even though rows wait.

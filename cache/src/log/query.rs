@@ -136,8 +136,8 @@ mod tests {
             }
             ids.push(log.append(&scan).expect("appended").0);
         }
-        let lapsed = Event::Passage { scan: ids[3], passage: Passage::Lapsed };
-        log.record(&lapsed, row(12).at_ms, TimeTrust::Synced).expect("recorded");
+        let unused = Event::Passage { scan: ids[3], passage: Passage::NotTaken };
+        log.record(&unused, row(12).at_ms, TimeTrust::Synced).expect("recorded");
         let reader = Reader::open(&path).expect("opened");
         let count = |filter: Filter| reader.query(&filter).expect("asked").len();
 
@@ -156,6 +156,6 @@ mod tests {
         assert_eq!(newest.iter().map(|stored| stored.seq).collect::<Vec<_>>(), [13, 12]);
         let story = reader.query(&Filter { id: Some(ids[3]), ..Filter::default() }).expect("asked");
         assert_eq!(story.len(), 2, "the scan and what became of it");
-        assert!(matches!(story[1].entry().expect("readable").body, Body::Event(event) if event == lapsed));
+        assert!(matches!(story[1].entry().expect("readable").body, Body::Event(event) if event == unused));
     }
 }

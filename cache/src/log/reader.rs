@@ -50,7 +50,7 @@ impl Reader {
                       WHERE o.scan = e.id AND o.kind = 'override' ORDER BY o.seq DESC LIMIT 1),
                      e.body ->> '$.verdict') = 'admit'
                AND NOT EXISTS (SELECT 1 FROM entries f WHERE f.scan = e.id
-                     AND (f.kind = 'annulment' OR (f.kind = 'passage' AND f.body ->> '$.passage' = 'lapsed')))
+                     AND (f.kind = 'annulment' OR (f.kind = 'passage' AND f.body ->> '$.passage' = 'not-taken')))
              ORDER BY e.at_ms DESC LIMIT 1",
         )?;
         let row = statement

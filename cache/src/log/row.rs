@@ -90,9 +90,43 @@ pub enum Passage {
     /// The traveller went through.
     Passed,
     /// The gate was open and nobody went through: the admission is unused.
-    Lapsed,
+    NotTaken,
+}
+
+impl Passage {
+    /// The stable word for rows and metrics.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Unobserved => "unobserved",
+            Self::Passed => "passed",
+            Self::NotTaken => "not-taken",
+        }
+    }
+}
+
+/// What happened at a gate that no verdict stands behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unbidden {
+    /// The fire or egress contact holds the gate open from here on; nobody is judged meanwhile.
+    Alarm,
+    /// That is over, and the gate closed.
+    AlarmOver,
     /// Somebody went through without an admission.
     Forced,
+}
+
+impl Unbidden {
+    /// The stable word for rows and metrics.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Alarm => "alarm",
+            Self::AlarmOver => "alarm-over",
+            Self::Forced => "forced",
+        }
+    }
 }
 
 /// A one-way name of a code for one day: HMAC-SHA-256 under the day key. It dies with the key.
@@ -184,6 +218,13 @@ pub enum Event {
         scan: Uuid,
         /// What happened.
         passage: Passage,
+    },
+    /// Something happened at a gate that no verdict stands behind.
+    Gate {
+        /// The lane's name in the configuration.
+        lane: String,
+        /// What.
+        what: Unbidden,
     },
     /// An officer decided otherwise than the device, and signed it.
     Override(Word),
@@ -391,7 +432,8 @@ pub(crate) mod tests {
         let id = new_id(UnixMillis(5)).expect("randomness");
         for event in [
             Event::Begin { log: id, key: "k".into(), follows: Some("scans.db.damaged".into()) },
-            Event::Passage { scan: id, passage: Passage::Lapsed },
+            Event::Passage { scan: id, passage: Passage::NotTaken },
+            Event::Gate { lane: "1".into(), what: Unbidden::AlarmOver },
             Event::Override(crate::log::officer::tests::signed(id, Verdict::Admit, 1)),
             Event::Annulment { scan: id, why: "test".into() },
             Event::Config { version: "0.1.0".into(), config: "00".into() },

@@ -91,9 +91,9 @@ fn a_code_seen_before_is_found_by_its_token_within_the_window_and_the_group() {
     assert_eq!(memory.seen(b"code", &["2"], now, 60).expect("asked"), None, "another group");
     assert_eq!(memory.seen(b"code", &["1"], now, 5).expect("asked"), None, "too long ago");
 
-    let lapsed = Event::Passage { scan: receipt.id(), passage: Passage::Lapsed };
+    let unused = Event::Passage { scan: receipt.id(), passage: Passage::NotTaken };
     assert!(matches!(
-        memory.record(&lapsed, now, TimeTrust::Synced).wait(Duration::from_secs(5)),
+        memory.record(&unused, now, TimeTrust::Synced).wait(Duration::from_secs(5)),
         Written::Committed(_)
     ));
     assert_eq!(memory.seen(b"code", &["1"], now, 60).expect("asked"), None, "nobody went through");

@@ -1,6 +1,8 @@
 //! `[[lane]]`: one camera or other reader, one gate, and how patient both are.
 
-use std::{path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
+
+use data_encoding::HEXLOWER_PERMISSIVE;
 
 use super::{
     error::Problem,
@@ -87,10 +89,20 @@ settings! {
         path: Option<PathBuf> = None,
         /// For `command`: the program and its arguments; `open` or `close` follows as the last one.
         command: Vec<String> = Vec::new(),
-        /// For `http` and `mqtt`: where to.
+        /// For `http` and `mqtt`: where to. An HTTP address with `{}` in it is asked with the word there; another one is posted to.
         url: Option<Url> = None,
-        /// For `mqtt`: the topic that `open` and `close` are published to.
+        /// For `mqtt`: the topic that the words are published to.
         topic: String = "checkpoint/gate".to_owned(),
+        /// For `http` and `mqtt`: what the controller calls opening…
+        open_word: String = "open".to_owned(),
+        /// …and closing.
+        close_word: String = "close".to_owned(),
+        /// For `http` and `mqtt`: authorities that vouch for the other side's certificate (PEM); the web's when absent.
+        ca: Option<PathBuf> = None,
+        /// For `http` (Basic) and `mqtt`: user name.
+        user: Option<String> = None,
+        /// For `http` and `mqtt`: a file with the password, or without a user the bearer token, on its first line.
+        secret: Option<PathBuf> = None,
         /// How long a command or a request may take.
         timeout: Duration = Duration::from_secs(2),
     }
@@ -165,6 +177,15 @@ pub enum Line {
     Name(String),
 }
 
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Offset(number) => write!(f, "{number}"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
 impl Setting for Line {
     const EXPECTED: &'static str = "a line of the chip: its number, or its name such as \"GPIO17\"";
 
@@ -197,6 +218,8 @@ pub enum Reader {
         port: PathBuf,
         /// Its speed.
         baud: u32,
+        /// What it wants to hear of each code it delivered, in host mode.
+        host: Option<Host>,
     },
     /// Lines of standard input.
     Stdin,
@@ -204,11 +227,36 @@ pub enum Reader {
     Socket(PathBuf),
 }
 
+/// Host mode: the engine beeps well or badly as the lane decides, not as soon as it has read something.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Host {
+    /// Sent for an admission.
+    pub accept: Vec<u8>,
+    /// Sent for anything else.
+    pub reject: Vec<u8>,
+}
+
+impl Host {
+    /// `accept=06 reject=15`: bytes in hex.
+    fn parse(words: &str) -> Option<Host> {
+        let (accept, reject) = words.split_once(' ')?;
+        let bytes = |word: &str, name: &str| {
+            let hex = word.strip_prefix(name)?.strip_prefix('=')?;
+            HEXLOWER_PERMISSIVE
+                .decode(hex.as_bytes())
+                .ok()
+                .filter(|bytes| !bytes.is_empty() && bytes.len() <= MAX_ANSWER)
+        };
+        Some(Host { accept: bytes(accept, "accept")?, reject: bytes(reject, "reject")? })
+    }
+}
+
 const USUAL_BAUD: u32 = 115_200;
+/// Longest answer an engine wants to hear; none wants more than a few bytes, and at 9600 baud these take 33 ms.
+const MAX_ANSWER: usize = 32;
 
 impl Setting for Reader {
-    const EXPECTED: &'static str =
-        "a reader: \"keyboard:/dev/input/by-id/…\", \"serial:/dev/ttyUSB0@115200\", \"socket:/run/…\" or \"stdin\"";
+    const EXPECTED: &'static str = "a reader: \"keyboard:/dev/input/by-id/…\", \"serial:/dev/ttyUSB0@115200\" (in host mode \"… accept=06 reject=15\"), \"socket:/run/…\" or \"stdin\"";
 
     fn parse(node: &Node) -> Option<Self> {
         let absolute = |text: &str| Some(PathBuf::from(text)).filter(|path| path.is_absolute());
@@ -218,11 +266,15 @@ impl Setting for Reader {
             Some(("keyboard", path)) => absolute(path).map(Reader::Keyboard),
             Some(("socket", path)) => absolute(path).map(Reader::Socket),
             Some(("serial", port)) => {
+                let (port, host) = match port.split_once(' ') {
+                    Some((port, words)) => (port, Some(Host::parse(words)?)),
+                    None => (port, None),
+                };
                 let (port, baud) = match port.rsplit_once('@') {
                     Some((port, baud)) => (port, baud.parse().ok().filter(|baud| *baud > 0)?),
                     None => (port, USUAL_BAUD),
                 };
-                absolute(port).map(|port| Reader::Serial { port, baud })
+                absolute(port).map(|port| Reader::Serial { port, baud, host })
             }
             _ => None,
         }
@@ -231,7 +283,12 @@ impl Setting for Reader {
     fn show(&self) -> Option<toml::Value> {
         Some(toml::Value::String(match self {
             Self::Keyboard(path) => format!("keyboard:{}", path.display()),
-            Self::Serial { port, baud } => format!("serial:{}@{baud}", port.display()),
+            Self::Serial { port, baud, host: None } => format!("serial:{}@{baud}", port.display()),
+            Self::Serial { port, baud, host: Some(host) } => {
+                let hex = |bytes: &[u8]| HEXLOWER_PERMISSIVE.encode(bytes);
+                let (accept, reject) = (hex(&host.accept), hex(&host.reject));
+                format!("serial:{}@{baud} accept={accept} reject={reject}", port.display())
+            }
             Self::Stdin => "stdin".to_owned(),
             Self::Socket(path) => format!("socket:{}", path.display()),
         }))
@@ -256,8 +313,31 @@ impl Lane {
             }
             _ => {}
         }
+        let speaks = |schemes: &[&str]| self.gate.url.as_ref().is_none_or(|url| schemes.contains(&url.scheme()));
+        let wrong = match self.gate.driver {
+            GateDriver::Http if !speaks(&["http", "https"]) => Some("an address that begins with http:// or https://"),
+            GateDriver::Mqtt if !speaks(&["mqtt", "mqtts"]) => Some("an address that begins with mqtt:// or mqtts://"),
+            _ => None,
+        };
+        if let (Some(expected), Some(url)) = (wrong, gate.and_then(|gate| gate.child("url"))) {
+            problems.push(Problem::value(url, "lane.gate.url", expected));
+        }
+        self.gpio.check(node.and_then(|node| node.child("gpio")).or(node), problems);
         if self.camera.device == Device::None && self.readers.is_empty() {
             problems.push(Problem::needed(node, "lane.readers", "a lane without a camera"));
+        }
+    }
+}
+
+impl Gpio {
+    /// No line does two things.
+    fn check(&self, node: Option<&Node>, problems: &mut Vec<Problem>) {
+        let lines = [&self.relay, &self.green, &self.amber, &self.red, &self.buzzer, &self.passage, &self.fire];
+        let lines: Vec<&Line> = lines.into_iter().flatten().collect();
+        for (index, line) in lines.iter().enumerate() {
+            if lines[..index].contains(line) {
+                problems.push(Problem::twice(node, "lane.gpio", &line.to_string()));
+            }
         }
     }
 }

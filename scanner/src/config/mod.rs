@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 pub use codes::Codes;
 pub use error::{ConfigError, Origin, Problem};
-pub use lane::{Camera, Direction, Gate, GateDriver, Gpio, Lane, Line, Reader};
+pub use lane::{Camera, Direction, Gate, GateDriver, Gpio, Host, Lane, Line, Reader};
 pub use layers::{Layers, Overlay};
 pub use sections::{Checkpoint, Log, Metrics, Network, Page, Places, Signals, Sync, Trust, Upload};
 use trustlist::region::Region;
@@ -165,7 +165,13 @@ mod tests {
         let mut known = Vec::new();
         keys(&toml::Value::Table(Config::default().effective()), &mut known);
         known.extend(
-            Config::KEYS.iter().chain(Lane::KEYS).chain(Camera::KEYS).chain(Gpio::KEYS).map(ToString::to_string),
+            Config::KEYS
+                .iter()
+                .chain(Lane::KEYS)
+                .chain(Gate::KEYS)
+                .chain(Camera::KEYS)
+                .chain(Gpio::KEYS)
+                .map(ToString::to_string),
         );
         for key in known {
             assert!(SHIPPED.contains(&key), "{key} is not described");
@@ -182,7 +188,7 @@ mod tests {
             direction = "exit"
             anti_passback = "5min"
             aim = [0.5, 0.4]
-            readers = ["serial:/dev/ttyUSB0@9600", "stdin"]
+            readers = ["serial:/dev/ttyUSB0@9600", "serial:/dev/ttyUSB1@9600 accept=06 reject=150d", "stdin"]
             [lane.camera]
             device = "usb:046d:0825"
             exposure = 120
@@ -218,6 +224,22 @@ mod tests {
             "gate.path",
         ] {
             assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_gate_that_cannot_be_moved_as_it_is_written_is_refused_before_anybody_stands_before_it() {
+        let lane = |gate: &str| problems(&format!("[[lane]]\nid = \"a\"\n{gate}\n"));
+        for (gate, says) in [
+            ("[lane.gate]\ndriver = \"gpio\"", "lane.gpio.relay is not set"),
+            ("[lane.gate]\ndriver = \"http\"\nurl = \"mqtt://10.0.0.7\"", "http:// or https://"),
+            ("[lane.gate]\ndriver = \"mqtt\"\nurl = \"https://10.0.0.7/\"", "mqtt:// or mqtts://"),
+            ("[lane.gpio]\ngreen = 5\nred = 5", "\"5\" is used twice"),
+            ("readers = [\"serial:/dev/ttyS0 accept=06\"]", "accept=06 reject=15"),
+            ("readers = [\"serial:/dev/ttyS0 accept=0 reject=15\"]", "accept=06 reject=15"),
+        ] {
+            let said = lane(gate);
+            assert!(said.contains(says), "{gate}: {said}");
         }
     }
 

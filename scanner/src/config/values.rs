@@ -204,6 +204,12 @@ impl Setting for Listen {
 pub struct Url(pub String);
 
 impl Url {
+    /// What it is spoken to in.
+    #[must_use]
+    pub fn scheme(&self) -> &str {
+        self.0.split_once("://").map_or("", |(scheme, _)| scheme)
+    }
+
     /// The folder behind a `file://` address.
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {
@@ -223,7 +229,7 @@ impl Setting for Url {
     fn parse(node: &Node) -> Option<Self> {
         let text = node.text()?;
         let (scheme, rest) = text.split_once("://")?;
-        let known = matches!(scheme, "https" | "http" | "file" | "mqtt" | "tcp");
+        let known = matches!(scheme, "https" | "http" | "file" | "mqtt" | "mqtts");
         let authority = rest.split('/').next().unwrap_or_default();
         let plain = !text.contains(|letter: char| letter.is_whitespace() || letter.is_control());
         let whole = known && plain && !rest.is_empty() && !authority.contains('@');
@@ -249,6 +255,20 @@ mod tests {
         }
         for text in ["", "video0", "usb:46d:0825", "usb:046d", "pictures:relative", "-1"] {
             assert_eq!(Device::parse_text(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_a_broker_may_be_encrypted_and_none_may_hold_a_password() {
+        let parse = |text: &str| {
+            let origin = super::super::Origin::CommandLine("test".into());
+            <Url as Setting>::parse(&Node { value: Value::Text(text.to_owned()), origin })
+        };
+        for text in ["mqtts://broker.example:8883", "mqtt://10.0.0.7", "https://a/", "http://a/relay?turn={}"] {
+            assert_eq!(parse(text).expect(text).to_string(), text);
+        }
+        for text in ["mqtts://user:word@broker.example", "ftp://a/", "tcp://a:1", "https://", "https://a b/"] {
+            assert_eq!(parse(text), None, "{text}");
         }
     }
 }

@@ -1,160 +1,244 @@
-//! Gates: whoever moves what stands in the traveller's way. Opening asks for an [`Admission`] and consumes it.
+//! Gates: whoever moves what stands in the traveller's way, and the lights, sounder and contacts beside it. Opening asks for an
+//! [`Admission`] and consumes it.
 //!
-//! A gate closes when told, when dropped, and, wired so, with the power. [`Gate`] is one of the drivers for installers without GPIO: none,
-//! the journal, a file, or a program of theirs.
+//! A gate closes when told, when dropped, and, wired so, with the power. How it is moved is a [`Mover`]; GPIO lines are [`wires`]. None of
+//! them makes a lane wait: what takes time is done on threads of their own, or later.
+
+mod http;
+#[cfg(all(feature = "gpio", target_os = "linux"))]
+pub mod lines;
+#[cfg(feature = "mqtt")]
+mod mqtt;
+pub mod panel;
+mod program;
+pub mod signal;
+#[cfg(all(feature = "gpio", target_os = "linux"))]
+mod wires;
+#[cfg(not(all(feature = "gpio", target_os = "linux")))]
+#[path = "no_wires.rs"]
+mod wires;
+pub mod wiring;
 
 use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
 };
 
 use trustlist::judge::Admission;
 
-use crate::config;
+use crate::{
+    config::{self, GateDriver},
+    peer::{Peer, PeerError},
+};
+use panel::Order;
+use signal::Signal;
+use wires::Wires;
 
 /// One gate.
 #[derive(Debug)]
 pub struct Gate {
-    driver: Driver,
-    open: bool,
+    mover: Option<Box<dyn Mover>>,
+    wires: Option<Wires>,
 }
 
-#[derive(Debug)]
-enum Driver {
-    None,
-    Log { lane: String },
-    File { path: PathBuf },
-    Program { command: Vec<String>, timeout: Duration, running: Option<(Child, Instant)> },
+/// Where the gate goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Move {
+    Open,
+    Close,
 }
 
-/// The gate did not do what it was told.
-#[derive(Debug)]
-pub struct GateFault {
-    what: String,
-    cause: io::Error,
+impl Move {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Close => "close",
+        }
+    }
 }
 
-impl fmt::Display for GateFault {
+/// Moves a gate. The newest word wins, and what was said last is still carried out when it is dropped.
+trait Mover: fmt::Debug + Send {
+    /// Begins to move it; waits for nothing.
+    fn drive(&mut self, to: Move);
+
+    /// Goes on with what was begun; what is wrong now.
+    fn tend(&mut self) -> Option<String>;
+}
+
+/// What the contacts beside a gate say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sensed {
+    /// Somebody is in the passage's beam.
+    InBeam,
+    /// Nobody is any more.
+    BeamFree,
+    /// The fire or egress contact closed.
+    Alarm,
+    /// It opened again.
+    AlarmOver,
+}
+
+/// Why a gate stands open without an admission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// The fire or egress contact asks for it.
+    Alarm,
+    /// An installer looks whether it moves.
+    Test,
+}
+
+/// There is no gate to be had the way it is configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GateError {
+    /// The configuration asks for something this build or this machine does not have.
+    Unsuitable(String),
+    /// It does not answer.
+    Silent(String),
+}
+
+impl fmt::Display for GateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the gate does not answer: {}: {}", self.what, self.cause)
+        match self {
+            Self::Unsuitable(why) => write!(f, "no such gate: {why}"),
+            Self::Silent(why) => write!(f, "the gate does not answer: {why}"),
+        }
     }
 }
 
-impl std::error::Error for GateFault {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.cause)
+impl std::error::Error for GateError {}
+
+impl From<PeerError> for GateError {
+    fn from(error: PeerError) -> GateError {
+        GateError::Unsuitable(error.to_string())
     }
 }
-
-/// The configured driver is not in this build.
-#[derive(Debug)]
-pub struct NoSuchDriver(pub config::GateDriver);
-
-impl fmt::Display for NoSuchDriver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "this build has no gate driver {:?}; use none, log, file or command", self.0)
-    }
-}
-
-impl std::error::Error for NoSuchDriver {}
 
 impl Gate {
-    /// The gate of a lane, closed.
+    /// The gate of a lane, closed. `post` names the checkpoint.
     ///
     /// # Errors
     /// When the driver is not in this build, or the gate cannot be closed to begin with.
-    pub fn new(lane: &str, settings: &config::Gate) -> Result<Gate, Box<dyn std::error::Error + Send + Sync>> {
-        let driver = match settings.driver {
-            config::GateDriver::None => Driver::None,
-            config::GateDriver::Log => Driver::Log { lane: lane.to_owned() },
-            config::GateDriver::File => {
-                Driver::File { path: settings.path.clone().expect("the configuration was checked for it") }
-            }
-            config::GateDriver::Command => {
-                Driver::Program { command: settings.command.clone(), timeout: settings.timeout, running: None }
-            }
-            other => return Err(Box::new(NoSuchDriver(other))),
+    pub fn new(post: &str, lane: &config::Lane, signals: &config::Signals) -> Result<Gate, GateError> {
+        let settings = &lane.gate;
+        let peer = || Peer {
+            url: settings.url.as_ref().map(ToString::to_string).unwrap_or_default(),
+            ca: settings.ca.clone(),
+            user: settings.user.clone(),
+            secret: settings.secret.clone(),
+            timeout: settings.timeout,
         };
-        let mut gate = Gate { driver, open: true };
-        gate.close()?;
-        Ok(gate)
+        // GPIO lines are wires, whoever moves the gate.
+        let mover: Option<Box<dyn Mover>> = match settings.driver {
+            GateDriver::None | GateDriver::Gpio => None,
+            GateDriver::Log => Some(Box::new(Journal { lane: lane.id.clone() })),
+            GateDriver::File => Some(Box::new(File {
+                path: settings.path.clone().expect("the configuration was checked for it"),
+                trouble: None,
+            })),
+            GateDriver::Command => Some(Box::new(program::Program::new(settings))),
+            GateDriver::Http => Some(Box::new(http::Controller::new(settings, &peer())?)),
+            #[cfg(feature = "mqtt")]
+            GateDriver::Mqtt => Some(Box::new(mqtt::Topic::new(&format!("{post}-{}", lane.id), settings, &peer())?)),
+            #[cfg(not(feature = "mqtt"))]
+            GateDriver::Mqtt => return Err(GateError::Unsuitable(format!("{post}: this build does not speak MQTT"))),
+        };
+        let wires = Wires::connect(lane, signals).map_err(|fault| GateError::Silent(fault.to_string()))?;
+        let mut gate = Gate { mover, wires };
+        gate.close();
+        match gate.trouble() {
+            None => Ok(gate),
+            Some(why) => Err(GateError::Silent(why)),
+        }
     }
 
     /// Opens the gate for one traveller.
-    ///
-    /// # Errors
-    /// When it does not answer.
-    pub fn open(&mut self, _spent: Admission) -> Result<(), GateFault> {
-        self.open = true;
-        self.driver.drive("open")
+    pub fn open(&mut self, _spent: Admission) {
+        self.drive(Move::Open);
+    }
+
+    /// Holds the gate open until it is closed, for everybody: no admission stands behind it, so the journal says why.
+    pub fn hold(&mut self, why: Hold) {
+        log::warn!("the gate is held open: {why:?}");
+        self.drive(Move::Open);
     }
 
     /// Closes the gate; closed already is no fault.
-    ///
-    /// # Errors
-    /// When it does not answer.
-    pub fn close(&mut self) -> Result<(), GateFault> {
-        if !self.open {
-            return Ok(());
-        }
-        self.driver.drive("close")?;
-        self.open = false;
-        Ok(())
+    pub fn close(&mut self) {
+        self.drive(Move::Close);
     }
 
-    /// Looks after a program that was started: reaps it, and ends it when it takes too long.
-    pub fn tick(&mut self) {
-        if let Driver::Program { timeout, running, .. } = &mut self.driver {
-            reap(running, *timeout);
+    /// Lights and sounds, where there are any.
+    pub fn signal(&self, signal: Signal) {
+        if let Some(wires) = &self.wires {
+            wires.order(Order::Signal(signal));
+        }
+    }
+
+    /// What the contacts said since this was asked last, oldest first.
+    pub fn sensed(&self) -> Option<Sensed> {
+        self.wires.as_ref().and_then(Wires::sensed)
+    }
+
+    /// Goes on with what was begun; what is wrong with the gate now.
+    pub fn trouble(&mut self) -> Option<String> {
+        let mover = self.mover.as_mut().and_then(|mover| mover.tend());
+        mover.or_else(|| self.wires.as_ref().and_then(Wires::trouble))
+    }
+
+    fn drive(&mut self, to: Move) {
+        if let Some(wires) = &self.wires {
+            wires.order(match to {
+                Move::Open => Order::Open,
+                Move::Close => Order::Close,
+            });
+        }
+        if let Some(mover) = &mut self.mover {
+            mover.drive(to);
         }
     }
 }
 
 impl Drop for Gate {
     fn drop(&mut self) {
-        if let Err(fault) = self.close() {
-            log::error!("{fault}");
-        }
-        if let Driver::Program { timeout, running, .. } = &mut self.driver {
-            while running.is_some() {
-                reap(running, *timeout);
-                std::thread::sleep(Duration::from_millis(5));
-            }
-        }
+        self.close();
     }
 }
 
-impl Driver {
-    fn drive(&mut self, to: &'static str) -> Result<(), GateFault> {
-        match self {
-            Self::None => Ok(()),
-            Self::Log { lane } => {
-                log::info!("lane {lane}: gate {to}");
-                Ok(())
-            }
-            Self::File { path } => write_whole(path, if to == "open" { "open\n" } else { "closed\n" })
-                .map_err(|cause| GateFault { what: path.display().to_string(), cause }),
-            Self::Program { command, timeout, running } => {
-                // One at a time: an `open` that still runs must not overtake the `close` after it.
-                let started = Instant::now();
-                while running.is_some() && started.elapsed() < *timeout {
-                    reap(running, *timeout);
-                    std::thread::sleep(Duration::from_millis(2));
-                }
-                let (program, arguments) = command.split_first().expect("the configuration was checked for it");
-                let child = Command::new(program)
-                    .args(arguments)
-                    .arg(to)
-                    .stdin(Stdio::null())
-                    .stdout(Stdio::null())
-                    .spawn()
-                    .map_err(|cause| GateFault { what: program.clone(), cause })?;
-                *running = Some((child, Instant::now()));
-                Ok(())
-            }
-        }
+/// Nothing moves; the journal says what would.
+#[derive(Debug)]
+struct Journal {
+    lane: String,
+}
+
+impl Mover for Journal {
+    fn drive(&mut self, to: Move) {
+        log::info!("lane {}: gate {}", self.lane, to.word());
+    }
+
+    fn tend(&mut self) -> Option<String> {
+        None
+    }
+}
+
+/// A file says `open` or `closed` to whoever watches it.
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    trouble: Option<String>,
+}
+
+impl Mover for File {
+    fn drive(&mut self, to: Move) {
+        let text = match to {
+            Move::Open => "open\n",
+            Move::Close => "closed\n",
+        };
+        self.trouble = write_whole(&self.path, text).err().map(|cause| format!("{}: {cause}", self.path.display()));
+    }
+
+    fn tend(&mut self) -> Option<String> {
+        self.trouble.clone()
     }
 }
 
@@ -165,68 +249,55 @@ fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     fs::rename(&aside, path)
 }
 
-fn reap(running: &mut Option<(Child, Instant)>, timeout: Duration) {
-    let Some((child, since)) = running else { return };
-    match child.try_wait() {
-        Ok(Some(status)) => {
-            if !status.success() {
-                log::error!("the gate's program ended with {status}");
-            }
-            *running = None;
-        }
-        Ok(None) if since.elapsed() < timeout => (),
-        _ => {
-            log::error!("the gate's program took longer than {timeout:?} and was ended");
-            // It may have ended by itself in between.
-            let _ = child.kill();
-            let _ = child.wait();
-            *running = None;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, GateDriver};
+    use crate::config::{Config, Line};
 
-    fn settings(driver: GateDriver, change: impl FnOnce(&mut config::Gate)) -> config::Gate {
-        let mut settings = Config::default().lane[0].gate.clone();
-        settings.driver = driver;
-        change(&mut settings);
-        settings
+    fn lane(driver: GateDriver, change: impl FnOnce(&mut config::Lane)) -> config::Lane {
+        let mut lane = Config::default().lane.remove(0);
+        lane.gate.driver = driver;
+        change(&mut lane);
+        lane
+    }
+
+    fn gate(lane: &config::Lane) -> Result<Gate, GateError> {
+        Gate::new("post", lane, &Config::default().signals)
     }
 
     #[test]
     fn a_file_says_closed_from_the_start_and_after_the_end() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("gate");
-        let settings = settings(GateDriver::File, |gate| gate.path = Some(path.clone()));
-        let mut gate = Gate::new("1", &settings).expect("a gate");
+        let mut gate = gate(&lane(GateDriver::File, |lane| lane.gate.path = Some(path.clone()))).expect("a gate");
         let says = || fs::read_to_string(&path).expect("written");
         assert_eq!(says(), "closed\n");
-        gate.driver.drive("open").expect("it answers");
-        gate.open = true;
+        gate.hold(Hold::Test);
         assert_eq!(says(), "open\n");
         drop(gate);
         assert_eq!(says(), "closed\n");
     }
 
     #[test]
-    fn a_program_is_told_open_and_close_and_one_that_hangs_is_ended() {
+    fn a_file_that_cannot_be_written_is_no_gate_to_begin_with_and_trouble_later() {
         let folder = tempfile::tempdir().expect("a folder");
-        let told = folder.path().join("told");
-        let script = format!("echo $0 >> {}", told.display());
-        let settings = settings(GateDriver::Command, |gate| {
-            gate.command = vec!["sh".to_owned(), "-c".to_owned(), script];
-        });
-        drop(Gate::new("1", &settings).expect("a gate"));
-        assert_eq!(fs::read_to_string(&told).expect("told"), "close\n");
+        let there = folder.path().join("there");
+        let lane = lane(GateDriver::File, |lane| lane.gate.path = Some(there.join("gate")));
+        assert!(matches!(gate(&lane), Err(GateError::Silent(why)) if why.contains("gate: No such file")));
+        fs::create_dir(&there).expect("made");
+        let mut gate = gate(&lane).expect("a gate");
+        fs::remove_dir_all(&there).expect("removed");
+        gate.hold(Hold::Test);
+        assert!(gate.trouble().expect("trouble").contains("No such file"));
     }
 
     #[test]
-    fn a_driver_that_is_not_in_this_build_is_said_so() {
-        let error = Gate::new("1", &settings(GateDriver::Mqtt, |_| ())).expect_err("not in this build");
-        assert!(error.to_string().contains("no gate driver"), "{error}");
+    fn a_chip_that_is_not_there_is_named() {
+        let lane = lane(GateDriver::Gpio, |lane| {
+            lane.gpio.chip = "/nonexistent/gpiochip7".into();
+            lane.gpio.relay = Some(Line::Offset(17));
+        });
+        let error = gate(&lane).expect_err("no chip").to_string();
+        assert!(error.contains(if cfg!(feature = "gpio") { "gpiochip7" } else { "no GPIO lines" }), "{error}");
     }
 }

@@ -3,9 +3,16 @@
 //! One presentation gives one verdict and one row. A code that was judged must be away for the same-symbol timeout before it is judged again;
 //! another one waits until the view was empty for the re-arm time. Two different pass codes in view give no verdict: one is asked for. Only an
 //! [`Admission`] opens the gate, and every tick closes it that is due.
+//!
+//! Where a sensor watches, each admission ends as *passed* or *not taken*, in the order in which they were given. The fire contact overrides
+//! everything: the gate is held open, nobody is judged, and the screen says so until it is over.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
+use cache::log::{Passage, Unbidden};
 use trustlist::{
     judge::Admission,
     verdict::{Reason, Verdict},
@@ -15,6 +22,10 @@ use crate::page::view::{Attention, Hint, LaneState};
 
 /// How long a hint stays on the screen after its cause is gone.
 const HINT_FOR: Duration = Duration::from_millis(1200);
+/// A traveller whose gate closes behind their back is still seen going through: so long an admission is waited for after the gate closed.
+const LAST_STEP: Duration = Duration::from_secs(2);
+/// Between the legs, a bag and an arm the beam is free for less than this: it is one person, and the gate stays open behind them.
+const BEHIND: Duration = Duration::from_millis(300);
 /// Judged symbols remembered. A wall of codes cannot make the memory grow.
 const MAX_REMEMBERED: usize = 256;
 
@@ -31,6 +42,8 @@ pub struct Patience {
     pub show_for: Duration,
     /// How long the gate stays open.
     pub open_for: Duration,
+    /// Whether a sensor sees travellers pass. Without one nothing is known of passages, and nothing is said.
+    pub sensor: bool,
 }
 
 impl Default for Patience {
@@ -41,6 +54,7 @@ impl Default for Patience {
             stuck: Duration::from_secs(60),
             show_for: Duration::from_secs(4),
             open_for: Duration::from_secs(3),
+            sensor: false,
         }
     }
 }
@@ -83,6 +97,14 @@ pub enum Event<'a> {
     CameraLost,
     /// Frames arrive again.
     CameraBack,
+    /// Somebody is in the passage's beam.
+    InBeam,
+    /// Nobody is any more.
+    BeamFree,
+    /// The fire or egress contact closed.
+    Alarm,
+    /// It is open again.
+    AlarmOver,
     /// The lane ends.
     Stop,
 }
@@ -96,6 +118,12 @@ pub enum Action {
     Open(Admission),
     /// Close the gate.
     Close,
+    /// Hold the gate open until told to close it; nobody's admission stands behind it, and admissions given before are not followed up.
+    Hold,
+    /// Record what became of the oldest admission that nothing was recorded of yet.
+    Passage(Passage),
+    /// Record what happened at the gate without a verdict.
+    Unbidden(Unbidden),
     /// Fill the screen.
     Show(LaneState),
     /// A symbol was read that is no pass code: count it.
@@ -119,6 +147,11 @@ pub struct Lane {
     judged: HashMap<SymbolId, Duration>,
     other: Option<(SymbolId, Duration)>,
     open_until: Option<Duration>,
+    /// Admissions whose travellers have not gone through yet, oldest first, and until when each is waited for.
+    awaited: VecDeque<Duration>,
+    /// Since when the beam is free behind the last one.
+    beam_free: Option<Duration>,
+    alarm: bool,
     show_until: Option<Duration>,
     hint: Option<Hint>,
     camera: bool,
@@ -134,6 +167,9 @@ impl Lane {
             judged: HashMap::new(),
             other: None,
             open_until: None,
+            awaited: VecDeque::new(),
+            beam_free: None,
+            alarm: false,
             show_until: None,
             hint: None,
             camera: true,
@@ -145,12 +181,18 @@ impl Lane {
     pub fn on(&mut self, event: Event<'_>, now: Duration) -> Vec<Action> {
         let mut actions = self.due(now);
         match event {
+            // Nobody is judged where everybody may go through: no admission hides behind an alarm.
+            Event::Frame(_) if self.alarm => (),
             Event::Frame(seen) => self.frame(seen, now, &mut actions),
             Event::Judged { verdict, reason, notice, admission } => {
                 self.hint = None;
                 self.show_until = Some(now + self.patience.show_for);
                 if let Some(admission) = admission {
-                    self.open_until = Some(now + self.patience.open_for);
+                    let until = now + self.patience.open_for;
+                    self.open_until = Some(until);
+                    if self.patience.sensor {
+                        self.awaited.push_back(until + LAST_STEP);
+                    }
                     actions.push(Action::Open(admission));
                 }
                 actions.push(Action::Show(LaneState::Verdict { verdict, reason, notice }));
@@ -162,14 +204,26 @@ impl Lane {
             }
             Event::Tick => (),
             Event::CameraLost => {
-                self.camera = false;
-                actions.push(Action::Show(LaneState::Attention { hint: Attention::CameraLost }));
+                (self.camera, self.show_until) = (false, None);
+                actions.push(Action::Show(self.waiting()));
             }
             Event::CameraBack => {
-                self.camera = true;
-                self.show_until = None;
-                actions.push(Action::Show(LaneState::Idle));
+                (self.camera, self.show_until) = (true, None);
+                actions.push(Action::Show(self.waiting()));
             }
+            Event::InBeam => self.in_beam(now, &mut actions),
+            Event::BeamFree => self.beam_free = Some(now),
+            Event::Alarm if !self.alarm => {
+                self.alarm = true;
+                (self.open_until, self.show_until, self.hint) = (None, None, None);
+                self.awaited.clear();
+                actions.extend([Action::Hold, Action::Unbidden(Unbidden::Alarm), Action::Show(self.waiting())]);
+            }
+            Event::AlarmOver if self.alarm => {
+                self.alarm = false;
+                actions.extend([Action::Close, Action::Unbidden(Unbidden::AlarmOver), Action::Show(self.waiting())]);
+            }
+            Event::Alarm | Event::AlarmOver => (),
             Event::Stop => {
                 self.open_until = None;
                 actions.push(Action::Close);
@@ -182,27 +236,59 @@ impl Lane {
     /// What the passing of time asks for: closing the gate, clearing the screen, forgetting.
     fn due(&mut self, now: Duration) -> Vec<Action> {
         let mut actions = Vec::new();
-        if self.open_until.is_some_and(|until| until <= now) {
+        let gone_through = self.beam_free.is_some_and(|since| now.saturating_sub(since) >= BEHIND);
+        if gone_through {
+            self.beam_free = None;
+        }
+        let behind = gone_through && self.awaited.is_empty() && self.open_until.is_some();
+        if behind || self.open_until.is_some_and(|until| until <= now) {
             self.open_until = None;
             actions.push(Action::Close);
+        }
+        while self.awaited.front().is_some_and(|until| *until <= now) {
+            self.awaited.pop_front();
+            actions.push(Action::Passage(Passage::NotTaken));
         }
         if self.show_until.is_some_and(|until| until <= now) {
             self.show_until = None;
             self.hint = None;
-            if self.camera {
-                actions.push(Action::Show(LaneState::Idle));
-            }
+            actions.push(Action::Show(self.waiting()));
         }
         if let Some(gone) = self.present.filter(|present| now.saturating_sub(present.last) >= self.patience.rearm) {
             self.present = None;
             self.judged.insert(gone.id, gone.last);
             if gone.stuck {
-                actions.push(Action::Show(LaneState::Idle));
+                actions.push(Action::Show(self.waiting()));
             }
         }
         let same_symbol = self.patience.same_symbol;
         self.judged.retain(|_, last| now.saturating_sub(*last) < same_symbol);
         actions
+    }
+
+    /// What the screen says when there is nobody to speak to.
+    fn waiting(&self) -> LaneState {
+        match (self.alarm, self.camera) {
+            (true, _) => LaneState::Attention { hint: Attention::Fire },
+            (false, false) => LaneState::Attention { hint: Attention::CameraLost },
+            (false, true) => LaneState::Idle,
+        }
+    }
+
+    /// Somebody goes through.
+    fn in_beam(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        let the_same = self.beam_free.take().is_some();
+        if the_same || self.alarm {
+            return;
+        }
+        if self.awaited.pop_front().is_none() {
+            actions.push(Action::Unbidden(Unbidden::Forced));
+            return;
+        }
+        // The gate does not close onto whoever stands in it, unless they stay there.
+        let at_least = now + self.patience.open_for;
+        self.open_until = self.open_until.map(|until| until.max(at_least));
+        actions.push(Action::Passage(Passage::Passed));
     }
 
     fn frame(&mut self, seen: &[Seen], now: Duration, actions: &mut Vec<Action>) {

@@ -44,6 +44,9 @@ impl Clocked {
                 Action::Judge(id) => format!("judge {}", id[0]),
                 Action::Open(_) => "open".to_owned(),
                 Action::Close => "close".to_owned(),
+                Action::Hold => "hold".to_owned(),
+                Action::Passage(passage) => passage.code().to_owned(),
+                Action::Unbidden(what) => what.code().to_owned(),
                 Action::Show(LaneState::Verdict { verdict, .. }) => format!("show {verdict}"),
                 Action::Show(state) => format!("show {state:?}"),
                 Action::CountNotAPassCode => "count".to_owned(),
@@ -145,4 +148,155 @@ fn a_lost_camera_is_said_and_its_return_clears_the_screen() {
     lane.take(Event::CameraLost);
     lane.take(Event::CameraBack);
     assert_eq!(lane.done, ["show Attention { hint: CameraLost }", "show Idle"]);
+}
+
+/// Sentences about a passage sensor and the fire contact. An admission has to be earned here too: by a code of the demonstration's country.
+#[cfg(feature = "demo")]
+mod passage {
+    use std::sync::LazyLock;
+
+    use trustlist::{
+        judge::{self, Context, Outcome},
+        time::{Moment, TimeTrust, UnixTime},
+        trust::Trust,
+    };
+
+    use super::*;
+    use crate::{demo::country, lists};
+
+    const NOW: UnixTime = UnixTime(1_612_137_600);
+
+    static COUNTRY: LazyLock<(Trust, String)> = LazyLock::new(|| {
+        let country = country::country(NOW).expect("made");
+        let folder = tempfile::tempdir().expect("a folder");
+        for (path, bytes) in &country.files {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().expect("a folder above it")).expect("made");
+            std::fs::write(path, bytes).expect("written");
+        }
+        (lists::from_folder(folder.path()).expect("verified"), country.travellers[0].text.clone())
+    });
+
+    fn admitted() -> Event<'static> {
+        let (trust, text) = &*COUNTRY;
+        let moment = Moment { at: NOW, trust: TimeTrust::Synced };
+        let context = Context { moment, relying: country::GATE.parse().expect("a region"), profile: None };
+        let Outcome::Judged(judgement) = judge::decide(text, trust, &context) else { panic!("a pass code") };
+        let (decision, admission) = judgement.close();
+        assert!(admission.is_some(), "{decision:?}");
+        Event::Judged { verdict: decision.verdict, reason: decision.reason, notice: None, admission }
+    }
+
+    impl Clocked {
+        fn watched() -> Clocked {
+            let patience = Patience { sensor: true, ..Patience::default() };
+            Clocked { lane: Lane::new(patience), ..Clocked::new() }
+        }
+
+        /// Lets this happen, then time pass.
+        fn then(mut self, event: Event<'_>, millis: u64) -> Clocked {
+            self.take(event);
+            self.wait(millis)
+        }
+
+        fn wait(mut self, millis: u64) -> Clocked {
+            let end = self.now + Duration::from_millis(millis);
+            while self.now < end {
+                self.now += Duration::from_millis(20);
+                self.take(Event::Tick);
+            }
+            self
+        }
+
+        /// What moved or was recorded, without the screen.
+        fn moved(&self) -> Vec<&str> {
+            self.done.iter().map(String::as_str).filter(|done| !done.starts_with("show")).collect()
+        }
+    }
+
+    #[test]
+    fn a_traveller_who_goes_through_has_passed_and_the_gate_closes_behind_them_before_its_time() {
+        let lane = Clocked::watched().then(admitted(), 1000).then(Event::InBeam, 600).then(Event::BeamFree, 280);
+        assert_eq!(lane.moved(), ["open", "passed"], "not onto their heels");
+        assert_eq!(lane.wait(60).moved(), ["open", "passed", "close"]);
+    }
+
+    #[test]
+    fn a_traveller_who_does_not_go_has_not_taken_it_but_one_who_just_made_it_has() {
+        let lane = Clocked::watched().then(admitted(), 3020);
+        assert_eq!(lane.moved(), ["open", "close"]);
+        assert_eq!(lane.wait(2000).moved(), ["open", "close", "not-taken"]);
+        let lane = Clocked::watched().then(admitted(), 3500).then(Event::InBeam, 100).then(Event::BeamFree, 5000);
+        assert_eq!(lane.moved(), ["open", "close", "passed"]);
+    }
+
+    #[test]
+    fn a_gate_does_not_close_onto_somebody_who_stands_in_it_unless_they_stay_there() {
+        let lane = Clocked::watched().then(admitted(), 2900).then(Event::InBeam, 2900);
+        assert_eq!(lane.moved(), ["open", "passed"]);
+        assert_eq!(lane.wait(200).moved(), ["open", "passed", "close"], "a bag before the sensor holds no gate open");
+    }
+
+    #[test]
+    fn an_arm_a_bag_and_the_other_leg_are_one_person() {
+        let mut lane = Clocked::watched().then(admitted(), 500);
+        for _ in 0..4 {
+            lane = lane.then(Event::InBeam, 100).then(Event::BeamFree, 200);
+        }
+        assert_eq!(lane.wait(1000).moved(), ["open", "passed", "close"]);
+    }
+
+    #[test]
+    fn whoever_goes_through_without_an_admission_is_recorded_and_a_second_one_behind_the_first_too() {
+        let lane = Clocked::watched().then(Event::InBeam, 100).then(Event::BeamFree, 1000);
+        assert_eq!(lane.moved(), ["forced"]);
+        let lane = Clocked::watched()
+            .then(admitted(), 500)
+            .then(Event::InBeam, 300)
+            .then(Event::BeamFree, 400)
+            .then(Event::InBeam, 300);
+        assert_eq!(lane.moved(), ["open", "passed", "close", "forced"]);
+    }
+
+    #[test]
+    fn two_admissions_in_a_row_end_in_the_order_in_which_they_were_given() {
+        let lane = Clocked::watched()
+            .then(admitted(), 1000)
+            .then(admitted(), 500)
+            .then(Event::InBeam, 300)
+            .then(Event::BeamFree, 700);
+        assert_eq!(lane.moved(), ["open", "open", "passed"], "open still, for the second");
+        assert_eq!(lane.wait(4000).moved(), ["open", "open", "passed", "close", "not-taken"]);
+    }
+
+    #[test]
+    fn where_no_sensor_watches_nothing_is_said_of_passages() {
+        let lane = Clocked::new().then(admitted(), 9000);
+        assert_eq!(lane.moved(), ["open", "close"]);
+    }
+
+    #[test]
+    fn fire_holds_the_gate_open_says_so_judges_nobody_and_its_end_closes_the_gate() {
+        let lane = Clocked::watched().then(Event::Alarm, 60_000).show(&[code(CODE)], 2000);
+        assert_eq!(lane.done, ["hold", "alarm", "show Attention { hint: Fire }"]);
+        let lane = lane.then(Event::InBeam, 100).then(Event::BeamFree, 500).then(Event::AlarmOver, 40);
+        assert_eq!(lane.moved(), ["hold", "alarm", "close", "alarm-over"], "nobody who fled is called a forcer");
+        assert_eq!(lane.done.last().map(String::as_str), Some("show Idle"));
+        assert_eq!(lane.show(&[code(OTHER)], 100).judged(), 1, "and the lane works again");
+    }
+
+    #[test]
+    fn fire_after_an_admission_keeps_the_gate_open_past_its_time() {
+        let lane = Clocked::watched().then(admitted(), 1000).then(Event::Alarm, 20_000);
+        assert_eq!(lane.moved(), ["open", "hold", "alarm"], "whether that traveller went is not known, and not said");
+    }
+
+    #[test]
+    fn a_camera_that_is_lost_while_there_is_fire_does_not_hide_it() {
+        let mut lane = Clocked::new().then(Event::Alarm, 100);
+        lane.take(Event::CameraLost);
+        assert_eq!(lane.done.last().map(String::as_str), Some("show Attention { hint: Fire }"));
+        lane.take(Event::AlarmOver);
+        assert_eq!(lane.done.last().map(String::as_str), Some("show Attention { hint: CameraLost }"));
+    }
 }

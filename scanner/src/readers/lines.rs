@@ -57,8 +57,8 @@ mod tests {
 
     fn texts(bytes: &[u8]) -> Vec<String> {
         let (sender, texts) = mpsc::sync_channel(16);
-        read(bytes, &Listener { texts: sender, stop: Default::default() }).expect("read");
-        texts.into_iter().collect()
+        read(bytes, &Listener { texts: sender, stop: Default::default(), answer: None }).expect("read");
+        texts.into_iter().map(|heard| heard.apart().0).collect()
     }
 
     #[test]

@@ -13,10 +13,16 @@ mod socket;
 
 use std::{
     io,
-    sync::{Arc, atomic::AtomicBool, mpsc::SyncSender},
+    sync::{
+        Arc,
+        atomic::AtomicBool,
+        mpsc::{Sender, SyncSender},
+    },
     thread,
     time::Duration,
 };
+
+use trustlist::verdict::Verdict;
 
 use crate::config::Reader;
 
@@ -26,27 +32,59 @@ pub const MAX_TEXT: usize = 4296;
 const NOTICE: Duration = Duration::from_millis(200);
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
+/// What an engine read.
+#[derive(Debug)]
+pub struct Heard {
+    text: String,
+    answer: Option<Sender<bool>>,
+}
+
+impl Heard {
+    /// Its text, and whoever wants to hear what came of it.
+    #[must_use]
+    pub fn apart(self) -> (String, Asker) {
+        (self.text, Asker(self.answer))
+    }
+}
+
+/// An engine in host mode, if the text came from one: it beeps as it is answered.
+#[derive(Debug)]
+pub struct Asker(Option<Sender<bool>>);
+
+impl Asker {
+    /// Answers: well for an admission, badly for anything else, a text that gave no verdict included.
+    pub fn answer(self, verdict: Option<Verdict>) {
+        if let Some(answer) = self.0 {
+            // The engine may have been unplugged meanwhile.
+            let _ = answer.send(verdict == Some(Verdict::Admit));
+        }
+    }
+}
+
 /// Listens to one engine on a thread of its own until `stop` is set or nobody takes texts. An engine that is unplugged is looked for again.
 ///
 /// # Errors
 /// When the system gives no thread.
-pub fn listen(reader: Reader, texts: SyncSender<String>, stop: Arc<AtomicBool>) -> io::Result<()> {
-    let listener = Listener { texts, stop };
+pub fn listen(reader: Reader, texts: SyncSender<Heard>, stop: Arc<AtomicBool>) -> io::Result<()> {
+    let listener = Listener { texts, stop, answer: None };
     // Detached: one that waits for a terminal cannot be woken, and owns nothing that needs an orderly end.
     thread::Builder::new().name("reader".to_owned()).spawn(move || listener.keep_listening(&reader)).map(drop)
 }
 
 /// Where texts go, and until when.
+#[derive(Clone)]
 struct Listener {
-    texts: SyncSender<String>,
+    texts: SyncSender<Heard>,
     stop: Arc<AtomicBool>,
+    /// For an engine that wants to hear what came of its texts.
+    answer: Option<Sender<bool>>,
 }
 
 impl Listener {
     fn keep_listening(&self, reader: &Reader) {
         let name = match reader {
             Reader::Keyboard(path) | Reader::Socket(path) => path.display().to_string(),
-            Reader::Serial { port, baud } => format!("{} at {baud} baud", port.display()),
+            Reader::Serial { port, baud, .. } => format!("{} at {baud} baud", port.display()),
             Reader::Stdin => "standard input".to_owned(),
         };
         let mut told = false;
@@ -63,7 +101,7 @@ impl Listener {
                 #[cfg(unix)]
                 Reader::Socket(path) => socket::serve(path, self),
                 #[cfg(target_os = "linux")]
-                Reader::Serial { port, baud } => serial::read(port, *baud, self),
+                Reader::Serial { port, baud, host } => serial::read(port, *baud, host.as_ref(), self),
                 #[cfg(target_os = "linux")]
                 Reader::Keyboard(path) => keyboard::read(path, self),
                 #[cfg(not(target_os = "linux"))]
@@ -90,9 +128,10 @@ impl Listener {
     /// Hands a text over. A lane that does not keep up loses it: an old code is worth nothing. `false` when there is no lane any more.
     fn hand_over(&self, text: String) -> bool {
         use std::sync::mpsc::TrySendError;
-        match self.texts.try_send(text) {
+        match self.texts.try_send(Heard { text, answer: self.answer.clone() }) {
             Ok(()) => true,
-            Err(TrySendError::Full(_)) => {
+            Err(TrySendError::Full(lost)) => {
+                lost.apart().1.answer(None);
                 log::warn!("a scan engine sends faster than the lane takes; a text was dropped");
                 true
             }

@@ -58,7 +58,7 @@ mod tests {
         let path = folder.path().join("codes");
         let (sender, texts) = mpsc::sync_channel(4);
         let stop = Arc::new(AtomicBool::new(false));
-        let listener = Listener { texts: sender, stop: Arc::clone(&stop) };
+        let listener = Listener { texts: sender, stop: Arc::clone(&stop), answer: None };
         let there = path.clone();
         let thread = thread::spawn(move || serve(&there, &listener));
         for text in ["MR1:A", "MR1:B"] {
@@ -69,7 +69,8 @@ mod tests {
                 }
             };
             writeln!(stream, "{text}").expect("sent");
-            assert_eq!(texts.recv_timeout(Duration::from_secs(20)).as_deref(), Ok(text));
+            let heard = texts.recv_timeout(Duration::from_secs(20)).expect("heard");
+            assert_eq!(heard.apart().0, text);
         }
         stop.store(true, Ordering::Relaxed);
         thread.join().expect("no panic").expect("an orderly end");

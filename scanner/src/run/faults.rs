@@ -41,6 +41,9 @@ pub fn faults(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<Fault> {
             let why = lock(&lane.camera_trouble).clone().unwrap_or_default();
             add("camera-lost", format!("{name}: {why}"));
         }
+        if lane.alarm.load(Ordering::Relaxed) {
+            add("fire", name.clone());
+        }
         if let Some(trouble) = lock(&lane.gate_trouble).clone() {
             add("gate-fault", format!("{name}: {trouble}"));
         }

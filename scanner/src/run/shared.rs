@@ -75,6 +75,8 @@ pub struct LaneShared {
     pub frames: AtomicU64,
     /// The gate did not do as it was told.
     pub gate_trouble: Mutex<Option<String>>,
+    /// The fire or egress contact holds the gate open.
+    pub alarm: AtomicBool,
     /// Rows that came too late for the gate to wait.
     pub late_rows: AtomicU64,
     /// When the last of those was, in milliseconds since the start; 0 for never.

@@ -33,7 +33,7 @@ use crate::{
     config::{Config, Device},
     failure::Failure,
     frame::{Frame, SlotSender, slot},
-    gate::{Gate, NoSuchDriver},
+    gate::{Gate, GateError},
     page::{
         hub::Hub,
         server::{self, Shown},
@@ -331,10 +331,12 @@ fn start_lane(
     threads: &mut Threads,
 ) -> Result<(), Failure> {
     let settings = &shared.config.lane[index];
-    let gate = Gate::new(&settings.id, &settings.gate).map_err(|error| {
-        let wrong = error.is::<NoSuchDriver>();
+    let gate = Gate::new(&shared.config.checkpoint.id, settings, &shared.config.signals).map_err(|error| {
         let what = format!("lane {}: {error}", settings.id);
-        if wrong { Failure::configuration(what) } else { Failure::new(what) }
+        match error {
+            GateError::Unsuitable(_) => Failure::configuration(what),
+            GateError::Silent(_) => Failure::new(what),
+        }
     })?;
     let memory = match log.map(|log| Reader::open(&log.path).map(|reader| Memory::new(log.writer.clone(), reader))) {
         Some(Ok(memory)) => Some(memory),
@@ -411,7 +413,7 @@ fn start_upload(config: &Config, log: &OpenLog) -> Result<Option<Helper>, Failur
             }
         }
     } else {
-        upload::centre(&options).map_err(|error| Failure::configuration(error.to_string()))?
+        upload::centre(&options).map_err(|error| Failure::configuration(format!("upload: {error}")))?
     };
     let reader = Reader::open(&log.path).map_err(|fault| Failure::new("the scan log cannot be read").because(fault))?;
     let writer = log.writer.clone();

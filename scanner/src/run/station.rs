@@ -13,12 +13,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cache::log::{Memory, Receipt, UnixMillis, Written};
+use cache::log::{self as log_of, Memory, Passage, Receipt, Unbidden, UnixMillis, Written};
 use eye::track::Tracker;
 use trustlist::{
     judge::{self, Admission, Context, Decision, Judgement, Outcome, Repetition},
     lists::recognition::Suspension,
     time::UnixTime,
+    verdict::Verdict,
 };
 use uuid::Uuid;
 
@@ -32,10 +33,11 @@ use super::{
 use crate::{
     clock, config,
     frame::{Frame, Slot, SlotReceiver},
-    gate::{Gate, GateFault},
+    gate::{Gate, Hold, Sensed, signal::Signal},
     lane::{Action, Event, Lane, Patience, SymbolId},
     metrics::Stage,
     page::{hub::LaneScreen, status::RecentScan},
+    readers::Heard,
     telemetry::Scan,
 };
 
@@ -58,6 +60,8 @@ pub struct Station {
     camera: Camera,
     /// The row of the latest verdict.
     row: Option<Uuid>,
+    /// The rows of admissions of which nothing is recorded yet, oldest first. Empty where no sensor watches.
+    awaited: VecDeque<Option<Uuid>>,
     next_preview: Duration,
     /// The configuration code in view, and when it was last seen: it is asked about once.
     configuration: Option<(SymbolId, Duration)>,
@@ -68,7 +72,7 @@ pub struct Inputs {
     /// Frames, the newest only.
     pub frames: SlotReceiver<Frame>,
     /// Texts of scan engines.
-    pub texts: Receiver<String>,
+    pub texts: Receiver<Heard>,
     /// Whether there is a camera at all.
     pub has_camera: bool,
 }
@@ -83,6 +87,7 @@ impl Station {
             stuck: settings.stuck,
             show_for: settings.show_for,
             open_for: settings.gate.open_for,
+            sensor: settings.gpio.passage.is_some(),
         };
         Station {
             index,
@@ -94,6 +99,7 @@ impl Station {
             late: Vec::new(),
             camera: Camera::Unknown,
             row: None,
+            awaited: VecDeque::new(),
             next_preview: Duration::ZERO,
             configuration: None,
             shared,
@@ -118,26 +124,31 @@ impl Station {
             let arrived = inputs.frames.take(Instant::now() + TICK);
             // Before the frame: that pictures arrive again clears the screen, which must not hide a verdict.
             self.watch_camera();
+            self.watch_contacts();
             match arrived {
                 Slot::Filled(frame) => self.look(&frame),
-                Slot::Timeout => self.happened(Event::Tick, &Presented::default(), Instant::now()),
+                Slot::Timeout => self.tick(),
                 Slot::Closed if inputs.has_camera => break,
                 Slot::Closed => {
-                    if let Ok(text) = inputs.texts.recv_timeout(TICK) {
-                        self.hear(text);
+                    if let Ok(heard) = inputs.texts.recv_timeout(TICK) {
+                        self.hear(heard);
                     }
-                    self.happened(Event::Tick, &Presented::default(), Instant::now());
+                    self.tick();
                 }
             }
-            while let Ok(text) = inputs.texts.try_recv() {
-                self.hear(text);
+            while let Ok(heard) = inputs.texts.try_recv() {
+                self.hear(heard);
             }
-            self.gate.tick();
+            self.watch_gate();
             self.settle_late_rows();
         }
         self.happened(Event::Stop, &Presented::default(), Instant::now());
         self.shared.metrics.frames("replaced", inputs.frames.replaced());
         self.told().ended.store(true, Ordering::Relaxed);
+    }
+
+    fn tick(&mut self) {
+        self.happened(Event::Tick, &Presented::default(), Instant::now());
     }
 
     fn look(&mut self, frame: &Frame) {
@@ -165,15 +176,21 @@ impl Station {
         self.configured(&presented);
     }
 
-    fn hear(&mut self, text: String) {
+    fn hear(&mut self, heard: Heard) {
+        let (text, asker) = heard.apart();
         let presented = Presented::text(text);
-        self.happened(Event::Frame(presented.seen()), &presented, Instant::now());
+        let verdict = self.happened(Event::Frame(presented.seen()), &presented, Instant::now());
+        asker.answer(verdict);
         self.configured(&presented);
     }
 
     /// An installer's code, once a presentation.
     fn configured(&mut self, presented: &Presented) {
         let Some((id, text)) = presented.configuration() else { return };
+        // What it sets begins a new shift, and between two shifts a relay lets go: not while it holds the gate open for a fire.
+        if self.told().alarm.load(Ordering::Relaxed) {
+            return;
+        }
         let now = self.shared.now();
         let before = self.configuration.replace((id, now));
         let away = self.settings().same_symbol_timeout;
@@ -187,8 +204,8 @@ impl Station {
         self.happened(Event::Configured(outcome), &Presented::default(), Instant::now());
     }
 
-    /// Tells the state machine, and does what it says. `since` is when the traveller's code could first be read.
-    fn happened(&mut self, event: Event<'_>, presented: &Presented, since: Instant) {
+    /// Tells the state machine, and does what it says. `since` is when the traveller's code could first be read. The verdict, if one was given.
+    fn happened(&mut self, event: Event<'_>, presented: &Presented, since: Instant) -> Option<Verdict> {
         let mut actions = VecDeque::from(self.lane.on(event, self.shared.now()));
         let mut verdict: Option<(Decision, Duration)> = None;
         while let Some(action) = actions.pop_front() {
@@ -206,27 +223,36 @@ impl Station {
                 }
                 Action::Open(admission) => {
                     let began = Instant::now();
-                    let moved = self.gate.open(admission);
+                    self.gate.open(admission);
                     self.shared.metrics.stage(Stage::Gate, began.elapsed());
                     self.shared.metrics.gate_opened(&self.settings().id);
-                    self.gate_moved(moved);
+                    if self.settings().gpio.passage.is_some() {
+                        self.awaited.push_back(self.row);
+                    }
                     if let Some((_, took)) = &mut verdict {
                         *took = since.elapsed();
                     }
                 }
-                Action::Close => {
-                    let moved = self.gate.close();
-                    self.gate_moved(moved);
+                Action::Close => self.gate.close(),
+                Action::Hold => {
+                    self.gate.hold(Hold::Alarm);
+                    self.awaited.clear();
                 }
-                Action::Show(state) => self.screen.show(state),
+                Action::Passage(passage) => self.note_passage(passage),
+                Action::Unbidden(what) => self.note_unbidden(what),
+                Action::Show(state) => {
+                    self.gate.signal(Signal::of(&state, &self.shared.config.signals));
+                    self.screen.show(state);
+                }
                 Action::CountNotAPassCode => {
                     self.shared.tell(Told::NotAPassCode { lane: self.settings().id.clone() });
                 }
             }
         }
-        if let Some((decision, took)) = verdict {
-            self.given(decision, took);
-        }
+        let (decision, took) = verdict?;
+        let verdict = decision.verdict;
+        self.given(decision, took);
+        Some(verdict)
     }
 
     /// Judges, writes the row, and waits for the disk as long as the gate can wait.
@@ -319,15 +345,58 @@ impl Station {
         self.shared.tell(Told::Verdict { lane, decision: Box::new(decision), took });
     }
 
-    fn gate_moved(&self, moved: Result<(), GateFault>) {
-        let mut trouble = lock(&self.told().gate_trouble);
-        *trouble = match moved {
-            Ok(()) => None,
-            Err(fault) => {
-                log::error!("lane {}: {fault}", self.settings().id);
-                Some(fault.to_string())
-            }
-        };
+    /// What became of the oldest admission of which nothing is known yet.
+    fn note_passage(&mut self, passage: Passage) {
+        self.shared.metrics.passage(&self.settings().id, passage.code());
+        // An admission without a row was given by nobody: rows come first.
+        let Some(scan) = self.awaited.pop_front().flatten() else { return };
+        self.note(&log_of::Event::Passage { scan, passage });
+    }
+
+    fn note_unbidden(&mut self, what: Unbidden) {
+        let lane = self.settings().id.clone();
+        log::warn!("lane {lane}: {}", what.code());
+        match what {
+            Unbidden::Alarm => self.told().alarm.store(true, Ordering::Relaxed),
+            Unbidden::AlarmOver => self.told().alarm.store(false, Ordering::Relaxed),
+            Unbidden::Forced => self.shared.metrics.passage(&lane, what.code()),
+        }
+        self.note(&log_of::Event::Gate { lane, what });
+    }
+
+    /// Hands an event to the log. The gate has moved: nobody waits, and a failure is told when it is known.
+    fn note(&mut self, event: &log_of::Event) {
+        let trust = self.shared.moment(&self.shared.trust.load()).trust;
+        let at = UnixMillis(clock::unix_millis());
+        if let Some(memory) = &self.memory {
+            self.late.push(memory.record(event, at, trust));
+        }
+    }
+
+    fn watch_contacts(&mut self) {
+        while let Some(sensed) = self.gate.sensed() {
+            let event = match sensed {
+                Sensed::InBeam => Event::InBeam,
+                Sensed::BeamFree => Event::BeamFree,
+                Sensed::Alarm => Event::Alarm,
+                Sensed::AlarmOver => Event::AlarmOver,
+            };
+            self.happened(event, &Presented::default(), Instant::now());
+        }
+    }
+
+    /// What is wrong with the gate now; one line in the journal for each change.
+    fn watch_gate(&mut self) {
+        let now = self.gate.trouble();
+        let mut told = lock(&self.told().gate_trouble);
+        if *told == now {
+            return;
+        }
+        match &now {
+            Some(trouble) => log::error!("lane {}: the gate does not answer: {trouble}", self.settings().id),
+            None => log::info!("lane {}: the gate answers again", self.settings().id),
+        }
+        *told = now;
     }
 
     fn watch_camera(&mut self) {

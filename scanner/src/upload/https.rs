@@ -11,12 +11,10 @@
 use std::time::Duration;
 
 use cache::outbox::{Answer, Item};
-use ureq::{
-    Agent,
-    tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
-};
+use ureq::Agent;
 
-use super::{Centre, Options, OptionsError};
+use super::{Centre, Options};
+use crate::peer::PeerError;
 
 /// What is kept of an answer's text.
 const ANSWER: u64 = 400;
@@ -31,29 +29,13 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// Reads certificate and token; connects with the first batch.
-    pub fn new(options: &Options) -> Result<Endpoint, OptionsError> {
-        let mut config =
-            Agent::config_builder().timeout_global(Some(options.timeout)).http_status_as_error(false).max_redirects(0);
-        if let Some(path) = &options.ca {
-            let wrong = |why: String| OptionsError::File(path.clone(), why);
-            let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
-            let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
-                .filter_map(|item| match item {
-                    Ok(PemItem::Certificate(certificate)) => Some(certificate),
-                    _ => None,
-                })
-                .collect();
-            if certificates.is_empty() {
-                return Err(wrong("holds no certificate (expected PEM)".into()));
-            }
-            let roots = RootCerts::new_with_certs(&certificates);
-            config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
-        }
+    pub fn new(options: &Options) -> Result<Endpoint, PeerError> {
+        let peer = options.peer();
         Ok(Endpoint {
-            agent: config.build().into(),
+            agent: peer.agent()?,
             url: options.url.clone(),
             post: options.post.clone(),
-            token: options.read_secret()?,
+            token: peer.read_secret()?,
         })
     }
 

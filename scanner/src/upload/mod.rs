@@ -10,7 +10,6 @@ pub mod mqtt;
 pub mod relay;
 
 use std::{
-    fmt, fs,
     path::PathBuf,
     sync::mpsc::{Receiver, TryRecvError},
     time::{Duration, Instant},
@@ -22,7 +21,10 @@ use cache::{
 };
 use tokio::sync::watch;
 
-use crate::config::Config;
+use crate::{
+    config::Config,
+    peer::{Peer, PeerError},
+};
 
 /// Longest pause between two looks into the outbox: what a fresh row waits at most when the centre is there.
 const LOOK: Duration = Duration::from_millis(500);
@@ -97,41 +99,25 @@ impl Options {
         })
     }
 
-    /// The secret's first line.
-    fn read_secret(&self) -> Result<Option<String>, OptionsError> {
-        let Some(path) = &self.secret else { return Ok(None) };
-        let text = fs::read_to_string(path).map_err(|error| OptionsError::File(path.clone(), error.to_string()))?;
-        Ok(Some(text.lines().next().unwrap_or_default().to_owned()))
-    }
-}
-
-/// The options cannot work.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OptionsError {
-    /// Another scheme, or no host.
-    Url(String),
-    /// A file that cannot be read, or holds something else.
-    File(PathBuf, String),
-}
-
-impl fmt::Display for OptionsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Url(url) => write!(f, "upload: {url:?} must be mqtt://, mqtts://, https:// or http:// with a host"),
-            Self::File(path, why) => write!(f, "upload: {}: {why}", path.display()),
+    /// The machine behind it.
+    fn peer(&self) -> Peer {
+        Peer {
+            url: self.url.clone(),
+            ca: self.ca.clone(),
+            user: self.user.clone(),
+            secret: self.secret.clone(),
+            timeout: self.timeout,
         }
     }
 }
 
-impl std::error::Error for OptionsError {}
-
 /// The driver the URL asks for.
-pub fn centre(options: &Options) -> Result<Box<dyn Centre>, OptionsError> {
+pub fn centre(options: &Options) -> Result<Box<dyn Centre>, PeerError> {
     match options.url.split_once("://").map(|(scheme, _)| scheme) {
         Some("https" | "http") => Ok(Box::new(https::Endpoint::new(options)?)),
         #[cfg(feature = "mqtt")]
         Some("mqtt" | "mqtts") => Ok(Box::new(mqtt::Broker::new(options)?)),
-        _ => Err(OptionsError::Url(options.url.clone())),
+        _ => Err(PeerError::Url(options.url.clone())),
     }
 }
 

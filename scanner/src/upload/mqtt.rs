@@ -11,19 +11,15 @@
 //! and the batch is sent again: at least once, under the same ids.
 
 use std::{
-    fmt, fs,
-    sync::Arc,
+    fmt,
     time::{Duration, Instant},
 };
 
 use cache::outbox::{Answer, Item};
 use rumqttc::{
-    Outgoing, TlsConfiguration, Transport,
-    tokio_rustls::rustls::{
-        ClientConfig, RootCertStore, crypto::ring, pki_types::CertificateDer, pki_types::pem::PemObject,
-    },
+    Outgoing,
     v5::{
-        Client, Connection, ConnectionError, Event, MqttOptions,
+        Client, Connection, ConnectionError, Event,
         mqttbytes::{
             QoS,
             v5::{LastWill, Packet, PubAckReason},
@@ -31,7 +27,8 @@ use rumqttc::{
     },
 };
 
-use super::{Centre, Options, OptionsError};
+use super::{Centre, Options};
+use crate::peer::{self, PeerError};
 
 /// Pings on a quiet connection: the broker calls the last will after one and a half of these.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -39,10 +36,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A broker.
 pub struct Broker {
     options: Options,
-    host: String,
-    port: u16,
-    tls: Option<Arc<ClientConfig>>,
-    password: Option<String>,
+    peer: peer::Broker,
     session: Option<Session>,
 }
 
@@ -72,26 +66,11 @@ impl fmt::Display for Lost {
 
 impl Broker {
     /// Reads certificate and password; connects with the first batch.
-    pub fn new(options: &Options) -> Result<Broker, OptionsError> {
-        let wrong = || OptionsError::Url(options.url.clone());
-        let (scheme, rest) = options.url.split_once("://").ok_or_else(wrong)?;
-        let authority = rest.split('/').next().unwrap_or_default();
-        let secure = scheme == "mqtts";
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !host.ends_with(':') => (host, port.parse().map_err(|_| wrong())?),
-            _ => (authority, if secure { 8883 } else { 1883 }),
-        };
-        if host.is_empty() || options.post.is_empty() || options.post.contains(['/', '+', '#']) {
-            return Err(wrong());
+    pub fn new(options: &Options) -> Result<Broker, PeerError> {
+        if options.post.is_empty() || options.post.contains(['/', '+', '#']) {
+            return Err(PeerError::Url(options.url.clone()));
         }
-        Ok(Broker {
-            host: host.trim_matches(['[', ']']).to_owned(),
-            port,
-            tls: if secure { Some(tls(options)?) } else { None },
-            password: options.read_secret()?,
-            options: options.clone(),
-            session: None,
-        })
+        Ok(Broker { peer: peer::Broker::new(&options.peer())?, options: options.clone(), session: None })
     }
 
     fn topic(&self, last: &str) -> String {
@@ -105,15 +84,7 @@ impl Broker {
 
     /// Connects, waits for the broker's word, and says that we are here.
     fn connect(&mut self) -> Result<(), Lost> {
-        let id = format!("checkpointd-{}", self.options.post);
-        let mut mqtt = MqttOptions::new(id, &self.host, self.port);
-        mqtt.set_keep_alive(KEEP_ALIVE).set_connection_timeout(self.options.timeout.as_secs().max(1));
-        if let Some(user) = &self.options.user {
-            mqtt.set_credentials(user, self.password.as_deref().unwrap_or_default());
-        }
-        if let Some(tls) = &self.tls {
-            mqtt.set_transport(Transport::Tls(TlsConfiguration::Rustls(Arc::clone(tls))));
-        }
+        let mut mqtt = self.peer.options(format!("checkpointd-{}", self.options.post), KEEP_ALIVE);
         mqtt.set_last_will(LastWill::new(self.topic("state"), self.state("offline"), QoS::AtLeastOnce, true, None));
         // Room for a batch, the birth and an anchor: `publish` must never block the thread that also drives the connection.
         let (client, connection) = Client::new(mqtt, self.options.batch + 8);
@@ -224,23 +195,4 @@ impl Drop for Broker {
             }
         }
     }
-}
-
-fn tls(options: &Options) -> Result<Arc<ClientConfig>, OptionsError> {
-    let mut roots = RootCertStore::empty();
-    let Some(path) = &options.ca else {
-        return Err(OptionsError::File("ca".into(), "mqtts:// needs the authority of the broker's certificate".into()));
-    };
-    let wrong = |why: String| OptionsError::File(path.clone(), why);
-    let pem = fs::read(path).map_err(|error| wrong(error.to_string()))?;
-    roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).flatten());
-    if roots.is_empty() {
-        return Err(wrong("holds no certificate (expected PEM)".into()));
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| wrong(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
 }

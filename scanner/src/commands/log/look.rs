@@ -125,7 +125,8 @@ fn tell(event: &Event) -> String {
     match event {
         Event::Begin { log, follows: None, .. } => format!("the log {log} begins"),
         Event::Begin { log, follows: Some(file), .. } => format!("the log {log} begins, after the damaged {file}"),
-        Event::Passage { scan, passage } => format!("passage: {} {scan}", format!("{passage:?}").to_lowercase()),
+        Event::Passage { scan, passage } => format!("passage: {} {scan}", passage.code()),
+        Event::Gate { lane, what } => format!("gate of lane {lane}: {}", what.code()),
         Event::ConfigurationCode { number, kid, lane, sets } => {
             format!("configuration code {number} of key {kid} at lane {lane} sets {}", sets.join(", "))
         }

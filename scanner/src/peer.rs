@@ -1,0 +1,183 @@
+//! Another machine on the network: its address, who vouches for its certificate, and what proves to it who we are.
+//!
+//! Used by whoever speaks with one: rows on their way to a centre, and gates behind a controller. Nothing on the way to a verdict.
+
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use ureq::{
+    Agent,
+    tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
+};
+
+/// How to reach it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Peer {
+    /// With scheme, host and port.
+    pub url: String,
+    /// Authorities that vouch for its certificate (PEM); the web's when absent.
+    pub ca: Option<PathBuf>,
+    /// User name.
+    pub user: Option<String>,
+    /// File whose first line is the password or token.
+    pub secret: Option<PathBuf>,
+    /// Longest wait for an answer.
+    pub timeout: Duration,
+}
+
+/// It cannot be reached the way it is configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeerError {
+    /// Another scheme, or no host.
+    Url(String),
+    /// A file that cannot be read, or holds something else.
+    File(PathBuf, String),
+}
+
+impl fmt::Display for PeerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(url) => write!(f, "{url:?} must be mqtt://, mqtts://, https:// or http:// with a host"),
+            Self::File(path, why) => write!(f, "{}: {why}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for PeerError {}
+
+impl Peer {
+    /// The secret's first line.
+    ///
+    /// # Errors
+    /// When its file cannot be read.
+    pub fn read_secret(&self) -> Result<Option<String>, PeerError> {
+        let Some(path) = &self.secret else { return Ok(None) };
+        let text = fs::read_to_string(path).map_err(|error| PeerError::File(path.clone(), error.to_string()))?;
+        Ok(Some(text.lines().next().unwrap_or_default().to_owned()))
+    }
+
+    /// For requests to it. It follows no redirects: an address is what the installer wrote.
+    ///
+    /// # Errors
+    /// When the authorities' file cannot be used.
+    pub fn agent(&self) -> Result<Agent, PeerError> {
+        let mut config =
+            Agent::config_builder().timeout_global(Some(self.timeout)).http_status_as_error(false).max_redirects(0);
+        if let Some(path) = &self.ca {
+            let certificates: Vec<Certificate<'static>> = parse_pem(&read_pem(path)?)
+                .filter_map(|item| match item {
+                    Ok(PemItem::Certificate(certificate)) => Some(certificate),
+                    _ => None,
+                })
+                .collect();
+            if certificates.is_empty() {
+                return Err(no_certificate(path));
+            }
+            let roots = RootCerts::new_with_certs(&certificates);
+            config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
+        }
+        Ok(config.build().into())
+    }
+}
+
+fn read_pem(path: &Path) -> Result<Vec<u8>, PeerError> {
+    fs::read(path).map_err(|error| PeerError::File(path.to_owned(), error.to_string()))
+}
+
+fn no_certificate(path: &Path) -> PeerError {
+    PeerError::File(path.to_owned(), "holds no certificate (expected PEM)".into())
+}
+
+#[cfg(feature = "mqtt")]
+pub use broker::Broker;
+
+#[cfg(feature = "mqtt")]
+mod broker {
+    use std::{path::Path, sync::Arc, time::Duration};
+
+    use rumqttc::{
+        TlsConfiguration, Transport,
+        tokio_rustls::rustls::{
+            ClientConfig, RootCertStore, crypto::ring, pki_types::CertificateDer, pki_types::pem::PemObject,
+        },
+        v5::MqttOptions,
+    };
+
+    use super::{Peer, PeerError, no_certificate, read_pem};
+
+    /// An MQTT 5 broker, its files read.
+    #[derive(Clone)]
+    pub struct Broker {
+        host: String,
+        port: u16,
+        tls: Option<Arc<ClientConfig>>,
+        login: Option<(String, String)>,
+        timeout: Duration,
+    }
+
+    impl Broker {
+        /// Reads address, certificate and password.
+        ///
+        /// # Errors
+        /// When one of them cannot be used.
+        pub fn new(peer: &Peer) -> Result<Broker, PeerError> {
+            let wrong = || PeerError::Url(peer.url.clone());
+            let (scheme, rest) = peer.url.split_once("://").ok_or_else(wrong)?;
+            let authority = rest.split('/').next().unwrap_or_default();
+            let secure = scheme == "mqtts";
+            let (host, port) = match authority.rsplit_once(':') {
+                Some((host, port)) if !host.ends_with(':') => (host, port.parse().map_err(|_| wrong())?),
+                _ => (authority, if secure { 8883 } else { 1883 }),
+            };
+            if host.is_empty() {
+                return Err(wrong());
+            }
+            let password = peer.read_secret()?.unwrap_or_default();
+            Ok(Broker {
+                host: host.trim_matches(['[', ']']).to_owned(),
+                port,
+                tls: if secure { Some(tls(peer.ca.as_deref())?) } else { None },
+                login: peer.user.clone().map(|user| (user, password)),
+                timeout: peer.timeout,
+            })
+        }
+
+        /// For a connection under this name; the broker calls the last will after one and a half keep-alives without a word.
+        #[must_use]
+        pub fn options(&self, name: String, keep_alive: Duration) -> MqttOptions {
+            let mut mqtt = MqttOptions::new(name, &self.host, self.port);
+            mqtt.set_keep_alive(keep_alive).set_connection_timeout(self.timeout.as_secs().max(1));
+            if let Some((user, password)) = &self.login {
+                mqtt.set_credentials(user, password);
+            }
+            if let Some(tls) = &self.tls {
+                mqtt.set_transport(Transport::Tls(TlsConfiguration::Rustls(Arc::clone(tls))));
+            }
+            mqtt
+        }
+    }
+
+    fn tls(ca: Option<&Path>) -> Result<Arc<ClientConfig>, PeerError> {
+        let mut roots = RootCertStore::empty();
+        let Some(path) = ca else {
+            return Err(PeerError::File(
+                "ca".into(),
+                "mqtts:// needs the authority of the broker's certificate".into(),
+            ));
+        };
+        let pem = read_pem(path)?;
+        roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).flatten());
+        if roots.is_empty() {
+            return Err(no_certificate(path));
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| PeerError::File(path.to_owned(), error.to_string()))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Arc::new(config))
+    }
+}
