@@ -7,7 +7,7 @@
 use serde::Serialize;
 
 use crate::{
-    code::{Credential, Envelope, Format, ParseError, Rejection},
+    code::{Credential, Envelope, Format, MaskedName, ParseError, Rejection},
     freshness::Freshness,
     key::KeyId,
     lists::{
@@ -88,6 +88,7 @@ pub struct Admission {
 pub struct Judgement {
     decision: Decision,
     id: Option<Vec<u8>>,
+    name: Option<MaskedName>,
 }
 
 /// What the log knows of the code's earlier admissions within the anti-passback window.
@@ -110,6 +111,12 @@ impl Judgement {
     #[must_use]
     pub fn token_source(&self) -> Option<&[u8]> {
         self.id.as_deref()
+    }
+
+    /// The bearer's masked name, if the policy shows it: for the screen, which forgets it. It is in no decision and no row.
+    #[must_use]
+    pub fn name(&mut self) -> Option<MaskedName> {
+        self.name.take()
     }
 
     /// Applies what the log knows. Validity before repetition: a code that was not admitted for another reason stays so.
@@ -163,7 +170,7 @@ pub fn decide(text: &str, trust: &Trust, context: &Context<'_>) -> Outcome {
         Err(ParseError::Malformed { format, detail }) => {
             decision.format = Some(format);
             decision.detail = Some(detail);
-            return judged(decision, None, &profile);
+            return judged(decision, None, None, &profile);
         }
     };
     decision.format = Some(envelope.format());
@@ -179,13 +186,14 @@ pub fn decide(text: &str, trust: &Trust, context: &Context<'_>) -> Outcome {
             // Only a signature proves an issuer; a rejection after it does too.
             let proven = matches!(decision.reason, Reason::IssuerOutOfScope | Reason::KeyRetired | Reason::KeyRevoked);
             decision.issuer = rejection.issuer.filter(|_| proven);
-            return judged(decision, None, &profile);
+            return judged(decision, None, None, &profile);
         }
     };
     decision.issuer = Some(credential.issuer());
     describe_list(&mut decision, credential.repository(), trust, context.moment, &profile);
     decision.reason = weigh(&credential, trust, context, &profile, &mut decision);
-    judged(decision, Some(credential.id().to_vec()), &profile)
+    let name = profile.show_name.then(|| credential.name()).flatten();
+    judged(decision, Some(credential.id().to_vec()), name, &profile)
 }
 
 /// An unknown key is three things: an issuer nobody lists, a key that is newer than our list, or a key that is not.
@@ -350,10 +358,10 @@ fn age(credential: &Credential, moment: Moment, profile: &Profile) -> Option<Rea
 }
 
 /// Sets the verdict: the reason's own, what the profile says of colours and areas, or what it says stricter.
-fn judged(mut decision: Decision, id: Option<Vec<u8>>, profile: &Profile) -> Outcome {
+fn judged(mut decision: Decision, id: Option<Vec<u8>>, name: Option<MaskedName>, profile: &Profile) -> Outcome {
     let chosen_by_profile = matches!(decision.reason, Reason::ColourYellow | Reason::ColourRed | Reason::RiskArea);
     let own = if chosen_by_profile { decision.verdict } else { decision.reason.verdict() };
     let stricter = profile.stricter.get(&decision.reason).copied().unwrap_or(own);
     decision.verdict = own.max(stricter);
-    Outcome::Judged(Box::new(Judgement { decision, id }))
+    Outcome::Judged(Box::new(Judgement { decision, id, name }))
 }

@@ -103,7 +103,9 @@ fn found(now: UnixTime) -> Result<Federation, DeskError> {
     })?;
     let profile = Profile { max_code_age_s: Some(7 * DAY), ..Profile::default() };
     let default = "spring-festival".to_owned();
-    lists.policy = Policy { default: default.clone(), profiles: BTreeMap::from([(default, profile)]) };
+    let named = Profile { show_name: true, ..profile.clone() };
+    let profiles = BTreeMap::from([(default.clone(), profile), ("spring-festival-names".to_owned(), named)]);
+    lists.policy = Policy { default, profiles };
     for (code, level, zh, en) in [
         ("130104", RiskLevel::High, "石家庄市桥西区", "Qiaoxi, Shijiazhuang"),
         ("220500", RiskLevel::Medium, "通化市", "Tonghua"),

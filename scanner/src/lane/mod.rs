@@ -26,6 +26,8 @@ const HINT_FOR: Duration = Duration::from_millis(1200);
 const LAST_STEP: Duration = Duration::from_secs(2);
 /// Between the legs, a bag and an arm the beam is free for less than this: it is one person, and the gate stays open behind them.
 const BEHIND: Duration = Duration::from_millis(300);
+/// How long a masked name stays, where the policy shows one.
+const NAME_FOR: Duration = Duration::from_secs(2);
 /// Judged symbols remembered. A wall of codes cannot make the memory grow.
 const MAX_REMEMBERED: usize = 256;
 
@@ -88,6 +90,8 @@ pub enum Event<'a> {
         notice: Option<String>,
         /// Proof of an admission.
         admission: Option<Admission>,
+        /// Whether the screen shows the bearer's name.
+        named: bool,
     },
     /// A configuration code was shown; what came of it, as the screen says it.
     Configured(&'static str),
@@ -126,6 +130,8 @@ pub enum Action {
     Unbidden(Unbidden),
     /// Fill the screen.
     Show(LaneState),
+    /// Take the bearer's name off the screen, and forget it.
+    ForgetName,
     /// A symbol was read that is no pass code: count it.
     CountNotAPassCode,
 }
@@ -153,6 +159,7 @@ pub struct Lane {
     beam_free: Option<Duration>,
     alarm: bool,
     show_until: Option<Duration>,
+    name_until: Option<Duration>,
     hint: Option<Hint>,
     camera: bool,
 }
@@ -171,6 +178,7 @@ impl Lane {
             beam_free: None,
             alarm: false,
             show_until: None,
+            name_until: None,
             hint: None,
             camera: true,
         }
@@ -184,7 +192,8 @@ impl Lane {
             // Nobody is judged where everybody may go through: no admission hides behind an alarm.
             Event::Frame(_) if self.alarm => (),
             Event::Frame(seen) => self.frame(seen, now, &mut actions),
-            Event::Judged { verdict, reason, notice, admission } => {
+            Event::Judged { verdict, reason, notice, admission, named } => {
+                self.name_until = named.then_some(now + NAME_FOR);
                 self.hint = None;
                 self.show_until = Some(now + self.patience.show_for);
                 if let Some(admission) = admission {
@@ -227,6 +236,7 @@ impl Lane {
             Event::Stop => {
                 self.open_until = None;
                 actions.push(Action::Close);
+                actions.push(Action::ForgetName);
                 actions.push(Action::Show(LaneState::Closed));
             }
         }
@@ -248,6 +258,10 @@ impl Lane {
         while self.awaited.front().is_some_and(|until| *until <= now) {
             self.awaited.pop_front();
             actions.push(Action::Passage(Passage::NotTaken));
+        }
+        if self.name_until.is_some_and(|until| until <= now) {
+            self.name_until = None;
+            actions.push(Action::ForgetName);
         }
         if self.show_until.is_some_and(|until| until <= now) {
             self.show_until = None;
@@ -332,6 +346,9 @@ impl Lane {
         }
         self.hint = None;
         self.show_until = None;
+        if self.name_until.take().is_some() {
+            actions.push(Action::ForgetName);
+        }
         actions.push(Action::Show(LaneState::Reading));
         actions.push(Action::Judge(id));
     }

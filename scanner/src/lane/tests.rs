@@ -21,11 +21,13 @@ struct Clocked {
     lane: Lane,
     now: Duration,
     done: Vec<String>,
+    /// Whether the policy shows names.
+    named: bool,
 }
 
 impl Clocked {
     fn new() -> Clocked {
-        Clocked { lane: Lane::new(Patience::default()), now: Duration::from_secs(100), done: Vec::new() }
+        Clocked { lane: Lane::new(Patience::default()), now: Duration::from_secs(100), done: Vec::new(), named: false }
     }
 
     /// Shows these symbols for so many milliseconds; every code that is to be judged is refused.
@@ -49,12 +51,18 @@ impl Clocked {
                 Action::Unbidden(what) => what.code().to_owned(),
                 Action::Show(LaneState::Verdict { verdict, .. }) => format!("show {verdict}"),
                 Action::Show(state) => format!("show {state:?}"),
+                Action::ForgetName => "forget the name".to_owned(),
                 Action::CountNotAPassCode => "count".to_owned(),
             };
             self.done.push(name);
             if matches!(action, Action::Judge(_)) {
-                let judged =
-                    Event::Judged { verdict: Verdict::Refuse, reason: Reason::Expired, notice: None, admission: None };
+                let judged = Event::Judged {
+                    verdict: Verdict::Refuse,
+                    reason: Reason::Expired,
+                    notice: None,
+                    admission: None,
+                    named: self.named,
+                };
                 self.take(judged);
             }
         }
@@ -184,7 +192,7 @@ mod passage {
         let Outcome::Judged(judgement) = judge::decide(text, trust, &context) else { panic!("a pass code") };
         let (decision, admission) = judgement.close();
         assert!(admission.is_some(), "{decision:?}");
-        Event::Judged { verdict: decision.verdict, reason: decision.reason, notice: None, admission }
+        Event::Judged { verdict: decision.verdict, reason: decision.reason, notice: None, admission, named: false }
     }
 
     impl Clocked {
@@ -299,4 +307,19 @@ mod passage {
         lane.take(Event::AlarmOver);
         assert_eq!(lane.done.last().map(String::as_str), Some("show Attention { hint: CameraLost }"));
     }
+}
+
+#[test]
+fn a_name_leaves_the_screen_after_two_seconds_or_with_the_next_traveller() {
+    let mut lane = Clocked::new();
+    lane.named = true;
+    let lane = lane.show(&[code(CODE)], 1900);
+    assert!(!lane.done.contains(&"forget the name".to_owned()), "{:?}", lane.done);
+    let lane = lane.show(&[code(CODE)], 300);
+    assert_eq!(lane.done.last().map(String::as_str), Some("forget the name"), "the verdict is still shown");
+    let mut next = Clocked::new();
+    next.named = true;
+    let next = next.show(&[code(CODE)], 100).show(&[], 600).show(&[code(OTHER)], 50);
+    let of = |what: &str| next.done.iter().position(|done| done == what).unwrap_or(usize::MAX);
+    assert!(of("forget the name") < of("judge 2"), "{:?}", next.done);
 }

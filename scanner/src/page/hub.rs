@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tokio::sync::watch;
+use trustlist::code::MaskedName;
 
 use super::view::{Fault, Hello, LaneState, Preview};
 
@@ -11,11 +12,16 @@ use super::view::{Fault, Hello, LaneState, Preview};
 pub struct LaneScreen {
     state: watch::Sender<LaneState>,
     preview: watch::Sender<Option<Preview>>,
+    name: watch::Sender<Option<MaskedName>>,
 }
 
 impl LaneScreen {
     fn new() -> LaneScreen {
-        LaneScreen { state: watch::Sender::new(LaneState::Closed), preview: watch::Sender::new(None) }
+        LaneScreen {
+            state: watch::Sender::new(LaneState::Closed),
+            preview: watch::Sender::new(None),
+            name: watch::Sender::new(None),
+        }
     }
 
     /// Fills the screen with `state`.
@@ -26,6 +32,11 @@ impl LaneScreen {
     /// Shows the newest aiming picture.
     pub fn preview(&self, preview: Preview) {
         self.preview.send_replace(Some(preview));
+    }
+
+    /// Shows the bearer's name, or takes it away.
+    pub fn name(&self, name: Option<MaskedName>) {
+        self.name.send_replace(name);
     }
 
     /// Whether anybody looks; a preview need not be made for nobody.
@@ -44,6 +55,8 @@ pub struct Subscription {
     pub state: watch::Receiver<LaneState>,
     /// The lane's aiming picture.
     pub preview: watch::Receiver<Option<Preview>>,
+    /// The bearer's name, while it is shown.
+    pub name: watch::Receiver<Option<MaskedName>>,
     /// The device's degraded states.
     pub band: watch::Receiver<Vec<Fault>>,
 }
@@ -101,6 +114,7 @@ impl Hub {
             },
             state: screen.state.subscribe(),
             preview: screen.preview.subscribe(),
+            name: screen.name.subscribe(),
             band: self.band.subscribe(),
         })
     }

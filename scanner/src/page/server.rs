@@ -28,6 +28,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_io_timeout::TimeoutStream;
+use trustlist::code::MaskedName;
 
 use super::{
     desk::{Declined, Desk, Override},
@@ -283,13 +284,14 @@ struct Listener {
 impl Listener {
     /// The next piece of the stream; `None` when the daemon stops.
     async fn next(&mut self) -> Option<String> {
-        let Subscription { hello, state, preview, band } = &mut self.subscription;
+        let Subscription { hello, state, preview, name, band } = &mut self.subscription;
         if !self.said_hello {
             self.said_hello = true;
             let now = [
                 event("hello", hello),
                 event("band", &*band.borrow_and_update()),
                 event("state", &*state.borrow_and_update()),
+                event("name", &name.borrow_and_update().as_ref().map(MaskedName::text)),
             ];
             return Some(now.concat());
         }
@@ -297,6 +299,8 @@ impl Listener {
             tokio::select! {
                 biased;
                 changed = state.changed() => changed.ok().map(|()| event("state", &*state.borrow_and_update())),
+                changed = name.changed() =>
+                    changed.ok().map(|()| event("name", &name.borrow_and_update().as_ref().map(MaskedName::text))),
                 changed = band.changed() => changed.ok().map(|()| event("band", &*band.borrow_and_update())),
                 changed = preview.changed() => changed.ok().map(|()| event("preview", &*preview.borrow_and_update())),
             }

@@ -16,6 +16,7 @@ use std::{
 use cache::log::{self as log_of, Memory, Passage, Receipt, Unbidden, UnixMillis, Written};
 use eye::track::Tracker;
 use trustlist::{
+    code::MaskedName,
     judge::{self, Admission, Context, Decision, Judgement, Outcome, Repetition},
     lists::recognition::Suspension,
     time::UnixTime,
@@ -66,6 +67,9 @@ pub struct Station {
     /// The configuration code in view, and when it was last seen: it is asked about once.
     configuration: Option<(SymbolId, Duration)>,
 }
+
+/// What a code came to: the decision, proof of an admission, and a name to be shown and forgotten.
+type Judged = (Decision, Option<Admission>, Option<MaskedName>);
 
 /// What reaches a lane.
 pub struct Inputs {
@@ -211,13 +215,15 @@ impl Station {
         while let Some(action) = actions.pop_front() {
             match action {
                 Action::Judge(id) => {
-                    let Some((decision, admission)) = self.judge(id, presented, since) else { continue };
+                    let Some((decision, admission, name)) = self.judge(id, presented, since) else { continue };
                     let judged = Event::Judged {
                         verdict: decision.verdict,
                         reason: decision.reason,
                         notice: decision.notice.as_ref().map(notice),
                         admission,
+                        named: name.is_some(),
                     };
+                    self.screen.name(name);
                     verdict = Some((decision, since.elapsed()));
                     actions.extend(self.lane.on(judged, self.shared.now()));
                 }
@@ -244,6 +250,7 @@ impl Station {
                     self.gate.signal(Signal::of(&state, &self.shared.config.signals));
                     self.screen.show(state);
                 }
+                Action::ForgetName => self.screen.name(None),
                 Action::CountNotAPassCode => {
                     self.shared.tell(Told::NotAPassCode { lane: self.settings().id.clone() });
                 }
@@ -256,7 +263,7 @@ impl Station {
     }
 
     /// Judges, writes the row, and waits for the disk as long as the gate can wait.
-    fn judge(&mut self, id: SymbolId, presented: &Presented, since: Instant) -> Option<(Decision, Option<Admission>)> {
+    fn judge(&mut self, id: SymbolId, presented: &Presented, since: Instant) -> Option<Judged> {
         let text = presented.text_of(id)?;
         self.row = None;
         let began = Instant::now();
@@ -264,7 +271,8 @@ impl Station {
         let moment = self.shared.moment(&trust);
         let profile = self.shared.config.checkpoint.profile.as_deref();
         let context = Context { moment, relying: self.shared.relying, profile };
-        let Outcome::Judged(judgement) = judge::decide(text, &trust, &context) else { return None };
+        let Outcome::Judged(mut judgement) = judge::decide(text, &trust, &context) else { return None };
+        let name = judgement.name();
         let at = UnixMillis(clock::unix_millis());
         let judgement = self.against_the_log(*judgement, at);
         self.shared.metrics.stage(Stage::Judge, began.elapsed());
@@ -274,7 +282,8 @@ impl Station {
         let began = Instant::now();
         let judgement = self.record(judgement, &circumstances);
         self.shared.metrics.stage(Stage::Record, began.elapsed());
-        Some(judgement.close())
+        let (decision, admission) = judgement.close();
+        Some((decision, admission, name))
     }
 
     /// Whether the code was used already, where the lane asks. Without the log nobody can know, so nobody is admitted.

@@ -27,10 +27,12 @@ pub mod cose;
 pub mod cwt;
 pub mod hc1;
 pub mod mr1;
+mod name;
 pub mod nzcp;
 pub mod ring;
 pub mod text;
 
+pub use name::MaskedName;
 pub use ring::{IssuerKey, KeyRing, KeyState, Usage};
 
 /// A format of pass code.
@@ -125,6 +127,10 @@ trait Unbelieved: Send {
     fn vouched_by(&self, keys: &[&IssuerKey]) -> bool;
     /// Reads the claims of a message whose signature holds. `kid` names the key that made it.
     fn claims(&self) -> Result<Claims, &'static str>;
+    /// The display name, where the format has one. Asked for only where a policy shows it.
+    fn name(&self) -> Option<MaskedName> {
+        None
+    }
 }
 
 /// What a text is that has no envelope.
@@ -259,6 +265,7 @@ impl Envelope {
             key_window: key.window,
             vouched,
             claims,
+            message: self.message,
         })
     }
 }
@@ -340,6 +347,7 @@ pub struct Credential {
     key_window: Window,
     vouched: bool,
     claims: Claims,
+    message: Box<dyn Unbelieved>,
 }
 
 /// Prints no claims: they are a traveller's.
@@ -409,6 +417,12 @@ impl Credential {
     #[must_use]
     pub fn statement(&self) -> &Statement {
         &self.claims.statement
+    }
+
+    /// The bearer's display name, masked; read now, from the message, and kept by nothing here.
+    #[must_use]
+    pub fn name(&self) -> Option<MaskedName> {
+        self.message.name()
     }
 
     /// Whether a key of the national platform countersigned it.

@@ -50,6 +50,8 @@ pub struct Profile {
     pub restricted_foreign: Verdict,
     /// Clocks of issuers and gates may differ by so many seconds.
     pub skew_s: i64,
+    /// Whether a lane's screen shows the bearer's masked name for two seconds, so that two who stand together know who is meant.
+    pub show_name: bool,
 }
 
 impl Default for Profile {
@@ -64,6 +66,7 @@ impl Default for Profile {
             restricted_home: Verdict::Admit,
             restricted_foreign: Verdict::Refer,
             skew_s: 300,
+            show_name: false,
         }
     }
 }

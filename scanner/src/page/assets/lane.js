@@ -102,6 +102,14 @@ const preview = ({ width, height, luma, outline, hint }) => {
   if (document.body.dataset.state === "idle") put("next", hint ? `hint.${hint}` : "state.idle.next");
 };
 
+// Two seconds, whatever the daemon says or does not say any more.
+let nameGoes = 0;
+const name = (text) => {
+  clearTimeout(nameGoes);
+  element("name").textContent = text || "";
+  if (text) nameGoes = setTimeout(name, 2000, null);
+};
+
 const listen = () => {
   const source = new EventSource("/events" + (lane ? `?lane=${encodeURIComponent(lane)}` : ""));
   source.addEventListener("hello", (event) => {
@@ -116,9 +124,11 @@ const listen = () => {
   });
   source.addEventListener("state", (event) => show(JSON.parse(event.data)));
   source.addEventListener("band", (event) => band(JSON.parse(event.data)));
+  source.addEventListener("name", (event) => name(JSON.parse(event.data)));
   source.addEventListener("preview", (event) => preview(JSON.parse(event.data)));
   source.onerror = () => {
     source.close();
+    name(null);
     show({ kind: "connecting" });
     setTimeout(listen, 1000);
   };

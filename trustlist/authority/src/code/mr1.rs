@@ -13,8 +13,7 @@ use trustlist::code::{Colour, StatusRef, Visit, cose, cwt, mr1};
 use super::{Draft, IssueError, Proof};
 use crate::key::{KeyType, SigningKey};
 
-/// In *basic*: the display name, then the last digits of the document.
-const NAME: i64 = 1;
+/// In *basic*: the last digits of the document.
 const DOCUMENT: i64 = 2;
 
 /// Whose keys go into a code. They are one and the same but in a forgery.
@@ -87,7 +86,7 @@ fn statement(draft: &Draft) -> Value {
         Colour::Yellow => 1,
         Colour::Red => 2,
     };
-    let basic = map([(NAME, draft.name.as_deref().map(text)), (DOCUMENT, draft.document.as_deref().map(text))]);
+    let basic = map([(mr1::NAME, draft.name.as_deref().map(text)), (DOCUMENT, draft.document.as_deref().map(text))]);
     let health = map([(mr1::COLOUR, Some(colour.into())), (mr1::ASSESSED_AT, draft.assessed_at.map(|at| at.0.into()))]);
     let visit = |visit: &Visit| Value::Array(vec![text(visit.area.as_str()), visit.last_day.into()]);
     let proof = |proof: &Proof| Value::Array(vec![text(&proof.kind), text(&proof.result), proof.date.into()]);

@@ -6,7 +6,7 @@
 use ciborium::Value;
 
 use super::{
-    Claims, Colour, IssuerKey, Statement, StatusRef, Unbelieved, Visit,
+    Claims, Colour, IssuerKey, MaskedName, Statement, StatusRef, Unbelieved, Visit,
     cbor::{self, Strictness},
     cose::{Profile, Sign1},
     cwt::{self, Map},
@@ -24,8 +24,11 @@ pub const STATUS: i64 = 65535;
 /// Private claim: the health statement.
 pub const HEALTH_STATEMENT: i64 = -70001;
 
-/// Class 1 of GB/T 38962-2020 in a health statement, *basic*: `{1: display name, 2: last digits of the document}`. Read past.
+/// Class 1 of GB/T 38962-2020 in a health statement, *basic*: `{1: display name, 2: last digits of the document}`. Read past, but for
+/// the name where a policy shows it.
 pub const BASIC: i64 = 1;
+/// In *basic*: the display name, masked by the issuer.
+pub const NAME: i64 = 1;
 /// Class 2, *health*: `{1: colour, 2: assessed at}`.
 pub const HEALTH: i64 = 2;
 /// Class 3, *itinerary*: `[[area code, last day there], …]`.
@@ -95,6 +98,11 @@ impl Unbelieved for Message {
         let Some(algorithm) = self.sign1.countersignature_algorithm() else { return false };
         let mut fitting = keys.iter().filter(|key| key.public.algorithm().cose() == algorithm);
         fitting.any(|key| self.sign1.countersigned_by(|message, signature| key.public.verify(message, signature)))
+    }
+
+    fn name(&self) -> Option<MaskedName> {
+        let basic = self.map().ok()?.map(HEALTH_STATEMENT).ok()??.map(BASIC).ok()??;
+        MaskedName::new(basic.text(NAME).ok()??)
     }
 
     fn claims(&self) -> Result<Claims, &'static str> {
