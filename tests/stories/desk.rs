@@ -7,7 +7,7 @@ use cache::log::{UnixMillis, officer::Word};
 use data_encoding::BASE64;
 
 use super::{
-    gate::{Daemon, eventually, picture, today},
+    gate::{Daemon, also, eventually, picture, today},
     support::{World, checkpointd, said},
 };
 
@@ -19,9 +19,7 @@ fn key(seed: u8) -> SigningKey {
 /// A daemon with one officer, a steward, by this line of the list.
 pub fn with_officers(world: &World, line: &str) -> Daemon {
     name_officers(world, line);
-    fs::create_dir_all(world.path("conf.d")).expect("made");
-    let text = format!("[page]\nofficers = \"{}\"\n", world.path("officers").display());
-    fs::write(world.path("conf.d/officers.toml"), text).expect("written");
+    also(world, &format!("[page]\nofficers = \"{}\"\n", world.path("officers").display()));
     Daemon::start(world, "")
 }
 

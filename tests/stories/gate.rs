@@ -21,14 +21,30 @@ pub struct Daemon {
     page: String,
 }
 
-/// Writes one picture of a symbol.
+/// Writes one picture of a symbol, in place of the one before.
 pub fn picture(folder: &Path, text: &str) {
-    fs::create_dir_all(folder).expect("made");
     let picture = Picture::draw(text, Level::M).expect("it fits").luma(6);
-    let mut frame = image::GrayImage::from_pixel(1280, 720, image::Luma([160]));
+    let mut frame = empty();
     let (x, y) = ((1280 - picture.width()) / 2, (720 - picture.height()) / 2);
     image::imageops::replace(&mut frame, &picture, i64::from(x), i64::from(y));
-    frame.save(folder.join("frame.png")).expect("written");
+    hang(folder, &frame);
+}
+
+/// Writes a picture of nobody.
+pub fn nobody(folder: &Path) {
+    hang(folder, &empty());
+}
+
+fn empty() -> image::GrayImage {
+    image::GrayImage::from_pixel(1280, 720, image::Luma([160]))
+}
+
+/// Whole or not at all: the daemon may be looking.
+fn hang(folder: &Path, frame: &image::GrayImage) {
+    fs::create_dir_all(folder).expect("made");
+    let aside = folder.join("frame.part");
+    frame.save_with_format(&aside, image::ImageFormat::Png).expect("written");
+    fs::rename(aside, folder.join("frame.png")).expect("renamed");
 }
 
 impl Daemon {
@@ -132,6 +148,13 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < until, "in vain: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Lays more configuration beside a world's `gate.toml`.
+pub fn also(world: &World, text: &str) {
+    fs::create_dir_all(world.path("conf.d")).expect("made");
+    let number = fs::read_dir(world.path("conf.d")).expect("a folder").count();
+    fs::write(world.path(&format!("conf.d/{number}.toml")), text).expect("written");
 }
 
 /// A country that stands now, because the daemon asks its own clock.

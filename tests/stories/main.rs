@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod bad_input;
+mod browser;
 mod configuration;
 mod demo;
 mod desk;

@@ -60,6 +60,10 @@ settings! {
         listen: Listen = Listen(SocketAddr::from(([127, 0, 0, 1], 8470))),
         /// A file with one officer's role and public key a line; nobody may override a verdict when absent.
         officers: Option<PathBuf> = None,
+        /// The languages of the lane's screen, the large one first.
+        languages: Vec<String> = vec!["zh-CN".to_owned(), "en".to_owned()],
+        /// A folder with more languages, `<language>.json` each.
+        strings: PathBuf = PathBuf::from("/etc/checkpointd/strings"),
         /// Whether it is served at all.
         enabled: bool = true,
     }

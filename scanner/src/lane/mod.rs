@@ -88,6 +88,8 @@ pub enum Event<'a> {
         reason: Reason,
         /// A suspension's notice.
         notice: Option<String>,
+        /// The other code that it lets travellers show.
+        instead: Option<String>,
         /// Proof of an admission.
         admission: Option<Admission>,
         /// Whether the screen shows the bearer's name.
@@ -192,7 +194,7 @@ impl Lane {
             // Nobody is judged where everybody may go through: no admission hides behind an alarm.
             Event::Frame(_) if self.alarm => (),
             Event::Frame(seen) => self.frame(seen, now, &mut actions),
-            Event::Judged { verdict, reason, notice, admission, named } => {
+            Event::Judged { verdict, reason, notice, instead, admission, named } => {
                 self.name_until = named.then_some(now + NAME_FOR);
                 self.hint = None;
                 self.show_until = Some(now + self.patience.show_for);
@@ -204,7 +206,7 @@ impl Lane {
                     }
                     actions.push(Action::Open(admission));
                 }
-                actions.push(Action::Show(LaneState::Verdict { verdict, reason, notice }));
+                actions.push(Action::Show(LaneState::Verdict { verdict, reason, notice, instead }));
             }
             Event::Configured(outcome) => {
                 self.hint = None;

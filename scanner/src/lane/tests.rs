@@ -60,6 +60,7 @@ impl Clocked {
                     verdict: Verdict::Refuse,
                     reason: Reason::Expired,
                     notice: None,
+                    instead: None,
                     admission: None,
                     named: self.named,
                 };

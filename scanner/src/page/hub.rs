@@ -64,19 +64,17 @@ pub struct Subscription {
 /// All slots of the device.
 #[derive(Debug)]
 pub struct Hub {
-    checkpoint: String,
-    languages: Vec<String>,
+    hello: Hello,
     lanes: BTreeMap<String, LaneScreen>,
     band: watch::Sender<Vec<Fault>>,
 }
 
 impl Hub {
-    /// Slots for `lanes` at `checkpoint`, to be shown in `languages`, the large one first.
+    /// Slots for `lanes`; `hello` is what each page is told first, with the lane's name after the checkpoint's.
     #[must_use]
-    pub fn new(checkpoint: &str, languages: &[String], lanes: &[String]) -> Hub {
+    pub fn new(hello: &Hello, lanes: &[String]) -> Hub {
         Hub {
-            checkpoint: checkpoint.to_owned(),
-            languages: languages.to_vec(),
+            hello: hello.clone(),
             lanes: lanes.iter().map(|lane| (lane.clone(), LaneScreen::new())).collect(),
             band: watch::Sender::new(Vec::new()),
         }
@@ -107,11 +105,7 @@ impl Hub {
             None => self.lanes.first_key_value()?,
         };
         Some(Subscription {
-            hello: Hello {
-                place: format!("{} · {name}", self.checkpoint),
-                languages: self.languages.clone(),
-                build: crate::BUILD,
-            },
+            hello: Hello { place: format!("{} · {name}", self.hello.place), ..self.hello.clone() },
             state: screen.state.subscribe(),
             preview: screen.preview.subscribe(),
             name: screen.name.subscribe(),

@@ -8,4 +8,5 @@ pub mod desk;
 pub mod hub;
 pub mod server;
 pub mod status;
+pub mod strings;
 pub mod view;

@@ -20,6 +20,9 @@ pub enum LaneState {
         /// A suspension's notice number and dates. Facts of the list, not of the person.
         #[serde(skip_serializing_if = "Option::is_none")]
         notice: Option<String>,
+        /// The other code that a suspension lets travellers show.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        instead: Option<String>,
     },
     /// A gentle hint to the traveller.
     Hint {
@@ -108,6 +111,12 @@ pub struct Hello {
     pub place: String,
     /// The lane's languages, the large one first.
     pub languages: Vec<String>,
+    /// Whether the screen sounds at all.
+    pub sound: bool,
+    /// Whether it ticks when a code is seen, before the verdict.
+    pub read_cue: bool,
+    /// Whether a refusal looks and sounds to bystanders like a referral.
+    pub discreet: bool,
     /// Changes with each build, so that an open page reloads itself.
     pub build: &'static str,
 }
@@ -118,7 +127,7 @@ mod tests {
 
     use super::*;
 
-    const STRINGS: &str = include_str!("assets/strings.json");
+    const STRINGS: &str = crate::page::strings::BUILT_IN;
 
     #[test]
     fn every_reason_verdict_hint_and_state_has_its_words_in_every_language() {

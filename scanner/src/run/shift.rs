@@ -30,7 +30,7 @@ use super::{
     station::{Inputs, Station},
 };
 use crate::{
-    config::{Config, Device},
+    config::{self, Config, Device},
     failure::Failure,
     frame::{Frame, SlotSender, slot},
     gate::{Gate, GateError},
@@ -38,6 +38,8 @@ use crate::{
         hub::Hub,
         server::{self, Shown},
         status::Status,
+        strings::Strings,
+        view::Hello,
     },
     readers,
     source::{SourceEvent, supervisor},
@@ -61,9 +63,6 @@ const CAMERA_PATIENCE: Duration = Duration::from_secs(5);
 pub const PATIENCE: Duration = Duration::from_millis(800);
 /// Texts that may wait for a lane.
 const TEXTS: usize = 16;
-/// The languages of the page, the large one first.
-const LANGUAGES: [&str; 2] = ["zh-CN", "en"];
-const STRINGS: &str = include_str!("../page/assets/strings.json");
 
 /// How a shift ends.
 pub enum End {
@@ -88,7 +87,8 @@ pub async fn work(setup: &Setup, signals: &mut Signals, config: Config) -> Resul
     let shared = Arc::new(shared);
     begin_log(&shared, log.as_ref());
     let names: Vec<String> = shared.config.lane.iter().map(|lane| lane.id.clone()).collect();
-    let hub = Hub::new(&shared.config.checkpoint.id, &LANGUAGES.map(str::to_owned), &names);
+    let strings = words(&shared.config);
+    let hub = Hub::new(&hello(&shared.config, &strings), &names);
     let stop = Arc::new(AtomicBool::new(false));
     let mut threads = Threads::default();
     for index in 0..shared.config.lane.len() {
@@ -98,7 +98,7 @@ pub async fn work(setup: &Setup, signals: &mut Signals, config: Config) -> Resul
     let keeper = start_keeper(&shared, setup)?;
     let (status_to_page, status) = watch::channel(Status::default());
     let desk = Box::new(OfficersDesk::new(Arc::clone(&shared), log.as_ref().map(|log| log.writer.clone())));
-    let page = Arc::new(Shown { hub, metrics: shared.metrics.clone(), strings: STRINGS.to_owned(), status, desk });
+    let page = Arc::new(Shown { hub, metrics: shared.metrics.clone(), strings: strings.json(), status, desk });
     let (stop_page, page_stops) = watch::channel(false);
     start_page(&shared, &page, page_stops).await;
 
@@ -118,6 +118,37 @@ pub async fn work(setup: &Setup, signals: &mut Signals, config: Config) -> Resul
         close_log(log);
     }
     end
+}
+
+/// The words of the screens. What is wrong with a translation is told once a shift.
+fn words(config: &Config) -> Strings {
+    let (strings, troubles) = Strings::with_folder(&config.page.strings);
+    for trouble in troubles {
+        log::warn!("page.strings: {trouble}");
+    }
+    strings
+}
+
+/// What every page is told first. A language without words is left out; without any, Chinese and English remain.
+fn hello(config: &Config, strings: &Strings) -> Hello {
+    let (mut languages, dumb): (Vec<_>, Vec<_>) =
+        config.page.languages.iter().cloned().partition(|language| strings.speaks(language));
+    for language in dumb {
+        let folder = config.page.strings.display();
+        log::warn!("page.languages: there are no words for {language}; put {language}.json into {folder}");
+    }
+    if languages.is_empty() {
+        languages = config::Page::default().languages;
+    }
+    let signals = &config.signals;
+    Hello {
+        place: config.checkpoint.id.clone(),
+        languages,
+        sound: signals.sound,
+        read_cue: signals.read_cue,
+        discreet: signals.discreet,
+        build: crate::BUILD,
+    }
 }
 
 /// The second-by-second round while lanes work.

@@ -220,6 +220,7 @@ impl Station {
                         verdict: decision.verdict,
                         reason: decision.reason,
                         notice: decision.notice.as_ref().map(notice),
+                        instead: decision.notice.as_ref().and_then(|suspension| suspension.instead.clone()),
                         admission,
                         named: name.is_some(),
                     };
@@ -445,8 +446,7 @@ fn notice(suspension: &Suspension) -> String {
         (None, Some(until)) => format!(" (– {until})"),
         (None, None) => String::new(),
     };
-    let instead = suspension.instead.as_ref().map(|instead| format!(" → {instead}")).unwrap_or_default();
-    format!("{}{dates}{instead}", suspension.notice)
+    format!("{}{dates}", suspension.notice)
 }
 
 /// The stable word of a hint, as the page and the status know it.

@@ -12,11 +12,16 @@ const say = (key) => languages.map((language) => (strings[language] || {})[key] 
 const put = (id, key) => {
   const [first, second] = key ? say(key) : ["", ""];
   element(id).textContent = first;
+  element(id).lang = languages[0];
   const other = element(id + "2");
-  if (other) other.textContent = second === first ? "" : (second || "");
+  if (other) {
+    other.textContent = second === first ? "" : (second || "");
+    other.lang = languages[1] || languages[0];
+  }
 };
 
-// Contour tells the verdict to those who cannot see the screen: up is admitted, level-and-back is referred, down is refused.
+// Contour tells the verdict to those who cannot see the screen: up is admitted, level and back is referred, down is refused.
+// Hertz and seconds; 0 Hz is a pause.
 const TUNES = {
   read: [[1320, 0.05]],
   admit: [[784, 0.09], [1175, 0.16]],
@@ -24,20 +29,19 @@ const TUNES = {
   refuse: [[440, 0.16], [277, 0.34]],
   attention: [[880, 0.1], [0, 0.1], [880, 0.1]],
 };
-let audio = null;
+let audio = null, signals = { sound: true, read_cue: true, discreet: false };
+// What was sounded, as it was handed to the sound card: for whoever tests the screen.
 window.played = [];
 const hearing = () => {
-  if (!audio && window.AudioContext) audio = new AudioContext();
+  if (!audio && window.AudioContext && signals.sound) audio = new AudioContext();
   if (audio && audio.state === "suspended") audio.resume();
   element("sound").hidden = !audio || audio.state === "running";
 };
 const play = (name) => {
   const tune = TUNES[name];
-  if (!tune) return;
-  window.played.push(name);
-  if (window.played.length > 32) window.played.shift();
-  if (!audio) return;
-  let at = audio.currentTime;
+  if (!tune || !signals.sound || !audio || (name === "read" && !signals.read_cue)) return;
+  const begins = audio.currentTime, tones = [];
+  let at = begins;
   for (const [hertz, seconds] of tune) {
     if (hertz) {
       const tone = audio.createOscillator(), loudness = audio.createGain();
@@ -48,21 +52,32 @@ const play = (name) => {
       tone.connect(loudness).connect(audio.destination);
       tone.start(at);
       tone.stop(at + seconds + 0.1);
+      tones.push(tone.frequency.value);
     }
     at += seconds;
   }
+  window.played.push({ name, tones, at: performance.now(), running: audio.state === "running" });
+  if (window.played.length > 32) window.played.shift();
 };
 
-const show = (state) => {
+// To bystanders a refusal looks and sounds like a referral, where the lane is discreet; the operator's page tells them apart.
+const quietly = (state) =>
+  signals.discreet && state.kind === "verdict" && state.verdict === "refuse" ? { kind: "verdict", verdict: "refer", reason: "discreet" } : state;
+
+const show = (told) => {
+  const state = quietly(told);
   document.body.dataset.state = state.kind === "verdict" ? state.verdict : state.kind;
   document.body.dataset.reason = state.reason || "";
   document.documentElement.lang = languages[0];
   if (state.kind === "verdict") {
     put("word", `verdict.${state.verdict}`);
-    put("next", `next.${state.reason}`);
+    put("next", state.instead ? "next.instead" : `next.${state.reason}`);
     put("why", `why.${state.reason}`);
-    // Notice number and dates of a suspension are facts of the list, not of the person.
+    // Notice, dates and the other code of a suspension are facts of the list, not of the person.
+    for (const id of ["next", "next2"]) element(id).textContent = element(id).textContent.replace("{}", state.instead || "");
     element("notice").textContent = state.notice || "";
+    // Where the next step is what the large word says already, once is enough.
+    if (element("next").textContent === element("word").textContent) put("next", "");
     play(state.verdict);
   } else {
     const key = state.kind === "hint" ? `hint.${state.hint}` : `state.${state.kind}`;
@@ -74,6 +89,9 @@ const show = (state) => {
     if (state.kind === "reading") play("read");
     if (state.kind === "attention" || state.kind === "configured") play("attention");
   }
+  // When the screen has it: the first refresh after this one's drawing.
+  const at = performance.now(), what = document.body.dataset.state;
+  requestAnimationFrame(() => requestAnimationFrame(() => { window.painted = { what, asked: at, at: performance.now() }; }));
 };
 
 const band = (faults) => {
@@ -98,7 +116,10 @@ const preview = ({ width, height, luma, outline, hint }) => {
     picture.data[index * 4 + 3] = 255;
   });
   canvas.getContext("2d").putImageData(picture, 0, 0);
-  element("outline").firstElementChild.setAttribute("points", (outline || []).map((corner) => corner.join(",")).join(" "));
+  // Around the symbol and its white margin: on them it would not be seen.
+  const corners = outline || [], middle = [0, 1].map((axis) => corners.reduce((sum, corner) => sum + corner[axis] / 4, 0));
+  const outside = corners.map((corner) => corner.map((part, axis) => middle[axis] + (part - middle[axis]) * 1.4).join(","));
+  element("outline").firstElementChild.setAttribute("points", outside.join(" "));
   if (document.body.dataset.state === "idle") put("next", hint ? `hint.${hint}` : "state.idle.next");
 };
 
@@ -115,6 +136,7 @@ const listen = () => {
   source.addEventListener("hello", (event) => {
     const hello = JSON.parse(event.data);
     languages = wanted ? [wanted, ...hello.languages.filter((language) => language !== wanted)] : hello.languages;
+    signals = hello;
     element("place").textContent = hello.place;
     element("sound").textContent = say("sound.enable")[0];
     hearing();

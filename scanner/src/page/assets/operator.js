@@ -144,7 +144,7 @@ element("proof").addEventListener("toggle", () => {
 
 fetch("/strings.json").then((answer) => answer.json()).then((all) => {
   const wanted = new URLSearchParams(location.search).get("lang") || navigator.language;
-  words = all[wanted] || all[wanted.startsWith("zh") ? "zh-CN" : "en"];
+  words = all[wanted] || all[wanted.split("-")[0]] || all[wanted.startsWith("zh") ? "zh-CN" : "en"];
   document.documentElement.lang = wanted;
   document.querySelectorAll("[data-say]").forEach((heading) => { heading.textContent = say(heading.dataset.say); });
   ask();
