@@ -110,7 +110,7 @@ mod tests {
     use crate::{config::Config, page::view::Hint};
 
     fn verdict(reason: Reason) -> LaneState {
-        LaneState::Verdict { verdict: reason.verdict(), reason, notice: None }
+        LaneState::Verdict { verdict: reason.verdict(), reason, notice: None, instead: None }
     }
 
     /// The lengths of the tones and pauses, as somebody with a stopwatch would write them down.

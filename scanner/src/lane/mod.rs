@@ -238,7 +238,9 @@ impl Lane {
             Event::Stop => {
                 self.open_until = None;
                 actions.push(Action::Close);
-                actions.push(Action::ForgetName);
+                if self.name_until.take().is_some() {
+                    actions.push(Action::ForgetName);
+                }
                 actions.push(Action::Show(LaneState::Closed));
             }
         }

@@ -193,7 +193,14 @@ mod passage {
         let Outcome::Judged(judgement) = judge::decide(text, trust, &context) else { panic!("a pass code") };
         let (decision, admission) = judgement.close();
         assert!(admission.is_some(), "{decision:?}");
-        Event::Judged { verdict: decision.verdict, reason: decision.reason, notice: None, admission, named: false }
+        Event::Judged {
+            verdict: decision.verdict,
+            reason: decision.reason,
+            notice: None,
+            instead: None,
+            admission,
+            named: false,
+        }
     }
 
     impl Clocked {
