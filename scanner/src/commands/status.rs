@@ -1,6 +1,11 @@
 //! `checkpointd status`: what the operator's page shows, in a terminal.
 
-use std::{path::Path, thread, time::Duration};
+use std::{
+    io::{self, IsTerminal},
+    path::Path,
+    thread,
+    time::Duration,
+};
 
 use clap::Args;
 
@@ -46,13 +51,31 @@ pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure>
             Failure::new(format!("what answers at {listen} is no checkpointd of this release")).because(error)
         })?;
         if !arguments.watch {
-            super::print(&status.text());
+            super::print(&shown(&status));
             return Ok(Exit::Ok);
         }
         // Home and clear (ECMA-48), then the state.
-        super::print(&format!("\x1b[H\x1b[2J{}", status.text()));
+        super::print(&format!("\x1b[H\x1b[2J{}", shown(&status)));
         thread::sleep(Duration::from_secs(1));
     }
+}
+
+/// In colour for a terminal, unless its user wants none (no-color.org); plain for everything else.
+fn shown(status: &Status) -> String {
+    let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    if colour { coloured(&status.text()) } else { status.text() }
+}
+
+/// Lines that ask for somebody are yellow, those of lists that admit nobody red (ECMA-48). The words stay the same.
+fn coloured(text: &str) -> String {
+    let colour = |line: &str| match line {
+        _ if line.contains(" stale ") || line.contains(" missing ") || line.contains("camera down") => Some(31),
+        _ if line.starts_with("attention:") || line.contains("open one more lane") => Some(33),
+        _ => None,
+    };
+    text.lines()
+        .map(|line| colour(line).map_or(format!("{line}\n"), |code| format!("\x1b[{code}m{line}\x1b[0m\n")))
+        .collect()
 }
 
 fn ask(url: &str) -> Result<String, Failure> {
@@ -65,4 +88,19 @@ fn ask(url: &str) -> Result<String, Failure> {
     };
     let mut answer = agent.get(url).call().map_err(failed)?;
     answer.body_mut().with_config().limit(MAX_ANSWER).read_to_string().map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_adds_to_the_words_and_changes_none() {
+        let text = "gate 7\nattention: list-grace 420000\nlist 640000 missing   -  x\n";
+        let bright = coloured(text);
+        assert!(bright.contains("\x1b[33mattention: list-grace 420000\x1b[0m"), "{bright:?}");
+        assert!(bright.contains("\x1b[31mlist 640000"), "{bright:?}");
+        let plain = ["\x1b[31m", "\x1b[33m", "\x1b[0m"].iter().fold(bright, |text, code| text.replace(code, ""));
+        assert_eq!(plain, text);
+    }
 }
