@@ -8,6 +8,7 @@ mod configuration;
 mod demo;
 mod desk;
 mod gate;
+mod hostile;
 mod lists;
 mod metrics;
 mod pages;

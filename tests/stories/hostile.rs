@@ -1,0 +1,60 @@
+//! The loopback is hostile too: what a page in the kiosk's browser, or any local user, may send to the pages.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+use super::gate::{Daemon, nobody, today};
+
+fn connect(daemon: &Daemon) -> TcpStream {
+    let socket = TcpStream::connect(daemon.page().trim_start_matches("http://")).expect("it listens");
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
+    socket
+}
+
+/// What comes back for these bytes, until the other side closes.
+fn answer(daemon: &Daemon, request: &str) -> String {
+    let mut socket = connect(daemon);
+    let _ = socket.write_all(request.as_bytes());
+    let mut answer = Vec::new();
+    let _ = socket.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn only_reading_is_allowed_by_the_loopbacks_name_and_every_page_keeps_to_itself() {
+    let world = today();
+    nobody(&world.path("frames"));
+    let daemon = Daemon::start(&world, "");
+    let get = |path: &str, host: &str| {
+        answer(&daemon, &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
+    };
+    for method in ["PUT", "DELETE", "OPTIONS", "POST"] {
+        let told = answer(&daemon, &format!("{method} / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
+        assert!(told.starts_with("HTTP/1.1 405"), "{method}: {told}");
+    }
+    assert!(get("/status.json", "evil.example").starts_with("HTTP/1.1 421"), "a name pointed at the loopback");
+    for path in ["/", "/operator"] {
+        let page = get(path, "localhost");
+        assert!(page.starts_with("HTTP/1.1 200") && page.contains("script-src 'self'"), "{page}");
+        assert!(page.matches("<script").count() == page.matches("<script src=\"/assets/").count(), "an inline script");
+        assert!(!page.contains("http://") && !page.contains("https://"), "something from elsewhere");
+    }
+    let long = format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "a".repeat(20_000));
+    assert!(!answer(&daemon, &long).starts_with("HTTP/1.1 200"), "a head without an end");
+}
+
+#[test]
+fn a_client_that_says_nothing_is_dropped_and_one_that_opens_hundreds_of_connections_gets_no_more() {
+    let world = today();
+    nobody(&world.path("frames"));
+    let daemon = Daemon::start(&world, "");
+    let mut silent: Vec<TcpStream> = (0..100).map(|_| connect(&daemon)).collect();
+    let mut beyond = silent.pop().expect("a hundred");
+    assert!(matches!(beyond.read(&mut [0]), Ok(0) | Err(_)), "the hundredth is closed at once");
+    // The first ones are closed for saying nothing; then there is room again.
+    assert!(matches!(silent[0].read(&mut [0; 256]), Ok(_)), "within the deadline of a head");
+    super::gate::eventually("there is room", || ureq::get(format!("{}/status.json", daemon.page())).call().is_ok());
+}
