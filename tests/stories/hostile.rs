@@ -55,6 +55,6 @@ fn a_client_that_says_nothing_is_dropped_and_one_that_opens_hundreds_of_connecti
     let mut beyond = silent.pop().expect("a hundred");
     assert!(matches!(beyond.read(&mut [0]), Ok(0) | Err(_)), "the hundredth is closed at once");
     // The first ones are closed for saying nothing; then there is room again.
-    assert!(matches!(silent[0].read(&mut [0; 256]), Ok(_)), "within the deadline of a head");
+    assert!(silent[0].read(&mut [0; 256]).is_ok(), "within the deadline of a head");
     super::gate::eventually("there is room", || ureq::get(format!("{}/status.json", daemon.page())).call().is_ok());
 }
