@@ -1,0 +1,97 @@
+//! What a sync costs on the wire, counted where it travels: requests, answers and all their headers.
+
+mod trust_support;
+mod wire;
+
+use std::time::Duration;
+
+use scanner::sync::{self, Anchor, Report, Web, Word};
+use trust_support::{HOUR, NOW, Post, newer, region};
+use trustlist::status::Status;
+use wire::{Meter, Nginx, Traffic};
+
+/// A device with lists, and a web server with the same.
+struct Line {
+    post: Post,
+    mirror: tempfile::TempDir,
+    _server: Nginx,
+    meter: Meter,
+}
+
+impl Line {
+    fn new() -> Option<Line> {
+        let (post, mirror) = (Post::new(), tempfile::tempdir().expect("a folder"));
+        wire::write(mirror.path(), &post.mirror.files.borrow());
+        let server = Nginx::serve(mirror.path())?;
+        let meter = Meter::before(&server);
+        Some(Line { post, mirror, _server: server, meter })
+    }
+
+    fn publish(&mut self, hour: i64) {
+        wire::write(self.mirror.path(), &self.post.publish(NOW.plus(HOUR * hour)));
+    }
+
+    fn sync(&mut self, hour: i64) -> (Report, Traffic) {
+        let anchor = Anchor { first_root: Some(&self.post.root), now: NOW.plus(HOUR * hour) };
+        let mut web = Web::new(&self.meter.url(), Duration::from_secs(60));
+        let report = sync::sync(&mut self.post.store, &mut web, "mirror", &anchor).expect("the store works");
+        (report, self.meter.read())
+    }
+}
+
+#[test]
+fn a_sync_without_news_of_thirty_five_repositories_stays_below_48_kib_on_one_connection() {
+    let Some(mut line) = Line::new() else { return };
+    let (report, traffic) = line.sync(0);
+    assert_eq!(report.word(), Word::Unchanged, "{report}");
+    println!("nothing published since: {traffic:?}, {} bytes", traffic.bytes());
+    assert_eq!(traffic.connections, 1);
+    assert!(traffic.bytes() <= 48 * 1024, "{traffic:?}");
+
+    // Published again without news: new timestamps. That is what a gate meets every day.
+    line.publish(1);
+    let (report, traffic) = line.sync(1);
+    assert_eq!(newer(&report), 35, "{report}");
+    println!("new timestamps only: {traffic:?}, {} bytes", traffic.bytes());
+    assert_eq!(traffic.connections, 1);
+    assert!(traffic.bytes() <= 48 * 1024, "{traffic:?}");
+}
+
+#[test]
+fn one_code_in_a_thousand_changed_costs_two_and_a_half_bytes_a_code_with_everything_that_travels() {
+    const LISTS: u64 = 10;
+    let Some(mut line) = Line::new() else { return };
+    let province = region("440000");
+    // Indices that look random and are none twice: a full cycle of a power of two, cut to the list.
+    let mut state = 1_u64;
+    let mut index = || {
+        loop {
+            state = (state.wrapping_mul(5).wrapping_add(7)) & 0xff_ffff;
+            if state < LISTS * 1_000_000 {
+                return state;
+            }
+        }
+    };
+    let statuses = line.post.federation.authority(province).expect("there").statuses_mut();
+    statuses.grow(LISTS * 1_000_000, NOW).expect("grown");
+    for _ in 0..LISTS * 10_000 {
+        statuses.set(index(), Status::Revoked, NOW).expect("covered");
+    }
+    line.publish(1);
+    line.sync(1);
+    line.publish(2);
+    let (_, without_news) = line.sync(2);
+
+    let statuses = line.post.federation.authority(province).expect("there").statuses_mut();
+    let mut changed = 0;
+    while changed < LISTS * 1000 {
+        let status = if changed % 5 == 0 { Status::Suspended } else { Status::Revoked };
+        changed += u64::from(statuses.set(index(), status, NOW.plus(3 * HOUR)).expect("covered"));
+    }
+    line.publish(3);
+    let (report, with_news) = line.sync(3);
+    assert_eq!(newer(&report), 35, "{report}");
+    let news = with_news.bytes() - without_news.bytes();
+    println!("{changed} of {LISTS} million codes changed: {news} bytes more than a sync without news");
+    assert!(news <= LISTS * 1000 * 256 * 1024 / 100_000, "{news} bytes");
+}
