@@ -209,9 +209,9 @@ impl Trust {
         for (name, bytes) in
             repository.targets.range(PREFIX.to_owned()..).take_while(|(name, _)| name.starts_with(PREFIX))
         {
-            match StatusList::read(bytes, name, &status_keys) {
-                Ok(list) => issuer.statuses.add(list),
-                Err(why) => fault(name, format!("left out, so its codes are unknown: {why}")),
+            let read = StatusList::read(bytes, name, &status_keys);
+            if let Err(why) = read.and_then(|list| issuer.statuses.add(list)) {
+                fault(name, format!("left out, so its codes are unknown: {why}"));
             }
         }
         faults.append(&mut left_out);

@@ -33,6 +33,9 @@ pub const PREFIX: &str = "status/";
 pub const SHARD: u64 = 1_000_000;
 /// A shard inflated: stops a bomb. 32 million codes would fit.
 pub const MAX_INFLATED: usize = 8 * 1024 * 1024;
+/// Memory behind all shards of one issuer. Stops a province that lists dense shards by the hundred from taking the gate's; 130
+/// million codes fit however many are set.
+pub const MAX_KEPT: usize = 32 * 1024 * 1024;
 /// Claim "status_list" (draft §5.2).
 pub const STATUS_LIST: i64 = 65533;
 /// Claim "ttl" (draft §5.2).
@@ -157,36 +160,55 @@ fn inflate(list: &[u8]) -> Result<Vec<u8>, String> {
 
 /// All shards of one issuer by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StatusLists(BTreeMap<String, StatusList>);
+pub struct StatusLists {
+    lists: BTreeMap<String, StatusList>,
+    /// Memory behind them.
+    kept: usize,
+}
 
 impl StatusLists {
     /// Adds a shard.
-    pub fn add(&mut self, list: StatusList) {
-        self.0.insert(list.uri.clone(), list);
+    ///
+    /// # Errors
+    /// When there is no room for it.
+    pub fn add(&mut self, list: StatusList) -> Result<(), String> {
+        let kept = self.kept + list.statuses.memory();
+        if kept > MAX_KEPT {
+            return Err(format!("the lists of an issuer may take {MAX_KEPT} bytes together"));
+        }
+        self.kept = kept;
+        self.lists.insert(list.uri.clone(), list);
+        Ok(())
     }
 
     /// How the code at `index` of the list `uri` stands.
     #[must_use]
     pub fn status(&self, uri: &str, index: u64) -> Status {
-        self.0.get(uri).map_or(Status::Unknown, |list| list.statuses.status(index))
+        self.lists.get(uri).map_or(Status::Unknown, |list| list.statuses.status(index))
     }
 
     /// How many shards there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.lists.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.lists.is_empty()
+    }
+
+    /// Bytes of memory behind all shards.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.kept
     }
 
     /// How many codes stand as revoked, suspended, unknown, over all shards.
     #[must_use]
     pub fn counts(&self) -> [u64; 3] {
-        self.0.values().fold([0; 3], |sum, list| {
+        self.lists.values().fold([0; 3], |sum, list| {
             let counts = list.statuses.counts();
             [sum[0] + counts[0], sum[1] + counts[1], sum[2] + counts[2]]
         })
@@ -213,6 +235,21 @@ mod tests {
         assert!(array.set(5, Status::Suspended) && array.set(6, Status::Revoked) && array.set(5, Status::Revoked));
         assert_eq!(array.bytes(), [0, 0b0001_0100, 0]);
         assert!(!array.set(12, Status::Revoked));
+    }
+
+    #[test]
+    fn a_shard_that_finds_no_room_is_left_out_and_its_codes_are_unknown() {
+        let mut lists = StatusLists::default();
+        let dense = StatusTable::of(&vec![0x55; MAX_INFLATED]);
+        let list =
+            |number| StatusList { uri: format!("status/{number}"), issued: UnixTime(0), statuses: dense.clone() };
+        let taken = (0..9).take_while(|number| lists.add(list(*number)).is_ok()).count();
+        assert_eq!(
+            (taken, lists.len()),
+            (3, 3),
+            "a dense shard of the largest size takes a little more than its bytes"
+        );
+        assert_eq!([lists.status("status/2", 7), lists.status("status/3", 7)], [Status::Revoked, Status::Unknown]);
     }
 
     #[test]
