@@ -19,6 +19,7 @@ const TEST: &[(&str, &str)] = &[
     ("python3-venv", "/usr/share/doc/python3-venv"),
     ("faketime", "faketime"),
     ("mosquitto", "mosquitto"),
+    ("nginx-light", "/usr/sbin/nginx"),
     ("mosquitto-clients", "mosquitto_sub"),
     ("sqlite3", "sqlite3"),
     ("chromium", "chromium"),
