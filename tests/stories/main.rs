@@ -12,4 +12,6 @@ mod hostile;
 mod lists;
 mod metrics;
 mod pages;
+#[cfg(target_os = "linux")]
+mod readers;
 mod support;

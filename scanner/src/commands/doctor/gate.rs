@@ -28,11 +28,24 @@ pub(super) fn gate(lane: &Lane) -> Finding {
         {
             bad("gate", Standing::Fault, format!("lane {name}: its program is not there"), "correct lane.gate.command")
         }
-        GateDriver::Gpio if !lane.gpio.chip.exists() => bad(
+        GateDriver::Gpio if !cfg!(all(feature = "gpio", target_os = "linux")) => bad(
             "gate",
             Standing::Fault,
-            format!("lane {name}: {} is not there", lane.gpio.chip.display()),
-            "gpiodetect lists the chips of this board",
+            format!("lane {name}: this build drives no GPIO lines"),
+            "install the build for gates, or choose another lane.gate.driver",
+        ),
+        GateDriver::Http | GateDriver::Mqtt => ok(
+            "gate",
+            format!(
+                "lane {name}: {}; whether it moves is for doctor --relay {name}",
+                lane.gate.url.iter().map(ToString::to_string).collect::<String>()
+            ),
+        ),
+        driver if driver != GateDriver::Gpio && lane.gpio.relay.is_some() => bad(
+            "gate",
+            Standing::Attention,
+            format!("lane {name}: a relay is wired, and nothing moves it"),
+            "set lane.gate.driver = \"gpio\", or take lane.gpio.relay out",
         ),
         driver => ok("gate", format!("lane {name}: {driver:?}")),
     }

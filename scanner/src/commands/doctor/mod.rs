@@ -1,6 +1,9 @@
 //! `checkpointd doctor`: everything an installer can get wrong, looked at once, each with what to do.
 
 mod gate;
+mod relay;
+#[cfg(all(feature = "gpio", target_os = "linux"))]
+mod wiring;
 
 use std::{
     fs,
@@ -36,8 +39,10 @@ const LITTLE_SPACE: u64 = 200 << 20;
 
 /// `doctor`
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  checkpointd doctor\n  checkpointd doctor --report doctor.json\n\n\
-    Stop the daemon first: a camera can only be looked through by one program. Ends with 1 when there is a fault.")]
+#[command(
+    after_help = "Examples:\n  checkpointd doctor\n  checkpointd doctor --report doctor.json\n  checkpointd doctor --relay lane-1\n\n\
+    Stop the daemon first: a camera can only be looked through by one program. Ends with 1 when there is a fault."
+)]
 pub struct Arguments {
     /// One JSON object
     #[arg(long)]
@@ -45,6 +50,9 @@ pub struct Arguments {
     /// Also write what a support desk needs to this file. It holds nothing personal
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Move this lane's gate, switch its lights, and ask whoever stands before it what happened
+    #[arg(long, value_name = "LANE")]
+    relay: Option<String>,
 }
 
 /// How something stands.
@@ -86,7 +94,10 @@ pub fn run(named: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure> 
             failure.to_string(),
             "correct it; everything else depends on it",
         )],
-        Ok(config) => examine(&config),
+        Ok(config) => match &arguments.relay {
+            Some(lane) => relay::guide(&config, lane)?,
+            None => examine(&config),
+        },
     };
     let object = serde_json::json!({ "build": crate::BUILD, "findings": findings }).to_string() + "\n";
     if let Some(file) = &arguments.report {
@@ -129,6 +140,8 @@ fn examine(config: &Config) -> Vec<Finding> {
             findings.push(sees(lane));
         }
         findings.push(gate::gate(lane));
+        #[cfg(all(feature = "gpio", target_os = "linux"))]
+        findings.extend(wiring::wiring(lane));
     }
     findings.extend(power());
     findings
