@@ -1,7 +1,7 @@
 //! Gates: whoever moves what stands in the traveller's way, and the lights, sounder and contacts beside it. Opening asks for an
 //! [`Admission`] and consumes it.
 //!
-//! A gate closes when told, when dropped, and, wired so, with the power. How it is moved is a [`Mover`]; GPIO lines are [`wires`]. None of
+//! A gate closes when told, when dropped, and, wired so, with the power. How it is moved is a `Mover`; GPIO lines are `wires`. None of
 //! them makes a lane wait: what takes time is done on threads of their own, or later.
 
 mod http;

@@ -1,7 +1,7 @@
 //! Deltas: what changed in a list since the one that a gate holds.
 //!
 //! A delta is believed in nothing. It says what stands around the new list in the signed message and which codes changed; from that and
-//! the list that is held the new message is made, **bit for bit**, since there is one way to [`deflate`](super::deflate) statuses. The bytes
+//! the list that is held the new message is made, **bit for bit**, since there is one way to [`deflate`](super::StatusArray::deflate) statuses. The bytes
 //! count if they are the target that the repository's metadata names, and otherwise they are dropped and the whole list is fetched. So a wrong
 //! delta costs time and changes nothing.
 //!
