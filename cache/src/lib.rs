@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod floors;
 pub mod log;
 pub mod outbox;
 pub mod trust_store;

@@ -18,7 +18,7 @@ use authority::{Federation, Source};
 use cache::trust_store::TrustStore;
 use scanner::{
     lists,
-    sync::{self, Anchor, Web, Word},
+    sync::{self, Anchor, Way, Web, Word, activation},
 };
 use trustlist::{region::Region, status::Status, time::UnixTime};
 use wire::{Meter, Nginx, Traffic};
@@ -56,8 +56,10 @@ fn country(name: &str, issuers: usize, codes: u64, one_in: u64, changes: u64) {
     let mut sync = |step: &str, at: UnixTime, word: Word| {
         let clock = Instant::now();
         let anchor = Anchor { first_root: Some(&root), now: at };
-        let mut web = Web::new(&meter.url(), Duration::from_secs(600));
+        let way = Way { timeout: Duration::from_secs(600), proxy: None, ca: None };
+        let mut web = Web::new(&meter.url(), &way).expect("a mirror");
         let report = sync::sync(&mut store, &mut web, "mirror", &anchor).expect("the store works");
+        activation::settle_by_hand(&mut store).expect("the store works");
         let Traffic { connections, up, down } = meter.read();
         let (together, took) = (up + down, clock.elapsed().as_secs_f64());
         assert_eq!(report.word(), word, "{report}");
@@ -72,7 +74,7 @@ fn country(name: &str, issuers: usize, codes: u64, one_in: u64, changes: u64) {
     let state = folder.path().join("state");
     let clock = Instant::now();
     let trust = lists::from_store(&TrustStore::open(&state.join("trust/store.db")).expect("a store"));
-    let trust = trust.expect("read").expect("lists");
+    let trust = trust.expect("read").expect("lists").trust;
     let took = clock.elapsed().as_millis();
     let counts = trust.issuers().map(|issuer| issuer.statuses.counts());
     let [revoked, suspended, _] = counts.fold([0; 3], |sum, counts| [0, 1, 2].map(|of: usize| sum[of] + counts[of]));

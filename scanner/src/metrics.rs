@@ -59,6 +59,8 @@ pub struct Metrics {
     trust_age: GaugeVec,
     trust_freshness: GaugeVec,
     sync_attempts: IntCounterVec,
+    bursts: IntCounterVec,
+    lists_waiting: Gauge,
     sync_last_success: Gauge,
     outbox: GaugeVec,
     log_rows: Gauge,
@@ -105,6 +107,12 @@ impl Metrics {
                 "1 for the freshness an issuer's list has now, 0 for the others.",
                 &["issuer", "state"],
             ),
+            bursts: counter(
+                "checkpoint_signature_bursts_total",
+                "Times that bad signatures came in a burst: five within a minute.",
+                &["lane"],
+            ),
+            lists_waiting: single("checkpoint_lists_waiting", "Issuers whose newer lists wait for an operator's word."),
             sync_attempts: counter("checkpoint_sync_attempts_total", "Attempts to update lists.", &["result"]),
             sync_last_success: single(
                 "checkpoint_sync_last_success_timestamp_seconds",
@@ -159,7 +167,18 @@ impl Metrics {
         one_of(states, state, |name, value| self.trust_freshness.with_label_values(&[issuer, name]).set(value));
     }
 
-    /// A sync ended as `result`: `updated`, `unchanged`, `failed`; `at` is Unix seconds.
+    /// A burst of bad signatures began on `lane`.
+    pub fn burst(&self, lane: &str) {
+        self.bursts.with_label_values(&[lane]).inc();
+    }
+
+    /// So many issuers' newer lists wait.
+    pub fn lists_waiting(&self, issuers: usize) {
+        #[expect(clippy::cast_precision_loss, reason = "a country has far fewer than 2^52 issuers")]
+        self.lists_waiting.set(issuers as f64);
+    }
+
+    /// A sync ended as `result`: `updated`, `waiting`, `unchanged`, `failed`; `at` is Unix seconds.
     pub fn sync(&self, result: &'static str, at: i64) {
         self.sync_attempts.with_label_values(&[result]).inc();
         if result != "failed" {

@@ -16,6 +16,9 @@ use trustlist::verdict::{Reason, Verdict};
 const SPAN: Duration = Duration::from_secs(300);
 /// Scans kept per lane; more than a lane can do in the span.
 const KEPT: usize = 512;
+/// Bad signatures within a minute on one lane that are no accident any more: somebody tries forged codes.
+const BURST: usize = 5;
+const BURST_SPAN: Duration = Duration::from_secs(60);
 /// A gap longer than this means that nobody waited, so it says nothing about the cycle.
 const IDLE_GAP: Duration = Duration::from_secs(8);
 /// Above this utilisation a queue grows with every hiccup: open one more lane.
@@ -121,6 +124,14 @@ impl LaneHistory {
         }
     }
 
+    /// How many bad signatures the last minute brought, where they are an alarm.
+    #[must_use]
+    pub fn burst(&self, now: Duration) -> Option<usize> {
+        let from = now.saturating_sub(BURST_SPAN);
+        let bad = self.scans.iter().filter(|scan| scan.at >= from && scan.reason == Reason::BadSignature).count();
+        (bad >= BURST).then_some(bad)
+    }
+
     /// The median gap between travellers who followed each other.
     fn cycle(&self, now: Duration) -> Option<f64> {
         let at: Vec<Duration> = self.recent(now).map(|scan| scan.at).collect();
@@ -218,6 +229,22 @@ mod tests {
         let quiet = queue([&lane(7000, 42), &lane(20_000, 10)], now);
         assert!(!quiet.open_one_more || quiet.utilisation.is_some_and(|rho| rho > BUSY), "{quiet:?}");
         assert_eq!(queue([&LaneHistory::default()], now).wait_s, None);
+    }
+
+    #[test]
+    fn five_bad_signatures_within_a_minute_are_an_alarm_and_over_ten_minutes_they_are_not() {
+        let history = |gap: u64| {
+            let mut history = LaneHistory::default();
+            for number in 1..=5 {
+                let at = Duration::from_secs(gap * number);
+                let (verdict, reason) = (Verdict::Refuse, Reason::BadSignature);
+                history.add(Scan { at, verdict, reason, took: Duration::ZERO });
+            }
+            history
+        };
+        assert_eq!(history(10).burst(Duration::from_secs(50)), Some(5));
+        assert_eq!(history(10).burst(Duration::from_secs(75)), None, "the first is over a minute ago");
+        assert_eq!(history(120).burst(Duration::from_secs(600)), None);
     }
 
     #[test]

@@ -15,20 +15,20 @@ use trustlist::time::UnixTime;
 const DAY: i64 = 86_400;
 
 /// A country that can be published again and again, and a device.
-struct Publisher {
-    federation: Federation,
+pub(super) struct Publisher {
+    pub(super) federation: Federation,
     at: UnixTime,
 }
 
 impl Publisher {
-    fn new() -> Publisher {
+    pub(super) fn new() -> Publisher {
         let at = UnixTime(scanner::clock::unix_millis() / 1000).plus(-3600);
         let federation = Federation::of_provinces(Source::Seed([7; 32]), at.plus(-DAY)).expect("a country");
         Publisher { federation, at }
     }
 
     /// Publishes into `mirror`, over what is there.
-    fn publish(&mut self, mirror: &Path) {
+    pub(super) fn publish(&mut self, mirror: &Path) {
         self.at = self.at.plus(60);
         for (path, bytes) in self.federation.publish(self.at).expect("published") {
             let path = mirror.join(path);
@@ -38,7 +38,8 @@ impl Publisher {
     }
 }
 
-fn device(top: &Path, name: &str, more: &str) -> String {
+/// Writes a device's configuration; its file.
+pub(super) fn device(top: &Path, name: &str, more: &str) -> String {
     let file = format!("{name}.toml");
     let place = top.join(name);
     let text = format!(
@@ -51,7 +52,7 @@ fn device(top: &Path, name: &str, more: &str) -> String {
 }
 
 /// Runs one command of the device; its exit status and what it printed.
-fn run(top: &Path, config: &str, arguments: &[&str]) -> (Option<i32>, String) {
+pub(super) fn run(top: &Path, config: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let mut line = vec!["--config", config];
     line.extend(arguments);
     // Places come from the file here, so the environment of the other stories must not decide.
@@ -153,11 +154,12 @@ fn a_store_that_is_damaged_is_a_fault_and_never_a_fresh_start() {
     let gate = device(top, "gate", "");
     assert_eq!(run(top, &gate, &["trust", "import", "seed"]).0, Some(0));
     fs::write(top.join("gate/trust/store.db"), [7; 8192]).expect("written");
-    for command in [&["trust", "show"][..], &["trust", "import", "seed"]] {
-        let (status, said) = run(top, &gate, command);
-        assert_eq!(status, Some(1));
-        assert!(said.contains("store.db"), "{said}");
-    }
+    let (status, said) = run(top, &gate, &["trust", "import", "seed"]);
+    assert_eq!(status, Some(1));
+    assert!(said.contains("store.db"), "{said}");
+    let (status, said) = run(top, &gate, &["trust", "show"]);
+    assert_eq!(status, Some(0), "the package's lists are there");
+    assert!(said.contains("store.db") && said.contains("the package brought"), "{said}");
     assert_eq!(fs::read(top.join("gate/trust/store.db")).expect("there"), [7; 8192]);
 }
 
@@ -212,7 +214,49 @@ fn a_sync_goes_to_the_next_mirror_and_tells_new_from_nothing_new_from_failure() 
     drop(web);
     let (status, said) = run(top, &gate, &["sync", "once"]);
     assert!(status == Some(1) && said.ends_with(": failed\n"), "{said}");
-    assert_eq!(run(top, &gate, &["sync", "status"]).0, Some(0), "what is here stays in force");
+    let (status, said) = run(top, &gate, &["sync", "status"]);
+    assert_eq!(status, Some(0), "what is here stays in force");
+    assert!(said.contains("failed from http://127.0.0.1:") && said.contains("last success  20"), "{said}");
+}
+
+#[test]
+fn a_sync_killed_at_any_moment_leaves_lists_that_verify_and_the_next_one_completes_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let top = folder.path();
+    let mut publisher = Publisher::new();
+    publisher.publish(&top.join("seed"));
+    let gate = device(top, "gate", &format!("[sync]\nmirrors = [\"file://{}/seed\"]\n", top.display()));
+    assert_eq!(run(top, &gate, &["sync", "once"]).0, Some(0));
+    let national = || {
+        let (status, said) = run(top, &gate, &["trust", "show", "--json"]);
+        assert_eq!(status, Some(0), "{said}");
+        assert!(!said.contains("does not verify"), "{said}");
+        let start = said.find('{').expect("an object");
+        let shown: serde_json::Value = serde_json::from_str(&said[start..]).expect("JSON");
+        shown["generation"].as_u64().expect("a generation")
+    };
+    let (mut before, mut killed) = (national(), 0);
+    for round in 0..24_u64 {
+        publisher.publish(&top.join("seed"));
+        let mut child = Command::new(env!("CARGO_BIN_EXE_checkpointd"))
+            .args(["--config", &gate, "sync", "once"])
+            .current_dir(top)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        std::thread::sleep(Duration::from_millis(5 + round * 41 % 400));
+        // SIGKILL: nothing is tidied up.
+        child.kill().expect("killed, or ended already");
+        killed += usize::from(!child.wait().expect("a child").success());
+        let now = national();
+        assert!(now >= before, "round {round}: back from {before} to {now}");
+        before = now;
+    }
+    assert!(killed > 4, "{killed} of 24 were killed in time");
+    let (status, said) = run(top, &gate, &["sync", "once"]);
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(national(), 25);
 }
 
 #[test]

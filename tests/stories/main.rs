@@ -11,7 +11,9 @@ mod gate;
 mod hostile;
 mod lists;
 mod metrics;
+mod mirrors;
 mod pages;
 #[cfg(target_os = "linux")]
 mod readers;
 mod support;
+mod waiting;

@@ -12,9 +12,9 @@ use authority::{
 };
 use scanner::{
     lists::{self, Folder},
-    sync::{self, Anchor, Outcome, Word, carry},
+    sync::{Anchor, Outcome, Word, carry},
 };
-use trust_support::{FOUNDED, HOUR, NOW, Post, empty_store, newer, outcome, reason, region};
+use trust_support::{FOUNDED, HOUR, NOW, Post, empty_store, newer, outcome, reason, region, synced};
 use trustlist::{
     judge::{Context, Outcome as Judged, decide},
     lists::keys::KeyUse,
@@ -187,14 +187,14 @@ fn one_device_carries_its_lists_to_the_next_and_an_older_stick_takes_nothing_bac
     let mut next = empty_store(&folder);
     let mut carried = Folder::open(stick.path()).expect("a folder");
     let anchor = Anchor { first_root: Some(&post.root), now: NOW };
-    let report = sync::sync(&mut next, &mut carried, "stick", &anchor).expect("the store works");
+    let report = synced(&mut next, &mut carried, "stick", &anchor).expect("the store works");
     assert_eq!(newer(&report), 35, "{report:?}");
 
     post.publish(NOW.plus(HOUR));
     assert_eq!(newer(&post.sync(NOW.plus(HOUR))), 35);
     let held = post.generation(NATIONAL);
     let anchor = Anchor { first_root: None, now: NOW.plus(HOUR) };
-    let report = sync::sync(&mut post.store, &mut carried, "stick", &anchor).expect("the store works");
+    let report = synced(&mut post.store, &mut carried, "stick", &anchor).expect("the store works");
     assert_eq!((newer(&report), post.generation(NATIONAL)), (0, held));
 }
 
@@ -222,7 +222,7 @@ fn a_provinces_key_signing_another_provinces_codes_is_out_of_its_scope() {
     let (hunan, guangdong) = (region("430000"), region("440000"));
     let key = post.federation.issuers[&hunan].signing_key(KeyUse::Code, NOW).expect("it has one");
     let text = code::issue(&Draft::new(guangdong, NOW), key, None).expect("signed");
-    let trust = lists::from_store(&post.store).expect("read").expect("synced");
+    let trust = lists::from_store(&post.store).expect("read").expect("synced").trust;
     let moment = Moment { at: NOW.plus(60), trust: TimeTrust::Synced };
     let context = Context { moment, relying: guangdong, profile: None };
     let Judged::Judged(judgement) = decide(&text, &trust, &context) else { panic!("no pass code") };

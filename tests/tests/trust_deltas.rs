@@ -6,9 +6,9 @@ mod trust_support;
 use cache::trust_store::Slot;
 use scanner::{
     lists::{self, Mirror},
-    sync::{self, Anchor, Outcome, Report, carry},
+    sync::{Anchor, Outcome, Report, carry},
 };
-use trust_support::{HOUR, NOW, Post, Shelfful, empty_store, newer, outcome, region};
+use trust_support::{HOUR, NOW, Post, Shelfful, empty_store, newer, outcome, region, synced};
 use trustlist::{
     status::{Status, delta::is_delta},
     tuf::Answer,
@@ -52,7 +52,7 @@ fn change(post: &mut Post, step: i64) {
 fn sync(post: &mut Post, step: i64) -> (Report, Vec<String>) {
     let mut mirror = Asked(post.mirror.clone(), Vec::new());
     let anchor = Anchor { first_root: Some(&post.root), now: NOW.plus(HOUR * (step + 1)) };
-    let report = sync::sync(&mut post.store, &mut mirror, "mirror", &anchor).expect("the store works");
+    let report = synced(&mut post.store, &mut mirror, "mirror", &anchor).expect("the store works");
     (report, mirror.1)
 }
 
@@ -68,7 +68,7 @@ fn holds_the_newest(post: &Post, step: i64) {
     let held = post.store.repository(region(PROVINCE), Slot::Current).expect("read").expect("held");
     assert_eq!(held.targets["status/0"], on_mirror(post), "byte for byte");
     assert!(!held.targets.keys().any(|name| is_delta(name)), "deltas are a way and are not kept");
-    let trust = lists::from_store(&post.store).expect("read").expect("lists");
+    let trust = lists::from_store(&post.store).expect("read").expect("lists").trust;
     let statuses = &trust.issuer(region(PROVINCE)).expect("an issuer").statuses;
     assert_eq!(statuses.counts(), [SET, step as u64, 0]);
     assert_eq!(statuses.status("status/0", step as u64 * 24 + 1), Status::Suspended);
@@ -132,7 +132,7 @@ fn a_device_that_took_a_delta_carries_the_whole_list_to_the_next() {
     let mut stick = lists::Folder::open(folder.path()).expect("a folder");
     post.store = empty_store(&folder);
     let anchor = Anchor { first_root: Some(&post.root), now: NOW.plus(HOUR * 2) };
-    let report = sync::sync(&mut post.store, &mut stick, "stick", &anchor).expect("the store works");
+    let report = synced(&mut post.store, &mut stick, "stick", &anchor).expect("the store works");
     assert_eq!(newer(&report), 35, "{report:?}");
     holds_the_newest(&post, 1);
 }

@@ -13,12 +13,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cache::trust_store::{Slot, TrustStore};
+use cache::trust_store::TrustStore;
 use scanner::{
     lists::{self, Folder, Mirror},
-    sync::{self, Anchor, Web, Word, carry},
+    sync::{Anchor, Outcome, Way, Web, Word, carry},
 };
-use trust_support::{HOUR, NOW, Post, Shelfful, empty_store, newer, region};
+use trust_support::{Files, HOUR, NOW, Post, Shelfful, empty_store, newer, outcome, region, synced};
 use trustlist::{region::NATIONAL, tuf::Answer};
 
 /// Does something before every answer.
@@ -34,10 +34,10 @@ impl<M: Mirror, F: FnMut(&str)> Mirror for Watched<M, F> {
 /// What a disk would hold if the power went now.
 fn copy_of(store: &Path, to: &Path) -> PathBuf {
     let place = to.join("store.db");
-    for ending in ["", "-wal"] {
-        let (from, copy) = (format!("{}{ending}", store.display()), format!("{}{ending}", place.display()));
+    for ending in ["db", "db-wal", "floors"] {
+        let (from, copy) = (store.with_extension(ending), place.with_extension(ending));
         let _ = fs::remove_file(&copy);
-        if Path::new(&from).exists() {
+        if from.exists() {
             fs::copy(from, copy).expect("copied");
         }
     }
@@ -58,9 +58,10 @@ fn a_device_killed_at_any_step_of_an_update_boots_with_an_acceptable_generation(
     let mut seen = Vec::new();
     let mut killed = Watched(post.mirror.clone(), |_: &str| {
         let copy = TrustStore::open(&copy_of(&path, scratch.path())).expect("the store opens after any step");
-        let national = copy.repository(NATIONAL, Slot::Current).expect("read").expect("held");
-        let province = copy.repository(region("420000"), Slot::Current).expect("read").expect("held");
+        let national = copy.newest(NATIONAL).expect("read").expect("held");
+        let province = copy.newest(region("420000")).expect("read").expect("held");
         seen.push((national.generation, province.generation));
+        assert!(copy.behind().expect("read").is_empty(), "what may not be accepted again is here");
         // The whole boot is judged now and then only: it checks every signature of thirty-five repositories.
         if steps % 20 == 3 {
             let booted = lists::from_store(&copy).expect("read");
@@ -69,7 +70,7 @@ fn a_device_killed_at_any_step_of_an_update_boots_with_an_acceptable_generation(
         steps += 1;
     });
     let anchor = Anchor { first_root: Some(&post.root), now: NOW.plus(HOUR) };
-    let report = sync::sync(&mut post.store, &mut killed, "mirror", &anchor).expect("the store works");
+    let report = synced(&mut post.store, &mut killed, "mirror", &anchor).expect("the store works");
     assert_eq!(newer(&report), 35);
     let after = post.generation(NATIONAL);
     assert!(steps > 70, "{steps} steps");
@@ -95,7 +96,7 @@ fn an_update_that_was_cut_off_at_any_request_is_completed_by_the_next() {
         }
         let anchor = Anchor { first_root: Some(&post.root), now: NOW.plus(HOUR) };
         let mut dying = Dying(post.mirror.clone(), &mut left);
-        let first = sync::sync(&mut post.store, &mut dying, "mirror", &anchor).expect("the store works");
+        let first = synced(&mut post.store, &mut dying, "mirror", &anchor).expect("the store works");
         let second = post.sync(NOW.plus(HOUR));
         assert_eq!(newer(&first) + newer(&second), 35, "{answered}: {first:?} {second:?}");
     }
@@ -112,19 +113,120 @@ fn a_store_cut_short_is_a_fault_and_never_a_fresh_start() {
     let whole = copy_of(post.store.path(), folder.path());
     drop(TrustStore::open(&whole).expect("sound"));
     let bytes = fs::read(&whole).expect("read");
-    let held = post.generation(NATIONAL);
-    for length in [50, 100, 4096, bytes.len() / 2, bytes.len() - 4096] {
+    let anchor = Anchor { first_root: Some(&post.root), now: NOW.plus(HOUR) };
+    for length in [0, 50, 100, 4096, bytes.len() / 2, bytes.len() - 4096] {
         let place = folder.path().join(format!("cut-{length}.db"));
         fs::write(&place, &bytes[..length]).expect("written");
-        let Ok(mut store) = TrustStore::open(&place) else { continue };
+        fs::copy(whole.with_extension("floors"), place.with_extension("floors")).expect("copied");
         let mut replay = Shelfful::default();
         replay.files.replace(old.clone());
-        let anchor = Anchor { first_root: Some(&post.root), now: NOW.plus(HOUR) };
-        if let Ok(report) = sync::sync(&mut store, &mut replay, "replay", &anchor) {
-            let now = store.repository(NATIONAL, Slot::Current).ok().flatten().map(|held| held.generation);
-            assert!(now.is_none_or(|now| now == held), "{length} bytes: a replay was taken: {report:?}");
-        }
+        let taken = TrustStore::open(&place)
+            .map(|mut store| synced(&mut store, &mut replay, "replay", &anchor).map(|r| newer(&r)));
+        assert!(!matches!(taken, Ok(Ok(1..))), "{length} bytes: a replay was taken");
+        assert!(length > 0 || taken.is_err(), "an empty file where lists were is a fault");
     }
+}
+
+#[test]
+fn a_store_that_was_deleted_begins_again_says_so_and_takes_no_replay() {
+    let mut post = Post::new();
+    let old = post.mirror.files.borrow().clone();
+    post.publish(NOW.plus(HOUR));
+    post.sync(NOW.plus(HOUR));
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = copy_of(post.store.path(), folder.path());
+    for ending in ["db", "db-wal"] {
+        fs::remove_file(place.with_extension(ending)).expect("it was there");
+    }
+    let seed = folder.path().join("seed");
+    write_out(&old, &seed);
+    let loaded = lists::of_device(&place, &seed).expect("the package's lists");
+    assert_eq!(loaded.remarks[0].code, "list-lost");
+    let mut store = TrustStore::open(&place).expect("begun again");
+    let anchor = Anchor { first_root: Some(&post.root), now: NOW.plus(HOUR) };
+    let report = synced(&mut store, &mut Folder::open(&seed).expect("a folder"), "replay", &anchor).expect("it works");
+    assert_eq!(newer(&report), 0, "{report:?}");
+    assert!(matches!(outcome(&report, NATIONAL), Outcome::Older { .. }));
+    let report = synced(&mut store, &mut post.mirror.clone(), "mirror", &anchor).expect("it works");
+    assert_eq!(newer(&report), 35, "the newest lists are taken");
+    assert_eq!(lists::of_device(&place, &seed).expect("the newest").remarks, []);
+}
+
+/// Changes what is stored behind the program's back.
+fn damage(store: &Path, sql: &str) {
+    let done = Command::new("sqlite3").arg(store).arg(sql).status().expect("sqlite3 is installed");
+    assert!(done.success());
+}
+
+#[test]
+fn what_the_disk_changed_gives_way_to_the_generation_before_then_to_the_packages_lists_and_it_is_said() {
+    let mut post = Post::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let seed = folder.path().join("seed");
+    write_out(&post.mirror.files.borrow(), &seed);
+    post.publish(NOW.plus(HOUR));
+    post.sync(NOW.plus(HOUR));
+    let place = copy_of(post.store.path(), folder.path());
+    let province = region("420000");
+    let held = |loaded: &lists::Loaded| loaded.trust.issuer(province).and_then(|issuer| issuer.repository);
+    let codes = |loaded: &lists::Loaded| loaded.remarks.iter().map(|remark| remark.code).collect::<Vec<_>>();
+    let generation = |loaded: &lists::Loaded| held(loaded).map(|facts| facts.generation);
+    assert_eq!(generation(&lists::of_device(&place, &seed).expect("whole")), Some(2));
+    damage(&place, "UPDATE targets SET bytes = x'00' WHERE issuer = '420000' AND slot = 'current'");
+    let loaded = lists::of_device(&place, &seed).expect("all but one");
+    assert_eq!((generation(&loaded), codes(&loaded)), (Some(1), vec!["list-previous"]));
+    assert_eq!(loaded.trust.national().generation, 2, "the others are as they were");
+    damage(&place, "UPDATE targets SET bytes = x'00' WHERE issuer = '420000'");
+    let loaded = lists::of_device(&place, &seed).expect("one from the package");
+    assert_eq!((generation(&loaded), codes(&loaded)), (Some(1), vec!["list-fallback"]));
+    assert_eq!(loaded.remarks[0].detail, "420000");
+    damage(&place, "UPDATE targets SET bytes = x'00' WHERE issuer = '000000'");
+    let loaded = lists::of_device(&place, &seed).expect("the package's");
+    assert_eq!((loaded.trust.national().generation, codes(&loaded)), (1, vec!["list-fallback"]));
+    fs::write(&place, [7; 8192]).expect("ruined");
+    let loaded = lists::of_device(&place, &seed).expect("the package's");
+    assert_eq!((loaded.trust.national().generation, codes(&loaded)), (1, vec!["list-fallback"]));
+    assert!(loaded.remarks[0].detail.contains("store.db"), "{:?}", loaded.remarks);
+}
+
+#[test]
+fn a_sync_that_is_cut_off_does_not_fetch_again_what_it_had() {
+    let mut post = Post::new();
+    let province = region("420000");
+    let statuses = post.federation.authority(province).expect("there").statuses_mut();
+    statuses.grow(2_700_000, NOW).expect("grown");
+    // Not so few that a shard is compressed to nothing.
+    for number in 0..60_000 {
+        let index = number * number % 2_700_000;
+        statuses.set(index, trustlist::status::Status::Revoked, NOW).expect("there");
+    }
+    post.publish(NOW.plus(HOUR));
+    let mut shards = Vec::new();
+    let anchor = Anchor { first_root: Some(&post.root), now: NOW.plus(HOUR) };
+    for left in [1, 2, 9] {
+        // A plug is pulled each time: the store is opened anew, and the mirror dies after so many shards.
+        let mut store = TrustStore::open(post.store.path()).expect("opened");
+        let files = post.mirror.clone();
+        struct Dying<'a>(Shelfful, usize, &'a mut Vec<String>);
+        impl Mirror for Dying<'_> {
+            fn fetch(&mut self, path: &str, limit: u64) -> Answer {
+                if path.starts_with("420000/targets/status/") {
+                    if self.1 == 0 {
+                        return Answer::Unreachable("the link went down".to_owned());
+                    }
+                    self.1 -= 1;
+                    self.2.push(path.to_owned());
+                }
+                self.0.fetch(path, limit)
+            }
+        }
+        let mut dying = Dying(files, left, &mut shards);
+        synced(&mut store, &mut dying, "mirror", &anchor).expect("the store works");
+    }
+    assert_eq!(post.generation(province), 2, "it is whole in the end");
+    let once: std::collections::BTreeSet<_> = shards.iter().collect();
+    assert!(shards.len() >= 3, "{shards:?}");
+    assert_eq!(once.len(), shards.len(), "{shards:?}");
 }
 
 #[test]
@@ -141,7 +243,7 @@ fn two_syncs_at_once_do_not_disturb_one_another() {
                 mirror.files.replace(files);
                 let mut store = TrustStore::open(&path).expect("opened");
                 let anchor = Anchor { first_root: Some(&root), now: NOW.plus(HOUR) };
-                let report = sync::sync(&mut store, &mut mirror, "mirror", &anchor).expect("the store works");
+                let report = synced(&mut store, &mut mirror, "mirror", &anchor).expect("the store works");
                 (newer(&report), report.word())
             })
         })
@@ -154,14 +256,19 @@ fn two_syncs_at_once_do_not_disturb_one_another() {
     assert!(lists::from_store(&post.store).expect("read").is_some());
 }
 
-/// A stick with newer lists than the device's.
-fn stick_for(post: &mut Post) -> tempfile::TempDir {
-    let stick = tempfile::tempdir().expect("a folder");
-    for (path, bytes) in post.publish(NOW.plus(HOUR)) {
-        let place = stick.path().join(path);
+/// Files as they lie on a stick or in a package.
+fn write_out(files: &Files, folder: &Path) {
+    for (path, bytes) in files {
+        let place = folder.join(path);
         fs::create_dir_all(place.parent().expect("in a folder")).expect("made");
         fs::write(place, bytes).expect("written");
     }
+}
+
+/// A stick with newer lists than the device's.
+fn stick_for(post: &mut Post) -> tempfile::TempDir {
+    let stick = tempfile::tempdir().expect("a folder");
+    write_out(&post.publish(NOW.plus(HOUR)), stick.path());
     stick
 }
 
@@ -179,11 +286,11 @@ fn a_stick_pulled_half_way_leaves_acceptable_lists_and_is_read_on_when_it_is_bac
         }
     });
     let anchor = Anchor { first_root: Some(&post.root), now: NOW.plus(HOUR) };
-    let first = sync::sync(&mut post.store, &mut pulled, "stick", &anchor).expect("the store works");
+    let first = synced(&mut post.store, &mut pulled, "stick", &anchor).expect("the store works");
     assert!((1..35).contains(&newer(&first)), "{first:?}");
     assert!(lists::from_store(&post.store).expect("read").is_some());
     let mut back = Folder::open(&away).expect("a folder");
-    let second = sync::sync(&mut post.store, &mut back, "stick", &anchor).expect("the store works");
+    let second = synced(&mut post.store, &mut back, "stick", &anchor).expect("the store works");
     assert_eq!(newer(&first) + newer(&second), 35);
 }
 
@@ -197,7 +304,7 @@ fn a_symbolic_link_on_a_stick_is_not_followed_and_stops_only_its_own_repository(
     std::os::unix::fs::symlink(&elsewhere, &timestamp).expect("linked");
     let anchor = Anchor { first_root: Some(&post.root), now: NOW.plus(HOUR) };
     let mut folder = Folder::open(stick.path()).expect("a folder");
-    let report = sync::sync(&mut post.store, &mut folder, "stick", &anchor).expect("the store works");
+    let report = synced(&mut post.store, &mut folder, "stick", &anchor).expect("the store works");
     assert_eq!(newer(&report), 34);
     let why = format!("{:?}", report.issuers[&region("420000")]);
     assert!(why.contains("symbolic link"), "{why}");
@@ -240,10 +347,11 @@ fn a_mirror_that_answers_nonsense_or_crawls_is_a_failure_in_bounded_time_and_not
     for (name, head, drip) in answers {
         let mut post = Post::new();
         let before = post.generation(NATIONAL);
-        let mut web = Web::new(&answering(head, drip), second / 2);
+        let way = Way { timeout: second / 2, proxy: None, ca: None };
+        let mut web = Web::new(&answering(head, drip), &way).expect("a mirror");
         let anchor = Anchor { first_root: Some(&post.root), now: NOW.plus(HOUR) };
         let started = Instant::now();
-        let report = sync::sync(&mut post.store, &mut web, "mirror", &anchor).expect("the store works");
+        let report = synced(&mut post.store, &mut web, "mirror", &anchor).expect("the store works");
         assert_eq!((report.word(), newer(&report)), (Word::Failed, 0), "{name}: {report:?}");
         assert!(started.elapsed() < 20 * second, "{name}: {:?}", started.elapsed());
         assert_eq!(post.generation(NATIONAL), before, "{name}");
@@ -289,7 +397,7 @@ fn a_full_disk_fails_the_sync_and_the_gate_keeps_its_lists_until_there_is_room()
     post.publish(NOW.plus(HOUR));
     disk.fill();
     let anchor = Anchor { first_root: Some(&post.root), now: NOW.plus(HOUR) };
-    let failed = sync::sync(&mut post.store, &mut post.mirror.clone(), "mirror", &anchor);
+    let failed = synced(&mut post.store, &mut post.mirror.clone(), "mirror", &anchor);
     assert!(failed.is_err(), "{failed:?}");
     assert_eq!(post.generation(NATIONAL), before);
     assert!(lists::from_store(&post.store).expect("read").is_some());
@@ -311,7 +419,7 @@ fn a_disk_that_became_read_only_fails_the_sync_and_the_gate_keeps_its_lists() {
         Err(fault) => assert!(!fault.to_string().is_empty()),
         Ok(mut store) => {
             assert!(lists::from_store(&store).expect("read").is_some());
-            let outcome = sync::sync(&mut store, &mut mirror.clone(), "mirror", &anchor);
+            let outcome = synced(&mut store, &mut mirror.clone(), "mirror", &anchor);
             assert!(outcome.is_err() || outcome.is_ok_and(|report| newer(&report) == 0));
         }
     }
@@ -327,7 +435,7 @@ fn lists_carried_by_a_device_that_has_half_of_them_are_still_taken_each_on_its_o
     let mut next = empty_store(&folder);
     let anchor = Anchor { first_root: Some(&post.root), now: NOW };
     let mut carried = Folder::open(stick.path()).expect("a folder");
-    let report = sync::sync(&mut next, &mut carried, "stick", &anchor).expect("the store works");
+    let report = synced(&mut next, &mut carried, "stick", &anchor).expect("the store works");
     assert_eq!(newer(&report), 34);
     let why = format!("{:?}", report.issuers[&region("420000")]);
     assert!(why.contains("the target is not there"), "{why}");

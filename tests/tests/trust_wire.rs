@@ -5,8 +5,8 @@ mod wire;
 
 use std::time::Duration;
 
-use scanner::sync::{self, Anchor, Report, Web, Word};
-use trust_support::{HOUR, NOW, Post, newer, region};
+use scanner::sync::{Anchor, Report, Way, Web, Word};
+use trust_support::{HOUR, NOW, Post, newer, region, synced};
 use trustlist::status::Status;
 use wire::{Meter, Nginx, Traffic};
 
@@ -33,8 +33,9 @@ impl Line {
 
     fn sync(&mut self, hour: i64) -> (Report, Traffic) {
         let anchor = Anchor { first_root: Some(&self.post.root), now: NOW.plus(HOUR * hour) };
-        let mut web = Web::new(&self.meter.url(), Duration::from_secs(60));
-        let report = sync::sync(&mut self.post.store, &mut web, "mirror", &anchor).expect("the store works");
+        let way = Way { timeout: Duration::from_secs(60), proxy: None, ca: None };
+        let mut web = Web::new(&self.meter.url(), &way).expect("a mirror");
+        let report = synced(&mut self.post.store, &mut web, "mirror", &anchor).expect("the store works");
         (report, self.meter.read())
     }
 }

@@ -306,6 +306,25 @@ def one_key_under_many_ids_counts_once(new):
     assert "snapshot" not in client.held() and root.version == 2
 
 
+@case(("enough with it", 2, 1), ("enough without it", 1, 0))
+def an_id_that_no_key_stands_behind_counts_for_nothing(new, threshold, code):
+    repository = Repository()
+    client = new(repository).init()
+    stranger = CryptoSigner.generate_ed25519()
+    repository.publish("root")
+    # The library refuses to write this: in JSON, then signed anew.
+    forged = json.loads(repository.last("root"))
+    forged["signed"]["roles"]["snapshot"]["keyids"].append(stranger.public_key.keyid)
+    forged["signed"]["roles"]["snapshot"]["threshold"] = threshold
+    sign(forged, repository.signers["root"][0])
+    repository.replace("root", json.dumps(forged).encode())
+    repository.signers["snapshot"].append(stranger)
+    repository.everything()
+    same(client.refresh(), code)
+    same(client.held()["root"], 2)
+    same(client.held().get("snapshot"), None if code else 2)
+
+
 @case()
 def a_key_that_signs_twice_makes_the_file_wrong(new):
     repository = Repository()

@@ -13,6 +13,7 @@ pub mod key;
 pub mod lists;
 pub mod recognise;
 pub mod region;
+pub mod shadow;
 pub mod status;
 pub mod time;
 pub mod trust;

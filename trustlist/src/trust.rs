@@ -229,6 +229,12 @@ impl Trust {
         &self.recognition
     }
 
+    /// All policy profiles.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// Listed risk areas.
     #[must_use]
     pub fn risk_areas(&self) -> &RiskAreas {

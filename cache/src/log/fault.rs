@@ -27,6 +27,8 @@ pub enum Fault {
         /// First complaint of the check.
         complaint: String,
     },
+    /// A trust store that held lists holds nothing.
+    CutShort(PathBuf),
     /// File or directory cannot be written.
     ReadOnly(PathBuf),
     /// The disk, or the size the log may have, is used up.
@@ -65,6 +67,12 @@ impl fmt::Display for Fault {
                 path.display()
             ),
             Self::Damaged { path, complaint } => write!(f, "{}: damaged ({complaint})", path.display()),
+            Self::CutShort(path) => write!(
+                f,
+                "{}: empty, though lists were held in it; move it away to begin again (nothing older than those lists is taken \
+                 then), and tell the technician",
+                path.display()
+            ),
             Self::ReadOnly(path) => {
                 write!(f, "{}: cannot be written; check the directory's owner and the mount", path.display())
             }

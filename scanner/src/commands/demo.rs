@@ -31,7 +31,7 @@ use crate::{
         draw::Modules,
     },
     failure::{Exit, Failure},
-    lists,
+    lists::{self, Loaded},
     run::{self, Setup, Told},
 };
 
@@ -147,7 +147,7 @@ fn play(
     let to_crowd = answers.clone();
     let setup = Setup {
         config: Arc::new(move || Ok(config.clone())),
-        lists: Arc::new(move |_| lists::from_folder(&trust)),
+        lists: Arc::new(move |_| Ok(Loaded { trust: lists::from_folder(&trust)?, remarks: Vec::new() })),
         source: Arc::new(move |_| Ok(Box::new(Crowd::new(phones.clone(), tempo, to_crowd.clone())))),
         observer: Some(told),
         stop: Some(stops),

@@ -17,7 +17,7 @@ use crate::{
     clock,
     config::Config,
     failure::{Exit, Failure},
-    lists,
+    lists::{self, Loaded},
     sync::round,
 };
 
@@ -75,11 +75,19 @@ impl Judging {
 ///
 /// # Errors
 /// When they cannot be verified.
-pub fn load_trust(folder: Option<&Path>, config: &Config) -> Result<Trust, Failure> {
+pub fn load(folder: Option<&Path>, config: &Config) -> Result<Loaded, Failure> {
     match folder {
-        Some(folder) => lists::from_folder(folder),
+        Some(folder) => Ok(Loaded { trust: lists::from_folder(folder)?, remarks: Vec::new() }),
         None => lists::of_device(&round::store_path(config), &config.trust.seed),
     }
+}
+
+/// The same for who only judges by them; what is not as it should be stands in the journal.
+///
+/// # Errors
+/// When they cannot be verified.
+pub fn load_trust(folder: Option<&Path>, config: &Config) -> Result<Trust, Failure> {
+    load(folder, config).map(|loaded| loaded.trust)
 }
 
 /// This machine's time, as far as build date and lists let it be believed.

@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 
-use super::judging::load_trust;
+use super::judging;
 use crate::{
     failure::{Exit, Failure},
     run::{self, Setup},
@@ -33,7 +33,7 @@ pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure>
     let file = config.map(Path::to_owned);
     let setup = Setup {
         config: Arc::new(move || super::configuration(file.as_deref())),
-        lists: Arc::new(move |config| load_trust(arguments.trust.as_deref(), config)),
+        lists: Arc::new(move |config| judging::load(arguments.trust.as_deref(), config)),
         source: Arc::new(source::open),
         observer: None,
         stop: None,

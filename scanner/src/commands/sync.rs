@@ -1,14 +1,29 @@
-//! `checkpointd sync`: lists from the mirrors, now, by hand or by a timer.
+//! `checkpointd sync`: lists from the mirrors, now, by hand or by a timer, or for as long as a service runs.
 
-use std::path::Path;
+use std::{
+    io::{IsTerminal, Write},
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 use clap::{Args, Subcommand};
+use serde_json::json;
+use trustlist::time::UnixTime;
 
-use super::judging;
+use super::{judging, trust};
 use crate::{
+    config::Config,
     failure::{Exit, Failure},
-    sync::{Report, Word, round},
+    sync::{
+        Word, activation, link,
+        pace::{self, Pace},
+        round::{self, Round},
+    },
 };
+
+/// How often a service looks whether the link came up.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// `sync`
 #[derive(Debug, Args)]
@@ -22,9 +37,14 @@ enum What {
     /// Ask the mirrors once
     #[command(after_help = "Example:\n  checkpointd sync once --json\n\n\
         Ends with 0 when something is new and when nothing is; the last line says which. Ends with 1 when no mirror could be\n\
-        reached or the national list was refused; what is here stays in force.")]
+        reached or the national list was refused; what is here stays in force. On a terminal each issuer is shown as it comes.")]
     Once(Json),
-    /// Show how old each list is, as `trust show` does
+    /// Ask the mirrors by the clock and whenever the link comes up, until it is stopped: for a service beside the daemon
+    #[command(after_help = "Example:\n  checkpointd sync run\n\n\
+        For gates whose scanning process has no network (network.apart): it takes over what this brings within seconds.")]
+    Run,
+    /// Show the latest sync, what waits, and how old each list is
+    #[command(after_help = "Example:\n  checkpointd sync status")]
     Status(Json),
 }
 
@@ -41,24 +61,108 @@ struct Json {
 /// When there are no mirrors, or the store cannot be used.
 pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.what {
-        What::Status(Json { json }) => super::trust::show(config, json),
+        What::Status(Json { json }) => status(config, json),
         What::Once(Json { json }) => {
-            let config = super::configuration(config)?;
-            let certain = judging::load_trust(None, &config).ok().map(|trust| trust.newest_issue());
-            let mut store = round::open(&config)?;
-            report(&round::mirrors(&config, &mut store, certain)?, json)
+            let mut progress = Progress::default();
+            let round = once(&super::configuration(config)?, &mut |path, bytes| progress.came(path, bytes));
+            progress.end();
+            report(&round?, json)
         }
+        What::Run => keep_asking(&super::configuration(config)?),
     }
 }
 
+fn once(config: &Config, watch: &mut dyn FnMut(&str, usize)) -> Result<Round, Failure> {
+    let certain = judging::load_trust(None, config).ok().map(|trust| trust.newest_issue());
+    round::mirrors(config, &mut round::open(config)?, certain, watch)
+}
+
+fn keep_asking(config: &Config) -> Result<Exit, Failure> {
+    if config.sync.mirrors.is_empty() {
+        return Err(Failure::configuration("sync.mirrors is empty: there is nobody to ask"));
+    }
+    let up = link::listen();
+    let mut pace = Pace::new(config.sync.every, pace::FIRST_PAUSE, Instant::now());
+    loop {
+        if up.as_ref().is_some_and(|up| up.try_recv().is_ok()) {
+            log::info!("the link is up");
+            pace.link_is_up(Instant::now(), pace::dice());
+        }
+        if pace.due(Instant::now()) {
+            let round = once(config, &mut |_, _| ());
+            match &round {
+                Ok(round) => log::info!("lists: {}", round.report.to_string().replace('\n', "; ")),
+                Err(failure) => log::warn!("lists: {failure}"),
+            }
+            let well = round.is_ok_and(|round| round.report.word() != Word::Failed);
+            pace.ended(well, Instant::now(), pace::dice());
+        }
+        thread::sleep(LOOK.min(pace.pause(Instant::now()).max(Duration::from_millis(10))));
+    }
+}
+
+fn status(config: Option<&Path>, json: bool) -> Result<Exit, Failure> {
+    let settings = super::configuration(config)?;
+    let (last, held) = if round::store_path(&settings).exists() {
+        let store = round::open(&settings)?;
+        (round::last(&store)?, activation::held(&store)?)
+    } else {
+        (round::LastSync::default(), None)
+    };
+    if json {
+        super::print(&format!("{}\n", json!({ "last": last, "waiting": held })));
+        return Ok(Exit::Ok);
+    }
+    let at = |at: Option<i64>| at.map_or("never".to_owned(), |at| UnixTime(at).to_string());
+    super::print(&format!(
+        "last attempt  {}  {}\nlast success  {}\nwaiting       {}\n\n",
+        at(last.last_attempt),
+        last.last_result.unwrap_or_default(),
+        at(last.last_success),
+        held.map_or("nothing".to_owned(), |held| held.line()),
+    ));
+    trust::show(config, false)
+}
+
 /// Prints what came of a sync or an import.
-pub(super) fn report(report: &Report, json: bool) -> Result<Exit, Failure> {
+pub(super) fn report(round: &Round, json: bool) -> Result<Exit, Failure> {
+    let report = &round.report;
     let shown = if json {
-        let object = serde_json::json!({ "result": report.word(), "source": report.source, "issuers": report.issuers });
+        let object = json!({
+            "result": report.word(), "source": report.source, "issuers": report.issuers, "waiting": round.held
+        });
         object.to_string()
     } else {
-        report.to_string()
+        let waiting =
+            round.held.as_ref().map(|held| format!("waiting for checkpointd trust activate: {}\n", held.line()));
+        waiting.unwrap_or_default() + &report.to_string()
     };
     super::print(&(shown + "\n"));
     Ok(if report.word() == Word::Failed { Exit::Failure } else { Exit::Ok })
+}
+
+/// One line that is written over and over, on a terminal.
+#[derive(Default)]
+struct Progress {
+    files: usize,
+    bytes: usize,
+}
+
+impl Progress {
+    fn came(&mut self, path: &str, bytes: usize) {
+        self.files += 1;
+        self.bytes += bytes;
+        if std::io::stderr().is_terminal() {
+            let issuer = path.split('/').next().unwrap_or_default();
+            // Back to the margin, clear to the end of the line (ECMA-48).
+            let line = format!("\r\x1b[K{issuer}  {} files, {} KiB", self.files, self.bytes / 1024);
+            let _ = std::io::stderr().write_all(line.as_bytes());
+        }
+    }
+
+    fn end(&self) {
+        if self.files > 0 && std::io::stderr().is_terminal() {
+            let _ = std::io::stderr().write_all(b"\r\x1b[K");
+        }
+    }
 }

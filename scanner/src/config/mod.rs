@@ -23,7 +23,7 @@ pub use lane::{Camera, Direction, Gate, GateDriver, Gpio, Host, Lane, Line, Read
 pub use layers::{Layers, Overlay};
 pub use sections::{Checkpoint, Log, Metrics, Network, Page, Places, Signals, Sync, Trust, Upload};
 use trustlist::region::Region;
-pub use values::{Aim, Backend, Device, Level, Listen, PixelOrder, Resolution, Url, UsbId};
+pub use values::{Aim, Backend, Device, Level, Listen, PixelOrder, Resolution, Share, Url, UsbId};
 
 use setting::{Node, Setting};
 

@@ -6,7 +6,7 @@ use trustlist::region::Region;
 
 use super::{
     setting::settings,
-    values::{Listen, Url},
+    values::{Listen, Share, Url},
 };
 
 settings! {
@@ -38,6 +38,10 @@ settings! {
         seed: PathBuf = PathBuf::from("/usr/share/checkpointd/trust"),
         /// How far the clocks of issuer and checkpoint may differ.
         skew: Duration = Duration::from_secs(300),
+        /// Newer lists that would change more than this part of the last day's verdicts wait for an operator's word…
+        hold_above: Share = Share(0.25),
+        /// …and at most so long: a revoked key must not count for ever because nobody looks.
+        hold_at_most: Duration = Duration::from_secs(2 * 3600),
     }
 }
 
@@ -96,6 +100,10 @@ settings! {
         every: Duration = Duration::from_secs(15 * 60),
         /// How long one request may take.
         timeout: Duration = Duration::from_secs(20),
+        /// The proxy through which mirrors are reached; that of the environment (`https_proxy`, `no_proxy`) when absent.
+        proxy: Option<Url> = None,
+        /// Authorities that vouch for mirrors (PEM); the web's when absent.
+        ca: Option<PathBuf> = None,
         /// A folder watched for repositories brought by hand; `inbox` below `places.state` when absent.
         inbox: Option<PathBuf> = None,
     }

@@ -199,6 +199,22 @@ impl Setting for Listen {
     }
 }
 
+/// A part of a whole, from 0 (none) to 1 (all).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Share(pub f64);
+
+impl Setting for Share {
+    const EXPECTED: &'static str = "a part of a whole, from 0 to 1";
+
+    fn parse(node: &Node) -> Option<Self> {
+        f64::parse(node).filter(|share| (0.0..=1.0).contains(share)).map(Share)
+    }
+
+    fn show(&self) -> Option<toml::Value> {
+        self.0.show()
+    }
+}
+
 /// Where something is fetched from or sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url(pub String);

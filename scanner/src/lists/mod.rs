@@ -24,10 +24,29 @@ pub mod folder;
 pub mod store;
 
 pub use folder::Folder;
-pub use store::from_store;
+pub(crate) use store::named;
+pub use store::{from_store, with_staged};
 
 /// Largest target read: a status shard with room to grow. Stops endless data.
 const MAX_TARGET: u64 = 8 * 1024 * 1024;
+
+/// The lists, and what is not as it should be with where they come from.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Verified and put together.
+    pub trust: Trust,
+    /// What somebody must hear of.
+    pub remarks: Vec<Remark>,
+}
+
+/// Something about this device's lists that the band, the status and the journal say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// Stable: `list-fallback`, `list-previous` or `list-lost`.
+    pub code: &'static str,
+    /// The fact behind it.
+    pub detail: String,
+}
 
 /// Whoever brings files by their path below the layout's top: a folder, a stick, a web server.
 pub trait Mirror {
@@ -150,23 +169,35 @@ pub(crate) fn targets(
     Ok(targets)
 }
 
-/// The lists of this device: what it has accepted, else what the package brought.
+/// The lists of this device: what it has accepted, where that does not verify any more the generation before, else what the package brought.
 ///
 /// # Errors
-/// When the store is damaged, or there is nothing that verifies.
-pub fn of_device(store: &Path, seed: &Path) -> Result<Trust, Failure> {
-    if store.exists() {
-        let opened =
-            TrustStore::open(store).map_err(|fault| Failure::new("the trust store cannot be opened").because(fault))?;
-        if let Some(trust) = from_store(&opened)? {
-            return Ok(trust);
+/// When there is nothing that verifies.
+pub fn of_device(store: &Path, seed: &Path) -> Result<Loaded, Failure> {
+    let mut remarks = Vec::new();
+    if store.exists() || store.with_extension("floors").exists() {
+        let failed = |fault| Failure::new("the trust store cannot be used").because(fault);
+        let opened = TrustStore::read(store).map_err(failed);
+        let read = opened.and_then(|opened| Ok((store::with_seed(&opened, seed)?, opened.behind().map_err(failed)?)));
+        match read {
+            Ok((Some(loaded), _)) => return Ok(loaded),
+            Ok((None, behind)) if behind.is_empty() => (),
+            Ok((None, behind)) => {
+                log::error!("the trust store holds nothing and once held lists; the package's are used in their place");
+                remarks.push(Remark { code: "list-lost", detail: named(&behind) });
+            }
+            Err(failure) => {
+                log::error!("{failure}; the lists that the package brought are used in its place");
+                remarks.push(Remark { code: "list-fallback", detail: failure.to_string() });
+            }
         }
     }
     if seed.join(NATIONAL.as_str()).is_dir() {
-        return from_folder(seed);
+        return Ok(Loaded { trust: from_folder(seed)?, remarks });
     }
+    let why = remarks.pop().map(|remark| format!("; {}", remark.detail)).unwrap_or_default();
     Err(Failure::new(format!(
-        "no lists on this device (looked in {} and {}); bring some with checkpointd trust import, or name a folder with --trust",
+        "no lists on this device (looked in {} and {}){why}; bring some with checkpointd trust import, or name a folder with --trust",
         store.display(),
         seed.display()
     )))

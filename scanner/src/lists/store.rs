@@ -1,4 +1,9 @@
 //! Lists from the device's own store: what was accepted, verified again.
+//!
+//! Where the disk has changed what is in force, the generation before it takes its place, and then what the package brought; each
+//! issuer on its own, and each time it is said.
+
+use std::path::Path;
 
 use cache::trust_store::{Slot, StoredRepository, TrustStore};
 use trustlist::{
@@ -8,25 +13,68 @@ use trustlist::{
     tuf::Trusted,
 };
 
+use super::{Folder, Loaded, Remark, repository};
 use crate::failure::Failure;
 
-/// Everything the store holds, put together; `None` while it holds no national list.
+/// Everything the store has in force, put together; `None` while it holds no national list.
 ///
 /// # Errors
-/// When the store cannot be read, or neither national generation can be verified.
-pub fn from_store(store: &TrustStore) -> Result<Option<Trust>, Failure> {
+/// When the store cannot be read, or no national generation can be verified.
+pub fn from_store(store: &TrustStore) -> Result<Option<Loaded>, Failure> {
+    put_together(store, None, &[])
+}
+
+/// The same, with what is missing for a fault of the disk from the package's lists.
+pub(super) fn with_seed(store: &TrustStore, seed: &Path) -> Result<Option<Loaded>, Failure> {
+    put_together(store, Folder::open(seed).ok(), &[])
+}
+
+/// Everything as it would be with what is staged of these issuers.
+///
+/// # Errors
+/// As [`from_store`].
+pub fn with_staged(store: &TrustStore, staged: &[Region]) -> Result<Option<Loaded>, Failure> {
+    put_together(store, None, staged)
+}
+
+fn put_together(store: &TrustStore, mut seed: Option<Folder>, staged: &[Region]) -> Result<Option<Loaded>, Failure> {
     let unreadable = |fault| {
         Failure::new(format!("the trust store cannot be read; keep {} for the technician", store.path().display()))
             .because(fault)
     };
-    let mut national = None;
-    let mut others = Vec::new();
+    let (mut national, mut others) = (None, Vec::new());
+    let (mut previous, mut from_seed) = (Vec::new(), Vec::new());
     for issuer in store.issuers().map_err(unreadable)? {
-        let Some(repository) = newest_that_verifies(store, issuer).map_err(unreadable)? else { continue };
-        if issuer == NATIONAL {
-            national = Some(repository);
+        let slots: &[Slot] = if staged.contains(&issuer) {
+            &[Slot::Staged, Slot::Current, Slot::Previous]
         } else {
-            others.push(repository);
+            &[Slot::Current, Slot::Previous]
+        };
+        let found = match newest_that_verifies(store, issuer, slots).map_err(unreadable)? {
+            Found::None => continue,
+            Found::Whole(repository, slot) => {
+                if slot == Slot::Previous {
+                    previous.push(issuer);
+                }
+                repository
+            }
+            Found::Broken => {
+                from_seed.push(issuer);
+                let roots = store.roots(issuer).map_err(unreadable)?;
+                let brought = seed.as_mut().zip(roots.first());
+                match brought.and_then(|(seed, (_, root))| repository(seed, issuer, root).ok()) {
+                    Some(repository) => repository,
+                    None if issuer == NATIONAL => {
+                        return Err(Failure::new("what is stored of the national lists does not verify"));
+                    }
+                    None => continue,
+                }
+            }
+        };
+        if issuer == NATIONAL {
+            national = Some(found);
+        } else {
+            others.push(found);
         }
     }
     let Some(national) = national else { return Ok(None) };
@@ -35,19 +83,45 @@ pub fn from_store(store: &TrustStore) -> Result<Option<Trust>, Failure> {
     for fault in faults {
         log::warn!("{fault}");
     }
-    Ok(Some(trust))
+    let behind = store.behind().map_err(unreadable)?;
+    let remarks = [("list-previous", previous), ("list-fallback", from_seed), ("list-lost", behind)];
+    let remarks = remarks.into_iter().filter(|(_, issuers)| !issuers.is_empty());
+    let remarks = remarks.map(|(code, issuers)| Remark { code, detail: named(&issuers) }).collect();
+    Ok(Some(Loaded { trust, remarks }))
 }
 
-/// The current generation of an issuer, or where the disk has changed it, the one before.
-fn newest_that_verifies(store: &TrustStore, issuer: Region) -> Result<Option<Repository>, cache::log::Fault> {
-    for slot in [Slot::Current, Slot::Previous] {
-        let Some(stored) = store.repository(issuer, slot)? else { continue };
+/// A few issuers by their codes, and how many more.
+pub(crate) fn named(issuers: &[Region]) -> String {
+    const NAMED: usize = 4;
+    let first: Vec<String> = issuers.iter().take(NAMED).map(ToString::to_string).collect();
+    match issuers.len().saturating_sub(NAMED) {
+        0 => first.join(", "),
+        more => format!("{} + {more}", first.join(", ")),
+    }
+}
+
+/// What became of an issuer's stored generations.
+enum Found {
+    /// None is stored.
+    None,
+    /// This one verifies.
+    Whole(Repository, Slot),
+    /// Some are stored and none verifies.
+    Broken,
+}
+
+/// The first of these generations that verifies.
+fn newest_that_verifies(store: &TrustStore, issuer: Region, slots: &[Slot]) -> Result<Found, cache::log::Fault> {
+    let mut found = Found::None;
+    for slot in slots {
+        let Some(stored) = store.repository(issuer, *slot)? else { continue };
         match verified(store, issuer, &stored)? {
-            Some(repository) => return Ok(Some(repository)),
+            Some(repository) => return Ok(Found::Whole(repository, *slot)),
             None => log::error!("{issuer}: the stored {slot:?} generation {} does not verify", stored.generation),
         }
+        found = Found::Broken;
     }
-    Ok(None)
+    Ok(found)
 }
 
 fn verified(
@@ -64,9 +138,6 @@ fn verified(
 }
 
 /// The trusted state of what is stored; `None` when a role of it does not verify.
-///
-/// # Errors
-/// When the store cannot be read.
 fn restored(
     store: &TrustStore,
     issuer: Region,

@@ -105,12 +105,16 @@ pub struct LogStatus {
 /// List sync.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SyncStatus {
+    /// RFC 3339 of the last attempt.
+    pub last_attempt: Option<String>,
     /// RFC 3339 of the last sync that ended with verified lists.
     pub last_success: Option<String>,
     /// Seconds since.
     pub age_s: Option<i64>,
     /// What the last attempt came to.
     pub last_result: Option<String>,
+    /// Newer lists that wait for an operator's word, and why.
+    pub waiting: Option<String>,
 }
 
 /// One verdict of the recent past.
@@ -168,6 +172,9 @@ impl Status {
             or_dash(self.log.outbox_pending.map(|rows| rows.to_string())),
         );
         let _ = writeln!(text, "sync      {}", or_dash(self.sync.last_result.clone()));
+        if let Some(waiting) = &self.sync.waiting {
+            let _ = writeln!(text, "waiting   {waiting}");
+        }
         for list in &self.lists {
             let _ = writeln!(
                 text,

@@ -4,24 +4,27 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use trustlist::{
     freshness::Freshness,
+    region::Region,
     time::{Moment, TimeTrust},
     trust::Trust,
 };
 
 use super::shared::{Camera, Shared, lock};
-use crate::{page::view::Fault, service};
+use crate::{lists::named, page::view::Fault, service};
 
 /// A late row is shown this long.
 const LATE_FOR: Duration = Duration::from_secs(60);
-/// Bad signatures in five minutes on one lane that are no accident any more.
-const BURST: usize = 5;
-/// Issuers named in one line.
-const NAMED: usize = 4;
 
 /// Every degraded state.
 pub fn faults(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<Fault> {
     let mut faults = list_faults(shared, trust, moment);
     let mut add = |code, detail| faults.push(Fault { code, detail });
+    for remark in lock(&shared.remarks).iter() {
+        add(remark.code, remark.detail.clone());
+    }
+    if let Some(held) = &*lock(&shared.held) {
+        add("list-held", held.line());
+    }
     if moment.trust == TimeTrust::Untrusted {
         add("clock-untrusted", moment.at.to_string());
     }
@@ -52,8 +55,7 @@ pub fn faults(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<Fault> {
             let rows = lane.late_rows.load(Ordering::Relaxed);
             add("commit-late", format!("{name}: {rows}"));
         }
-        let bad = lane.history().figures(now).reasons.get("bad-signature").copied().unwrap_or(0);
-        if bad >= BURST {
+        if let Some(bad) = lane.history().burst(now) {
             add("signature-burst", format!("{name}: {bad}"));
         }
     }
@@ -75,18 +77,13 @@ fn list_faults(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<Fault> {
         ("list-missing", None),
     ];
     for (code, rung) in rungs {
-        let on_it: Vec<String> = trust
+        let on_it: Vec<Region> = trust
             .issuers()
-            .filter(|issuer| trust.freshness(issuer.entry.id, moment, &profile).map(|(_, now)| now) == rung)
-            .map(|issuer| issuer.entry.id.to_string())
+            .map(|issuer| issuer.entry.id)
+            .filter(|issuer| trust.freshness(*issuer, moment, &profile).map(|(_, now)| now) == rung)
             .collect();
         if !on_it.is_empty() {
-            let more = on_it.len().saturating_sub(NAMED);
-            let mut detail = on_it[..on_it.len() - more].join(", ");
-            if more > 0 {
-                detail.push_str(&format!(" + {more}"));
-            }
-            faults.push(Fault { code, detail });
+            faults.push(Fault { code, detail: named(&on_it) });
         }
     }
     faults

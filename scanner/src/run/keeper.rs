@@ -1,4 +1,5 @@
-//! Keeps the lists: asks the mirrors now and then, looks into the inbox, and puts what is newer in force. A thread of its own.
+//! Keeps the lists: asks the mirrors by the clock and when the link comes up, looks into the inbox, and puts what is newer in force.
+//! A thread of its own; other processes (a command, a sync service) may write to the store too, and what they bring counts as well.
 
 use std::{
     collections::BTreeMap,
@@ -11,6 +12,13 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use cache::trust_store::TrustStore;
+use trustlist::{
+    region::{NATIONAL, Region},
+    time::UnixTime,
+    trust::Trust,
+};
+
 use super::{
     LoadLists,
     shared::{Shared, lock},
@@ -18,31 +26,63 @@ use super::{
 use crate::{
     clock,
     failure::Failure,
-    sync::{Report, Word, round},
+    sync::{
+        Outcome, Word, activation, link,
+        pace::{FIRST_PAUSE, Pace, dice},
+        round::{self, Round},
+    },
 };
 
-/// How often it is looked whether somebody put lists into the inbox.
-const INBOX: Duration = Duration::from_secs(2);
+/// How often it is looked whether somebody brought lists.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Length and time of files: they change whenever somebody writes them.
+type Stamps = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
 
 /// Keeps the lists until the other end of `stop` is dropped.
 pub fn keep(shared: &Arc<Shared>, lists: &LoadLists, stop: &Receiver<()>) {
-    let config = &shared.config;
-    let inbox = config.sync.inbox.clone().unwrap_or_else(|| config.places.state.join("inbox"));
-    let mut seen = BTreeMap::new();
-    let mut due = Instant::now();
+    let sync = &shared.config.sync;
+    let inbox = sync.inbox.clone().unwrap_or_else(|| shared.config.places.state.join("inbox"));
+    let store = round::store_path(&shared.config);
+    // Where another process has the network it asks, and what it brings is found in the store.
+    let asks = !sync.mirrors.is_empty() && !shared.config.network.apart;
+    let up = if asks { link::listen() } else { None };
+    let mut mirrors = Pace::new(sync.every, FIRST_PAUSE, Instant::now());
+    // A stick that is still being copied looks broken at first.
+    let mut brought = Pace::new(sync.every, LOOK, Instant::now());
+    let mut seen_in_inbox = Stamps::new();
+    let mut inbox_is_done = true;
+    let mut seen_in_store = Stamps::new();
+    let mut in_force = generations(&shared.trust.load());
     loop {
+        let now = Instant::now();
+        if up.as_ref().is_some_and(|up| up.try_recv().is_ok()) {
+            mirrors.link_is_up(now, dice());
+        }
         let there = timestamps(&inbox);
-        if there != seen {
-            seen = there;
-            if !seen.is_empty() {
-                round(shared, lists, Some(&inbox));
+        if there != seen_in_inbox {
+            seen_in_inbox = there;
+            inbox_is_done = seen_in_inbox.is_empty();
+            brought = Pace::new(sync.every, LOOK, now);
+        }
+        if !inbox_is_done && brought.due(now) {
+            inbox_is_done = round(shared, |store, certain| round::folder(&shared.config, store, &inbox, None, certain))
+                == Some(Whole::Yes);
+            brought.ended(false, now, dice());
+        }
+        if asks && mirrors.due(now) {
+            let word = round(shared, |store, certain| round::mirrors(&shared.config, store, certain, &mut |_, _| ()));
+            mirrors.ended(word.is_some(), Instant::now(), dice());
+        }
+        let there = stamps(&[store.clone(), store.with_extension("db-wal")]);
+        let deadline = lock(&shared.held).as_ref().map(|held| held.until.0);
+        if there != seen_in_store || deadline.is_some_and(|deadline| clock::unix_millis() / 1000 >= deadline) {
+            if let Err(failure) = take_what_is_in_force(shared, lists, &mut in_force) {
+                log::error!("newer lists are stored and cannot be loaded: {failure}");
             }
+            seen_in_store = stamps(&[store.clone(), store.with_extension("db-wal")]);
         }
-        if !config.sync.mirrors.is_empty() && !config.network.apart && Instant::now() >= due {
-            due = Instant::now() + config.sync.every;
-            round(shared, lists, None);
-        }
-        match stop.recv_timeout(INBOX) {
+        match stop.recv_timeout(LOOK) {
             Err(RecvTimeoutError::Timeout) => (),
             Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
         }
@@ -50,52 +90,87 @@ pub fn keep(shared: &Arc<Shared>, lists: &LoadLists, stop: &Receiver<()>) {
 }
 
 /// Which repositories lie in a folder, by their timestamps: they change with every publication.
-fn timestamps(folder: &Path) -> BTreeMap<PathBuf, (u64, Option<SystemTime>)> {
+fn timestamps(folder: &Path) -> Stamps {
     let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    entries
-        .filter_map(|entry| {
-            let path = entry.path().join("metadata/timestamp.json");
-            let file = fs::metadata(&path).ok()?;
-            Some((path, (file.len(), file.modified().ok())))
-        })
-        .collect()
+    stamps(&entries.map(|entry| entry.path().join("metadata/timestamp.json")).collect::<Vec<_>>())
 }
 
-fn round(shared: &Shared, lists: &LoadLists, inbox: Option<&Path>) {
-    let result = attempt(shared, inbox);
-    let word = result.as_ref().map_or(Word::Failed, Report::word);
+fn stamps(files: &[PathBuf]) -> Stamps {
+    let stamp = |path: &PathBuf| {
+        let file = fs::metadata(path).ok()?;
+        Some((path.clone(), (file.len(), file.modified().ok())))
+    };
+    files.iter().filter_map(stamp).collect()
+}
+
+/// Whether everything that was offered could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whole {
+    Yes,
+    No,
+}
+
+/// One round, told to whom it concerns; `None` when it failed.
+fn round(
+    shared: &Shared,
+    attempt: impl FnOnce(&mut TrustStore, Option<UnixTime>) -> Result<Round, Failure>,
+) -> Option<Whole> {
+    let certain = Some(shared.trust.load().newest_issue());
+    let result = round::open(&shared.config).and_then(|mut store| attempt(&mut store, certain));
+    let word = result.as_ref().map_or(Word::Failed, |round| round.report.word());
     let now = clock::unix_millis() / 1000;
     shared.metrics.sync(word.code(), now);
-    let said = match &result {
-        Ok(report) => format!("{} from {}", word.code(), report.source),
-        Err(failure) => failure.to_string(),
-    };
-    match (&result, word) {
-        (Ok(report), Word::Updated) => log::info!("lists: {}", report.to_string().replace('\n', "; ")),
-        (Ok(report), Word::Failed) => log::warn!("lists: {}", report.to_string().replace('\n', "; ")),
-        (Ok(_), Word::Unchanged) => log::debug!("lists: {said}"),
-        (Err(failure), _) => log::warn!("lists: {failure}"),
-    }
-    {
-        let mut sync = lock(&shared.sync);
-        sync.last_result = Some(said);
-        if word != Word::Failed {
-            sync.last_success = Some(now);
+    match &result {
+        Ok(Round { report, .. }) => {
+            let said = report.to_string().replace('\n', "; ");
+            match word {
+                Word::Updated => log::info!("lists: {said}"),
+                Word::Failed | Word::Waiting => log::warn!("lists: {said}"),
+                Word::Unchanged => log::debug!("lists: {said}"),
+            }
+        }
+        Err(failure) => {
+            log::warn!("lists: {failure}");
+            // What could not be written into the store is said here alone.
+            lock(&shared.sync).last_result = Some(failure.to_string());
         }
     }
-    if word == Word::Updated {
-        match lists(&shared.config) {
-            Ok(trust) => shared.take(trust),
-            Err(failure) => log::error!("newer lists are stored and cannot be loaded: {failure}"),
-        }
-    }
+    let report = result.ok().filter(|_| word != Word::Failed)?.report;
+    let torn = |outcome: &Outcome| matches!(outcome, Outcome::Refused { .. } | Outcome::Unreachable { .. });
+    Some(if report.issuers.values().any(torn) { Whole::No } else { Whole::Yes })
 }
 
-fn attempt(shared: &Shared, inbox: Option<&Path>) -> Result<Report, Failure> {
-    let certain = Some(shared.trust.load().newest_issue());
-    let mut store = round::open(&shared.config)?;
-    match inbox {
-        Some(inbox) => round::folder(&shared.config, &mut store, inbox, None, certain),
-        None => round::mirrors(&shared.config, &mut store, certain),
+/// Looks into the store: what waited long enough comes into force, and what is in force there is put in force here.
+fn take_what_is_in_force(
+    shared: &Shared,
+    lists: &LoadLists,
+    in_force: &mut BTreeMap<Region, u64>,
+) -> Result<(), Failure> {
+    if !round::store_path(&shared.config).exists() {
+        return Ok(());
     }
+    let mut store = round::open(&shared.config)?;
+    let settled = activation::settle(&shared.config, &mut store, shared.moment(&shared.trust.load()))?;
+    let last = round::last(&store)?;
+    if last.last_attempt.is_some() {
+        *lock(&shared.sync) = last;
+    }
+    let before = std::mem::replace(&mut *lock(&shared.held), settled.held.clone());
+    match (before, &settled.held) {
+        (None, Some(held)) => log::warn!("newer lists wait for a word (checkpointd trust activate): {}", held.line()),
+        (Some(_), None) => log::info!("nothing waits any more"),
+        _ => (),
+    }
+    let now = store.in_force().map_err(|fault| Failure::new("the trust store cannot be read").because(fault))?;
+    drop(store);
+    if std::mem::replace(in_force, now.clone()) != now {
+        shared.take(lists(&shared.config)?);
+    }
+    Ok(())
+}
+
+/// The generations that these lists were put together from.
+fn generations(trust: &Trust) -> BTreeMap<Region, u64> {
+    let issuers = trust.issuers().filter_map(|issuer| Some((issuer.entry.id, issuer.repository?.generation)));
+    issuers.chain([(NATIONAL, trust.national().generation)]).collect()
 }

@@ -27,18 +27,19 @@ use std::{
 };
 
 use tokio::sync::watch;
-use trustlist::{judge::Decision, trust::Trust};
+use trustlist::judge::Decision;
 
 use crate::{
     config::{self, Config},
     failure::Failure,
+    lists::Loaded,
     source::{FrameSource, SourceError},
 };
 
 /// Opens what a lane looks through.
 pub type OpenSource = Arc<dyn Fn(&config::Camera) -> Result<Box<dyn FrameSource>, SourceError> + Send + Sync>;
 /// Loads and verifies the lists that are on this device.
-pub type LoadLists = Arc<dyn Fn(&Config) -> Result<Trust, Failure> + Send + Sync>;
+pub type LoadLists = Arc<dyn Fn(&Config) -> Result<Loaded, Failure> + Send + Sync>;
 /// Reads the configuration anew.
 pub type LoadConfig = Arc<dyn Fn() -> Result<Config, Failure> + Send + Sync>;
 

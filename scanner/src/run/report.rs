@@ -1,6 +1,10 @@
 //! Once a second: the device's state in one value for the pages, and in numbers for the metrics.
 
-use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::Ordering,
+    time::Duration,
+};
 
 use cache::{
     log::{Reader, Writer},
@@ -22,6 +26,7 @@ use crate::{
         status::{FaultStatus, LaneStatus, ListStatus, LogStatus, QueueStatus, Status, SyncStatus},
         view::Fault,
     },
+    sync::activation::Held,
     telemetry,
 };
 
@@ -33,6 +38,8 @@ const FRESHNESSES: [&str; 5] = ["fresh", "grace", "restricted", "stale", "missin
 pub struct Reporter {
     frames: Vec<u64>,
     last: Duration,
+    /// Lanes on which bad signatures come in a burst.
+    bursts: BTreeSet<String>,
 }
 
 /// What a report is made from beside what lanes share.
@@ -56,6 +63,7 @@ impl Reporter {
         }
         let faults = faults(shared, &trust, moment);
         let now = shared.now();
+        self.sound_the_alarm(shared, now);
         let histories: Vec<_> = shared.lanes.iter().map(LaneShared::history).collect();
         let queue = telemetry::queue(&histories, now);
         let outbox = log.reader.and_then(|reader| reader.outbox_counts().ok());
@@ -85,6 +93,23 @@ impl Reporter {
         };
         count(shared, &status, moment.trust, outbox);
         (status, faults)
+    }
+
+    /// Once when a burst begins, not each second: the journal is read by people.
+    fn sound_the_alarm(&mut self, shared: &Shared, now: Duration) {
+        for (lane, settings) in shared.lanes.iter().zip(&shared.config.lane) {
+            match lane.history().burst(now) {
+                Some(bad) if self.bursts.insert(settings.id.clone()) => {
+                    shared.metrics.burst(&settings.id);
+                    log::error!(
+                        "lane {}: {bad} bad signatures within a minute; somebody tries forged codes",
+                        settings.id
+                    );
+                }
+                Some(_) => (),
+                None => drop(self.bursts.remove(&settings.id)),
+            }
+        }
     }
 
     fn lanes(&mut self, shared: &Shared, now: Duration) -> Vec<LaneStatus> {
@@ -126,9 +151,11 @@ fn owned<T>(map: BTreeMap<&'static str, T>) -> BTreeMap<String, T> {
 fn sync(shared: &Shared, moment: Moment) -> SyncStatus {
     let last = lock(&shared.sync).clone();
     SyncStatus {
+        last_attempt: last.last_attempt.map(|at| UnixTime(at).to_string()),
         last_success: last.last_success.map(|at| UnixTime(at).to_string()),
         age_s: last.last_success.map(|at| moment.at.since(UnixTime(at))),
         last_result: last.last_result,
+        waiting: lock(&shared.held).as_ref().map(Held::line),
     }
 }
 
@@ -152,6 +179,7 @@ fn lists(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<ListStatus> {
 fn count(shared: &Shared, status: &Status, time_trust: TimeTrust, outbox: Option<Counts>) {
     let metrics = &shared.metrics;
     metrics.clock(time_trust.code(), &TIME_TRUSTS);
+    metrics.lists_waiting(lock(&shared.held).as_ref().map_or(0, |held| held.issuers.len()));
     for list in &status.lists {
         metrics.trust(&list.issuer, list.age_s.unwrap_or(-1), &list.freshness, &FRESHNESSES);
     }

@@ -24,8 +24,10 @@ use super::Told;
 use crate::{
     clock,
     config::Config,
+    lists::{Loaded, Remark},
     metrics::Metrics,
     page::status::RecentScan,
+    sync::{activation::Held, round::LastSync},
     telemetry::{LaneHistory, Scan},
 };
 
@@ -42,6 +44,8 @@ pub struct Shared {
     pub relying: Region,
     /// The lists in force.
     pub trust: ArcSwap<Trust>,
+    /// What is not as it should be with where they come from.
+    pub remarks: Mutex<Vec<Remark>>,
     /// The latest time the log has stored, in Unix seconds.
     pub stored_floor: AtomicI64,
     /// Counters.
@@ -52,8 +56,10 @@ pub struct Shared {
     pub lanes: Vec<LaneShared>,
     /// A damaged log was set aside at this start.
     pub log_set_aside: Option<String>,
-    /// What came of the latest sync.
+    /// What came of the latest sync, whoever did it.
     pub sync: Mutex<LastSync>,
+    /// Newer lists that wait, and why.
+    pub held: Mutex<Option<Held>>,
     /// Rows cannot be written, and why.
     pub log_trouble: Mutex<Option<String>>,
     /// When the configuration is to be read anew, in milliseconds since the start; 0 for not.
@@ -86,15 +92,6 @@ pub struct LaneShared {
     /// The lane's thread has ended.
     pub ended: AtomicBool,
     history: Mutex<LaneHistory>,
-}
-
-/// What came of the latest sync.
-#[derive(Clone, Debug, Default)]
-pub struct LastSync {
-    /// Unix seconds at which one last ended with verified lists.
-    pub last_success: Option<i64>,
-    /// What the last one came to.
-    pub last_result: Option<String>,
 }
 
 /// Whether frames arrive.
@@ -161,17 +158,19 @@ fn millis(time: Duration) -> u64 {
 
 impl Shared {
     /// For one shift.
-    pub fn new(config: Config, relying: Region, trust: Trust, observer: Option<mpsc::Sender<Told>>) -> Shared {
+    pub fn new(config: Config, relying: Region, lists: Loaded, observer: Option<mpsc::Sender<Told>>) -> Shared {
         Shared {
             lanes: config.lane.iter().map(|_| LaneShared::default()).collect(),
             config,
             relying,
-            trust: ArcSwap::from_pointee(trust),
+            trust: ArcSwap::from_pointee(lists.trust),
+            remarks: Mutex::new(lists.remarks),
             stored_floor: AtomicI64::new(i64::MIN),
             metrics: Metrics::new(),
             started: Instant::now(),
             log_set_aside: None,
             sync: Mutex::new(LastSync::default()),
+            held: Mutex::new(None),
             log_trouble: Mutex::new(None),
             reload_at: AtomicU64::new(0),
             recent: Mutex::new(VecDeque::new()),
@@ -237,7 +236,8 @@ impl Shared {
     }
 
     /// Puts newer lists in force, whole.
-    pub fn take(&self, trust: Trust) {
-        self.trust.store(Arc::new(trust));
+    pub fn take(&self, lists: Loaded) {
+        self.trust.store(Arc::new(lists.trust));
+        *lock(&self.remarks) = lists.remarks;
     }
 }

@@ -34,6 +34,7 @@ use crate::{
     failure::Failure,
     frame::{Frame, SlotSender, slot},
     gate::{Gate, GateError},
+    lists::Loaded,
     page::{
         hub::Hub,
         server::{self, Shown},
@@ -78,11 +79,11 @@ pub enum End {
 /// When the shift cannot begin: what it needs is not in the configuration, or not in this build.
 pub async fn work(setup: &Setup, signals: &mut Signals, config: Config) -> Result<End, Failure> {
     let relying = config.relying().map_err(|error| Failure::configuration(error.to_string()))?;
-    let trust = (setup.lists)(&config).unwrap_or_else(|failure| {
+    let lists = (setup.lists)(&config).unwrap_or_else(|failure| {
         log::error!("no lists: {failure}; every traveller is referred");
-        Trust::none()
+        Loaded { trust: Trust::none(), remarks: Vec::new() }
     });
-    let mut shared = Shared::new(config, relying, trust, setup.observer.clone());
+    let mut shared = Shared::new(config, relying, lists, setup.observer.clone());
     let log = open_log(&mut shared);
     let shared = Arc::new(shared);
     begin_log(&shared, log.as_ref());

@@ -63,7 +63,7 @@ pub fn export(store: &TrustStore, folder: &Path) -> Result<usize, Failure> {
 }
 
 /// What one state of the lists has that another has not, an entry a line.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Difference {
     /// Only there: would be new here.
     pub added: Vec<String>,
@@ -106,6 +106,7 @@ fn lines(trust: &Trust) -> BTreeSet<String> {
         let [revoked, suspended, _] = issuer.statuses.counts();
         lines.insert(format!("statuses {}: {revoked} revoked, {suspended} suspended", issuer.entry.id));
     }
+    lines.extend(trust.policy().profiles.iter().map(|profile| entry("policy", &profile)));
     lines.extend(trust.recognition().arrangements.iter().map(|arrangement| entry("arrangement", arrangement)));
     lines.extend(trust.recognition().suspensions.iter().map(|suspension| entry("suspension", suspension)));
     lines.extend(trust.risk_areas().areas.iter().map(|area| entry("risk area", area)));

@@ -1,11 +1,34 @@
 //! A mirror on the web: plain files over HTTP or HTTPS, one connection kept for all of them. Nothing it says is believed unverified.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use trustlist::tuf::Answer;
-use ureq::Agent;
+use ureq::{
+    Agent, Proxy,
+    tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
+};
 
-use crate::lists::Mirror;
+use crate::{config, failure::Failure, lists::Mirror};
+
+/// Slowest link that is waited for while a target comes, in bytes a second: a modem's. Slower is a server that crawls on purpose.
+const CRAWL: u64 = 2048;
+
+/// How mirrors on the web are reached.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// How long a request may take; a target's, whose length was signed, is given its time on top.
+    pub timeout: Duration,
+    /// The proxy; that of the environment (`https_proxy`, `no_proxy`) when absent.
+    pub proxy: Option<String>,
+    /// Authorities that vouch for mirrors (PEM); the web's when absent.
+    pub ca: Option<PathBuf>,
+}
+
+impl From<&config::Sync> for Way {
+    fn from(sync: &config::Sync) -> Way {
+        Way { timeout: sync.timeout, proxy: sync.proxy.as_ref().map(|url| url.0.clone()), ca: sync.ca.clone() }
+    }
+}
 
 /// A page that says "not found" is read up to here. Stops endless regrets.
 const LONGEST_REGRET: u64 = 16 * 1024;
@@ -14,21 +37,54 @@ const LONGEST_REGRET: u64 = 16 * 1024;
 pub struct Web {
     agent: Agent,
     base: String,
+    timeout: Duration,
 }
 
 impl Web {
     /// Connects with the first file.
-    #[must_use]
-    pub fn new(base: &str, timeout: Duration) -> Web {
-        let config = Agent::config_builder().timeout_global(Some(timeout)).max_redirects(3).http_status_as_error(false);
-        Web { agent: config.build().into(), base: base.trim_end_matches('/').to_owned() }
+    ///
+    /// # Errors
+    /// When the proxy's address or the authorities' file is wrong.
+    pub fn new(base: &str, way: &Way) -> Result<Web, Failure> {
+        let mut config = Agent::config_builder().max_redirects(3).http_status_as_error(false);
+        if let Some(proxy) = &way.proxy {
+            let wrong = |error| Failure::new(format!("sync.proxy: {proxy} cannot be used")).because(error);
+            config = config.proxy(Some(Proxy::new(proxy).map_err(wrong)?));
+        }
+        if let Some(path) = &way.ca {
+            let wrong = |why: String| Failure::new(format!("sync.ca: {}: {why}", path.display()));
+            let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+            let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
+                .filter_map(|item| match item {
+                    Ok(PemItem::Certificate(certificate)) => Some(certificate),
+                    _ => None,
+                })
+                .collect();
+            if certificates.is_empty() {
+                return Err(wrong("holds no certificate (expected PEM)".to_owned()));
+            }
+            let roots = RootCerts::new_with_certs(&certificates);
+            config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
+        }
+        let base = base.trim_end_matches('/').to_owned();
+        Ok(Web { agent: config.build().into(), base, timeout: way.timeout })
+    }
+
+    /// How long a file may take. Only a target's limit is its length; metadata's is a bound, and a small file would be waited for
+    /// as though it were large.
+    fn patience(&self, path: &str, limit: u64) -> Duration {
+        let is_target = path.split('/').nth(1) == Some("targets");
+        self.timeout + Duration::from_secs(if is_target { limit / CRAWL } else { 0 })
     }
 }
 
 impl Mirror for Web {
     fn fetch(&mut self, path: &str, limit: u64) -> Answer {
         let url = format!("{}/{path}", self.base);
-        match self.agent.get(&url).call() {
+        let patience = self.patience(path, limit);
+        let request = self.agent.get(&url).config();
+        let request = request.timeout_recv_response(Some(self.timeout)).timeout_connect(Some(self.timeout));
+        match request.timeout_global(Some(patience)).build().call() {
             Err(error) => Answer::Unreachable(format!("{url}: {error}")),
             Ok(mut response) if matches!(response.status().as_u16(), 403 | 404 | 410) => {
                 // Read to its end, or the connection cannot be used again.
@@ -42,6 +98,33 @@ impl Mirror for Web {
                 Ok(bytes) => Answer::Bytes(bytes),
                 Err(error) => Answer::Unreachable(format!("{url}: {error}")),
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_target_is_given_its_time_and_metadata_is_not() {
+        let way = Way { timeout: Duration::from_secs(20), proxy: None, ca: None };
+        let web = Web::new("http://mirror.example/trust/", &way).expect("a mirror");
+        assert_eq!(web.patience("440000/metadata/timestamp.json", 1 << 20).as_secs(), 20);
+        assert_eq!(web.patience("440000/targets/status/ab.1", 1 << 20).as_secs(), 20 + 512);
+    }
+
+    #[test]
+    fn a_proxy_or_an_authority_that_cannot_be_used_is_named_with_its_key() {
+        let way = |proxy: Option<&str>, ca: Option<&str>| Way {
+            timeout: Duration::from_secs(1),
+            proxy: proxy.map(str::to_owned),
+            ca: ca.map(PathBuf::from),
+        };
+        for (way, key) in [(way(Some("gopher://x"), None), "sync.proxy"), (way(None, Some("/nowhere.pem")), "sync.ca")]
+        {
+            let failure = Web::new("https://mirror.example", &way).err().expect("it is refused");
+            assert!(failure.to_string().contains(key), "{failure}");
         }
     }
 }

@@ -2,15 +2,19 @@
 //!
 //! The national repository comes first, because it pins the others' first roots. After it each issuer is on its own: one that is
 //! broken, silent or malicious is reported and keeps what is stored. "Nothing new" is a result of its own, neither success nor failure.
-//! Verdicts never wait for any of this.
+//! Verdicts never wait for any of this. What was verified is staged; [`activation`] puts it in force.
 
+pub mod activation;
 pub mod carry;
 mod https;
+pub mod link;
+pub mod pace;
 pub mod round;
+mod shelf;
 
 use std::{collections::BTreeMap, fmt};
 
-use cache::trust_store::{Slot, StoredRepository, TrustStore};
+use cache::trust_store::{StoredRepository, TrustStore};
 use serde::Serialize;
 use trustlist::{
     region::{NATIONAL, Region},
@@ -24,7 +28,8 @@ use crate::{
     lists::{self, Mirror},
 };
 
-pub use https::Web;
+pub use https::{Way, Web};
+use shelf::Shelf;
 
 /// A mirror that was silent this often is given up for this time.
 const SILENCES: usize = 2;
@@ -38,6 +43,13 @@ pub enum Outcome {
         /// The generation before; `None` for the first.
         from: Option<u64>,
         /// The generation now.
+        to: u64,
+    },
+    /// A newer one was verified, and is not in force yet: it would change much.
+    Waiting {
+        /// The generation in force.
+        from: Option<u64>,
+        /// The generation that waits.
         to: u64,
     },
     /// There is nothing newer.
@@ -79,6 +91,8 @@ pub struct Report {
 pub enum Word {
     /// Something newer is in force.
     Updated,
+    /// Something newer was verified and waits for an operator or a deadline.
+    Waiting,
     /// All that answered have nothing newer.
     Unchanged,
     /// The national list could not be brought up to date, and nothing else was.
@@ -91,6 +105,7 @@ impl Word {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Updated => "updated",
+            Self::Waiting => "waiting",
             Self::Unchanged => "unchanged",
             Self::Failed => "failed",
         }
@@ -103,6 +118,9 @@ impl Report {
     pub fn word(&self) -> Word {
         if self.issuers.values().any(|outcome| matches!(outcome, Outcome::Updated { .. })) {
             return Word::Updated;
+        }
+        if self.issuers.values().any(|outcome| matches!(outcome, Outcome::Waiting { .. })) {
+            return Word::Waiting;
         }
         match self.issuers.get(&NATIONAL) {
             Some(Outcome::Unchanged { .. } | Outcome::Older { .. }) => Word::Unchanged,
@@ -120,6 +138,7 @@ impl fmt::Display for Report {
                     writeln!(f, "{issuer}  updated from generation {from} to {to}")?
                 }
                 Outcome::Updated { from: None, to } => writeln!(f, "{issuer}  new, generation {to}")?,
+                Outcome::Waiting { to, .. } => writeln!(f, "{issuer}  generation {to} waits")?,
                 Outcome::Unchanged { .. } => unchanged += 1,
                 Outcome::Older { generation } => {
                     writeln!(f, "{issuer}  older than what is here (generation {generation}); nothing taken")?;
@@ -144,7 +163,7 @@ pub struct Anchor<'a> {
     pub now: UnixTime,
 }
 
-/// Brings the store up to what `mirror` offers.
+/// Stages what `mirror` offers that is newer than what the store holds.
 ///
 /// # Errors
 /// When the store cannot be read or written, or there is no root to begin with.
@@ -168,8 +187,8 @@ pub fn sync(
     let outcome = one(store, mirror, NATIONAL, root, anchor.now)?;
     let mut silent = usize::from(matches!(outcome, Outcome::Unreachable { .. })) * SILENCES;
     report.issuers.insert(NATIONAL, outcome);
-    // The others are asked for by the newest national list in force, also when the mirror's was refused.
-    let Some(national) = store.repository(NATIONAL, Slot::Current).map_err(broken)? else { return Ok(report) };
+    // The others are asked for by the newest national list that verified, also when the mirror's was refused.
+    let Some(national) = store.newest(NATIONAL).map_err(broken)? else { return Ok(report) };
     for (issuer, root) in lists::pinned_roots(&national.targets) {
         // Thirty-five times a timeout would keep the next mirror waiting.
         if silent >= SILENCES {
@@ -182,7 +201,7 @@ pub fn sync(
     Ok(report)
 }
 
-fn broken(fault: cache::log::Fault) -> Failure {
+pub(crate) fn broken(fault: cache::log::Fault) -> Failure {
     Failure::new("the trust store cannot be used").because(fault)
 }
 
@@ -194,7 +213,7 @@ fn one(
     first_root: Option<&[u8]>,
     now: UnixTime,
 ) -> Result<Outcome, Failure> {
-    let stored = store.repository(issuer, Slot::Current).map_err(broken)?;
+    let stored = store.newest(issuer).map_err(broken)?;
     let roots = store.roots(issuer).map_err(broken)?;
     let newest_root = roots.last().map(|(_, bytes)| bytes.as_slice()).or(first_root);
     let Some(newest_root) = newest_root else { return Ok(Outcome::Absent) };
@@ -220,6 +239,14 @@ fn one(
         let mut metadata = Recorder { inner: lists::Metadata { mirror: &mut *mirror, issuer }, roots: &mut roots_seen };
         tuf::refresh(&mut trusted, now, &mut metadata)
     };
+    // A store that was cut short begins again with the first root, and would be content with what was offered then.
+    let (root, offered) =
+        (trusted.root().signed.version, trusted.timestamp().map(|timestamp| timestamp.signed.version));
+    if let Some(floor) = store.floors().of(issuer)
+        && offered.is_some_and(|offered| floor.forbids(root, offered))
+    {
+        return Ok(Outcome::Older { generation: floor.generation });
+    }
     // Roots and the newest timestamp count from the moment they are accepted, whatever comes of the rest.
     if roots.is_empty() {
         let first = Trusted::from_root(newest_root).map_err(|refusal| Failure::new(refusal.to_string()))?;
@@ -246,7 +273,9 @@ fn one(
     if let Some(stored) = stored.as_ref().filter(|stored| stored.timestamp == timestamp.bytes) {
         return Ok(Outcome::Unchanged { generation: stored.generation });
     }
-    let targets = match lists::targets(mirror, issuer, &trusted, stored.as_ref().map(|stored| &stored.targets)) {
+    let held = stored.as_ref().map(|stored| &stored.targets);
+    let mut shelf = Shelf::new(mirror, store, issuer);
+    let targets = match lists::targets(&mut shelf, issuer, &trusted, held) {
         Ok(targets) => targets,
         Err(refusal) => return Ok(refused(refusal)),
     };
@@ -262,7 +291,7 @@ fn one(
         targets_role: trusted.targets("targets").map(|role| role.bytes.clone()).unwrap_or_default(),
         targets,
     };
-    store.accept(issuer, &accepted).map_err(broken)?;
+    store.stage(issuer, &accepted).map_err(broken)?;
     Ok(Outcome::Updated { from: stored.map(|stored| stored.generation), to: generation })
 }
 

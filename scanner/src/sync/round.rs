@@ -1,22 +1,47 @@
-//! One round: the mirrors in their order, until one answers; or what lies in the inbox.
+//! One round: the mirrors in their order, until one answers; or what lies in a folder. Then into force with what may.
 
 use std::path::Path;
 
-use cache::trust_store::TrustStore;
+use cache::trust_store::{Note, TrustStore};
+use serde::{Deserialize, Serialize};
 use trustlist::{
     freshness,
     region::NATIONAL,
-    time::{TimeTrust, UnixTime},
+    time::{Moment, TimeTrust, UnixTime},
     tuf::{Answer, MAX_METADATA},
 };
 
-use super::{Anchor, Report, Web, Word, sync};
+use super::{
+    Anchor, Report, Way, Web, Word,
+    activation::{self, Held},
+    broken, sync,
+};
 use crate::{
     clock,
     config::Config,
     failure::Failure,
     lists::{Folder, Mirror},
 };
+
+/// What came of a round.
+#[derive(Debug)]
+pub struct Round {
+    /// Each issuer.
+    pub report: Report,
+    /// What waits.
+    pub held: Option<Held>,
+}
+
+/// What came of the latest sync, for whoever did not see it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct LastSync {
+    /// Unix seconds of the last attempt.
+    pub last_attempt: Option<i64>,
+    /// What it came to.
+    pub last_result: Option<String>,
+    /// Unix seconds at which one last ended with verified lists.
+    pub last_success: Option<i64>,
+}
 
 /// The store's file of this device.
 #[must_use]
@@ -43,35 +68,48 @@ pub fn seed_root(config: &Config) -> Option<Vec<u8>> {
     }
 }
 
-/// Now, or where the clock is below what is certain, that.
+/// Now, as far as build date and lists let it be believed.
 #[must_use]
-pub fn now(certain: Option<UnixTime>) -> UnixTime {
-    let floor = freshness::floor(clock::built(), None, certain);
-    let moment = clock::now(floor, Path::new(clock::TIMESYNC_MARKER));
-    if moment.trust == TimeTrust::Untrusted { floor } else { moment.at }
+pub fn moment(certain: Option<UnixTime>) -> Moment {
+    clock::now(freshness::floor(clock::built(), None, certain), Path::new(clock::TIMESYNC_MARKER))
 }
 
-/// Asks the mirrors one after the other; the first that can be reached decides.
+/// Now, or where the clock is below what is certain, that.
+fn now(certain: Option<UnixTime>) -> UnixTime {
+    let moment = moment(certain);
+    if moment.trust == TimeTrust::Untrusted { freshness::floor(clock::built(), None, certain) } else { moment.at }
+}
+
+/// Asks the mirrors one after the other; the first that can be reached decides. `watch` is told each file, and its bytes.
 ///
 /// # Errors
 /// When none is configured, or the store cannot be used.
-pub fn mirrors(config: &Config, store: &mut TrustStore, certain: Option<UnixTime>) -> Result<Report, Failure> {
+pub fn mirrors(
+    config: &Config,
+    store: &mut TrustStore,
+    certain: Option<UnixTime>,
+    watch: &mut dyn FnMut(&str, usize),
+) -> Result<Round, Failure> {
     let seed = seed_root(config);
     let anchor = Anchor { first_root: seed.as_deref(), now: now(certain) };
     let mut last = None;
     for mirror in &config.sync.mirrors {
-        let report = match mirror.folder() {
-            Some(folder) => sync(store, &mut Folder::open(folder)?, &mirror.0, &anchor)?,
-            None => sync(store, &mut Web::new(&mirror.0, config.sync.timeout), &mirror.0, &anchor)?,
+        let mut ask = |store: &mut TrustStore| match mirror.folder() {
+            Some(folder) => sync(store, &mut Watched(Folder::open(folder)?, &mut *watch), &mirror.0, &anchor),
+            None => {
+                let web = Web::new(&mirror.0, &Way::from(&config.sync))?;
+                sync(store, &mut Watched(web, &mut *watch), &mirror.0, &anchor)
+            }
         };
-        if report.word() != Word::Failed {
-            return Ok(report);
+        match ask(store) {
+            Ok(report) if report.word() != Word::Failed => return finish(config, store, certain, report),
+            Ok(report) => last = Some(Ok(report)),
+            // A folder that is not mounted is no reason not to ask the next.
+            Err(failure) => last = Some(Err(failure)),
         }
-        last = Some(report);
     }
-    last.ok_or_else(|| {
-        Failure::new("no mirrors are configured; set sync.mirrors, or bring lists with checkpointd trust import")
-    })
+    let none = "no mirrors are configured; set sync.mirrors, or bring lists with checkpointd trust import";
+    finish(config, store, certain, last.ok_or_else(|| Failure::new(none))??)
 }
 
 /// Takes what a folder offers.
@@ -84,9 +122,52 @@ pub fn folder(
     folder: &Path,
     vouched_root: Option<&[u8]>,
     certain: Option<UnixTime>,
-) -> Result<Report, Failure> {
+) -> Result<Round, Failure> {
     let mut mirror = Folder::open(folder)?;
     let seed = seed_root(config);
     let anchor = Anchor { first_root: vouched_root.or(seed.as_deref()), now: now(certain) };
-    sync(store, &mut mirror, &folder.display().to_string(), &anchor)
+    let report = sync(store, &mut mirror, &folder.display().to_string(), &anchor)?;
+    finish(config, store, certain, report)
+}
+
+fn finish(
+    config: &Config,
+    store: &mut TrustStore,
+    certain: Option<UnixTime>,
+    mut report: Report,
+) -> Result<Round, Failure> {
+    let settled = activation::settle(config, store, moment(certain))?;
+    settled.tell(&mut report.issuers, store)?;
+    remember(store, &report)?;
+    Ok(Round { report, held: settled.held })
+}
+
+/// What came of the latest sync into this store.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn last(store: &TrustStore) -> Result<LastSync, Failure> {
+    let note = store.note(Note::Sync).map_err(broken)?;
+    Ok(note.and_then(|note| serde_json::from_str(&note).ok()).unwrap_or_default())
+}
+
+fn remember(store: &mut TrustStore, report: &Report) -> Result<(), Failure> {
+    let at = clock::unix_millis() / 1000;
+    let last_success = if report.word() == Word::Failed { last(store)?.last_success } else { Some(at) };
+    let last_result = Some(format!("{} from {}", report.word().code(), report.source));
+    let note = LastSync { last_attempt: Some(at), last_result, last_success };
+    store.set_note(Note::Sync, Some(&serde_json::to_string(&note).expect("plain data"))).map_err(broken)
+}
+
+/// Tells somebody of each file.
+struct Watched<'a, M>(M, &'a mut dyn FnMut(&str, usize));
+
+impl<M: Mirror> Mirror for Watched<'_, M> {
+    fn fetch(&mut self, path: &str, limit: u64) -> Answer {
+        let answer = self.0.fetch(path, limit);
+        if let Answer::Bytes(bytes) = &answer {
+            (self.1)(path, bytes.len());
+        }
+        answer
+    }
 }

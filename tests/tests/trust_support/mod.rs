@@ -8,8 +8,9 @@ use std::{cell::RefCell, collections::BTreeMap, path::Path, rc::Rc};
 use authority::{Federation, Source as Keys};
 use cache::trust_store::{Slot, TrustStore};
 use scanner::{
+    failure::Failure,
     lists::Mirror,
-    sync::{self, Anchor, Outcome, Report},
+    sync::{self, Anchor, Outcome, Report, activation},
 };
 use trustlist::{region::Region, time::UnixTime, tuf::Answer};
 
@@ -57,6 +58,18 @@ pub fn empty_store(folder: &tempfile::TempDir) -> TrustStore {
     TrustStore::open(&folder.path().join("store.db")).expect("a store")
 }
 
+/// Syncs, and puts what is new in force at once: these devices have no scans to try it on.
+pub fn synced(
+    store: &mut TrustStore,
+    mirror: &mut dyn Mirror,
+    source: &str,
+    anchor: &Anchor<'_>,
+) -> Result<Report, Failure> {
+    let report = sync::sync(store, mirror, source, anchor)?;
+    activation::settle_by_hand(store)?;
+    Ok(report)
+}
+
 pub fn newer(report: &Report) -> usize {
     report.issuers.values().filter(|outcome| matches!(outcome, Outcome::Updated { .. })).count()
 }
@@ -88,7 +101,7 @@ impl Post {
 
     pub fn sync(&mut self, now: UnixTime) -> Report {
         let anchor = Anchor { first_root: Some(&self.root), now };
-        sync::sync(&mut self.store, &mut self.mirror.clone(), "mirror", &anchor).expect("the store works")
+        synced(&mut self.store, &mut self.mirror.clone(), "mirror", &anchor).expect("the store works")
     }
 
     pub fn publish(&mut self, at: UnixTime) -> Files {

@@ -26,6 +26,9 @@ const TEST: &[(&str, &str)] = &[
     ("chromium-driver", "chromedriver"),
     ("fonts-noto-cjk", "/usr/share/fonts/opentype/noto"),
     ("prometheus", "promtool"),
+    // A mirror behind a proxy, and a link that comes up.
+    ("tinyproxy-bin", "tinyproxy"),
+    ("iproute2", "ip"),
 ];
 
 const HELP: &str = "\

@@ -205,6 +205,12 @@ impl StatusLists {
         self.kept
     }
 
+    /// How many codes all shards have room for.
+    #[must_use]
+    pub fn codes(&self) -> u64 {
+        self.lists.values().map(|list| list.statuses.codes()).sum()
+    }
+
     /// How many codes stand as revoked, suspended, unknown, over all shards.
     #[must_use]
     pub fn counts(&self) -> [u64; 3] {

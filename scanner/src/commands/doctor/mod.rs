@@ -27,7 +27,7 @@ use crate::{
     config::{Config, Device},
     failure::{Exit, Failure},
     lists::Mirror,
-    sync::Web,
+    sync::{Way, Web},
 };
 
 /// For how long each camera is looked through.
@@ -133,7 +133,7 @@ fn examine(config: &Config) -> Vec<Finding> {
     findings.extend(disk(config));
     findings.push(lists(config));
     findings.push(clock(config));
-    findings.extend(config.sync.mirrors.iter().map(|mirror| mirror_answers(&mirror.0, config.sync.timeout)));
+    findings.extend(config.sync.mirrors.iter().map(|mirror| mirror_answers(&mirror.0, &Way::from(&config.sync))));
     findings.push(page(config));
     for lane in &config.lane {
         if lane.camera.device != Device::None {
@@ -246,8 +246,12 @@ fn clock(config: &Config) -> Finding {
     }
 }
 
-fn mirror_answers(address: &str, timeout: Duration) -> Finding {
-    match Web::new(address, timeout).fetch(&format!("{NATIONAL}/metadata/timestamp.json"), MAX_METADATA) {
+fn mirror_answers(address: &str, way: &Way) -> Finding {
+    let mut web = match Web::new(address, way) {
+        Ok(web) => web,
+        Err(failure) => return bad("mirror", Standing::Fault, failure.to_string(), "correct it; no mirror is asked"),
+    };
+    match web.fetch(&format!("{NATIONAL}/metadata/timestamp.json"), MAX_METADATA) {
         Answer::Bytes(_) => ok("mirror", address),
         Answer::NotFound => bad(
             "mirror",

@@ -1,0 +1,323 @@
+//! Verified trust repositories in SQLite: one transaction a step, so that a power cut leaves the state before it or after it.
+//!
+//! A repository is staged when it was verified whole, and activated later, together with others; the generation before is kept. What is
+//! stored is verified again when it is loaded: the disk is a stranger. A store that cannot be read is a fault, never a fresh start,
+//! because a fresh start would accept a replay; what may never be accepted again is also written beside it ([`Floors`]).
+
+mod open;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use trustlist::region::Region;
+
+use crate::{
+    floors::{Floor, Floors},
+    log::Fault,
+};
+
+/// Which generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// In force.
+    Current,
+    /// The one before it.
+    Previous,
+    /// Verified, and not yet in force.
+    Staged,
+}
+
+impl Slot {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Previous => "previous",
+            Self::Staged => "staged",
+        }
+    }
+}
+
+/// What is remembered beside the repositories: words of the caller, one of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// Why what is staged is not activated yet.
+    Hold,
+    /// What the latest sync came to.
+    Sync,
+}
+
+impl Note {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Sync => "sync",
+        }
+    }
+}
+
+/// One repository as it was accepted, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRepository {
+    /// Version of the timestamp.
+    pub generation: u64,
+    /// `timestamp.json`.
+    pub timestamp: Vec<u8>,
+    /// `snapshot.json`.
+    pub snapshot: Vec<u8>,
+    /// `targets.json`.
+    pub targets_role: Vec<u8>,
+    /// Targets by name.
+    pub targets: BTreeMap<String, Vec<u8>>,
+}
+
+/// The store, open.
+#[derive(Debug)]
+pub struct TrustStore {
+    connection: Connection,
+    path: PathBuf,
+    floors: Floors,
+}
+
+impl TrustStore {
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The lowest generations that may be accepted, also when this store holds less.
+    #[must_use]
+    pub fn floors(&self) -> &Floors {
+        &self.floors
+    }
+
+    /// The issuers of whom more was accepted once than is here: the store was cut short or begun again.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn behind(&self) -> Result<Vec<Region>, Fault> {
+        let here = open::accepted(&self.connection)?;
+        let lacks = |(issuer, floor): &(Region, Floor)| {
+            here.get(issuer).is_none_or(|here| floor.forbids(here.root, here.generation))
+        };
+        Ok(self.floors.iter().filter(lacks).map(|(issuer, _)| issuer).collect())
+    }
+
+    /// Every issuer that a root is known of.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn issuers(&self) -> Result<Vec<Region>, Fault> {
+        self.regions("SELECT DISTINCT issuer FROM roots ORDER BY issuer")
+    }
+
+    /// Every issuer of whom a generation is staged.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn staged(&self) -> Result<Vec<Region>, Fault> {
+        self.regions("SELECT issuer FROM repositories WHERE slot = 'staged' ORDER BY issuer")
+    }
+
+    /// The generations in force. Another process may have changed them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn in_force(&self) -> Result<BTreeMap<Region, u64>, Fault> {
+        let query = "SELECT issuer, generation FROM repositories WHERE slot = 'current'";
+        let mut query = self.connection.prepare_cached(query)?;
+        let rows = query.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+        let mut in_force = BTreeMap::new();
+        for row in rows {
+            let (issuer, generation) = row?;
+            in_force.extend(issuer.parse::<Region>().ok().map(|issuer| (issuer, generation)));
+        }
+        Ok(in_force)
+    }
+
+    fn regions(&self, query: &str) -> Result<Vec<Region>, Fault> {
+        let mut query = self.connection.prepare_cached(query)?;
+        let rows = query.query_map([], |row| row.get::<_, String>(0))?;
+        let mut issuers = Vec::new();
+        for row in rows {
+            issuers.extend(row?.parse::<Region>());
+        }
+        Ok(issuers)
+    }
+
+    /// The chain of roots of an issuer from the first one that was trusted, by version.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn roots(&self, issuer: Region) -> Result<Vec<(u64, Vec<u8>)>, Fault> {
+        let mut query =
+            self.connection.prepare_cached("SELECT version, bytes FROM roots WHERE issuer = ?1 ORDER BY version")?;
+        let rows = query.query_map([issuer.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Keeps a root that was verified against the one before it, at once: whatever comes of the rest, it counts.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn keep_root(&mut self, issuer: Region, version: u64, bytes: &[u8]) -> Result<(), Fault> {
+        let insert = "INSERT INTO roots VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING";
+        self.connection.execute(insert, params![issuer.as_str(), version, bytes])?;
+        Ok(())
+    }
+
+    /// The newest timestamp ever accepted of an issuer, also when what it names could not be had: no older one is accepted after it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn newest_timestamp(&self, issuer: Region) -> Result<Option<Vec<u8>>, Fault> {
+        let query = "SELECT bytes FROM newest_timestamp WHERE issuer = ?1";
+        Ok(self.connection.query_row(query, [issuer.as_str()], |row| row.get(0)).optional()?)
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn keep_timestamp(&mut self, issuer: Region, bytes: &[u8]) -> Result<(), Fault> {
+        let put = "INSERT INTO newest_timestamp VALUES(?1, ?2) ON CONFLICT DO UPDATE SET bytes = ?2 WHERE bytes <> ?2";
+        self.connection.execute(put, params![issuer.as_str(), bytes])?;
+        Ok(())
+    }
+
+    /// A repository as it was accepted.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn repository(&self, issuer: Region, slot: Slot) -> Result<Option<StoredRepository>, Fault> {
+        let key = (issuer.as_str(), slot.code());
+        let query = "SELECT generation, timestamp, snapshot, targets FROM repositories WHERE issuer = ?1 AND slot = ?2";
+        let found = self.connection.query_row(query, key, |row| {
+            Ok(StoredRepository {
+                generation: row.get(0)?,
+                timestamp: row.get(1)?,
+                snapshot: row.get(2)?,
+                targets_role: row.get(3)?,
+                targets: BTreeMap::new(),
+            })
+        });
+        let Some(mut repository) = found.optional()? else { return Ok(None) };
+        let mut query =
+            self.connection.prepare_cached("SELECT name, bytes FROM targets WHERE issuer = ?1 AND slot = ?2")?;
+        let rows = query.query_map(key, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        repository.targets = rows.collect::<Result<_, _>>()?;
+        Ok(Some(repository))
+    }
+
+    /// The newest generation that was verified whole, in force or not.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn newest(&self, issuer: Region) -> Result<Option<StoredRepository>, Fault> {
+        match self.repository(issuer, Slot::Staged)? {
+            Some(staged) => Ok(Some(staged)),
+            None => self.repository(issuer, Slot::Current),
+        }
+    }
+
+    /// Keeps a verified target of a repository that is not whole yet, so that a sync that is cut off goes on where it was.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn keep_fetched(&mut self, issuer: Region, name: &str, bytes: &[u8]) -> Result<(), Fault> {
+        let put = "INSERT OR REPLACE INTO fetched VALUES(?1, ?2, ?3)";
+        self.connection.execute(put, params![issuer.as_str(), name, bytes])?;
+        Ok(())
+    }
+
+    /// A target kept by a sync that was cut off. Whoever asks verifies it again.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn fetched(&self, issuer: Region, name: &str) -> Result<Option<Vec<u8>>, Fault> {
+        let query = "SELECT bytes FROM fetched WHERE issuer = ?1 AND name = ?2";
+        Ok(self.connection.query_row(query, [issuer.as_str(), name], |row| row.get(0)).optional()?)
+    }
+
+    /// Keeps a verified repository for activation, in place of one that waits already; all or nothing. From here on nothing older is
+    /// accepted.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn stage(&mut self, issuer: Region, repository: &StoredRepository) -> Result<(), Fault> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let id = issuer.as_str();
+        for table in ["targets", "repositories"] {
+            transaction.execute(&format!("DELETE FROM {table} WHERE issuer = ?1 AND slot = 'staged'"), [id])?;
+        }
+        transaction.execute("DELETE FROM fetched WHERE issuer = ?1", [id])?;
+        transaction.execute(
+            "INSERT INTO repositories VALUES(?1, 'staged', ?2, ?3, ?4, ?5)",
+            params![id, repository.generation, repository.timestamp, repository.snapshot, repository.targets_role],
+        )?;
+        let mut insert = transaction.prepare("INSERT INTO targets VALUES(?1, 'staged', ?2, ?3)")?;
+        for (name, bytes) in &repository.targets {
+            insert.execute(params![id, name, bytes])?;
+        }
+        drop(insert);
+        let root: Option<u64> =
+            transaction.query_row("SELECT max(version) FROM roots WHERE issuer = ?1", [id], |row| row.get(0))?;
+        transaction.commit()?;
+        self.floors.raise(&[(issuer, Floor { root: root.unwrap_or(0), generation: repository.generation })])
+    }
+
+    /// Puts what is staged of these issuers in force, all at once; what was in force becomes the previous generation.
+    ///
+    /// # Errors
+    /// When the store cannot be written. Nothing has changed then.
+    pub fn activate(&mut self, issuers: &[Region]) -> Result<(), Fault> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for issuer in issuers {
+            let id = issuer.as_str();
+            let waits = "SELECT count(*) FROM repositories WHERE issuer = ?1 AND slot = 'staged'";
+            // Another process may have been quicker.
+            if transaction.query_row(waits, [id], |row| row.get::<_, u64>(0))? == 0 {
+                continue;
+            }
+            for table in ["targets", "repositories"] {
+                for step in [
+                    "DELETE FROM {table} WHERE issuer = ?1 AND slot = 'previous'",
+                    "UPDATE {table} SET slot = 'previous' WHERE issuer = ?1 AND slot = 'current'",
+                    "UPDATE {table} SET slot = 'current' WHERE issuer = ?1 AND slot = 'staged'",
+                ] {
+                    transaction.execute(&step.replace("{table}", table), [id])?;
+                }
+            }
+        }
+        Ok(transaction.commit()?)
+    }
+
+    /// What is remembered of this kind.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn note(&self, note: Note) -> Result<Option<String>, Fault> {
+        let query = "SELECT value FROM notes WHERE name = ?1";
+        Ok(self.connection.query_row(query, [note.code()], |row| row.get(0)).optional()?)
+    }
+
+    /// Remembers it, or forgets it.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn set_note(&mut self, note: Note, value: Option<&str>) -> Result<(), Fault> {
+        match value {
+            Some(value) => {
+                self.connection.execute("INSERT OR REPLACE INTO notes VALUES(?1, ?2)", [note.code(), value])?
+            }
+            None => self.connection.execute("DELETE FROM notes WHERE name = ?1", [note.code()])?,
+        };
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

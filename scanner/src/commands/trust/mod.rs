@@ -1,0 +1,240 @@
+//! `checkpointd trust`: what this device holds of whom, and why a region's codes count here or not.
+
+mod explain;
+mod show;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use trustlist::{
+    region::Region,
+    shadow::Report,
+    time::{Moment, TimeTrust, UnixTime},
+};
+
+use super::judging;
+use crate::{
+    config::Config,
+    failure::{Exit, Failure},
+    sync::{activation, carry, round},
+};
+use explain::Explained;
+use show::Lists;
+
+/// `trust`
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Show every issuer with the age of its list
+    #[command(after_help = "Example:\n  checkpointd trust show --trust /media/stick")]
+    Show(Show),
+    /// Explain whether an issuer's codes count here, with the lines of the list that say so
+    #[command(after_help = "Example:\n  checkpointd trust explain 420100 --relying 440000 --at 2021-02-01T08:00:00Z")]
+    Explain(Explain),
+    /// Take newer lists from a stick or a folder
+    #[command(after_help = "Example:\n  checkpointd trust import /media/stick\n\n\
+        Everything is verified before it counts; what is older than here, broken or signed by the wrong keys is left, and said.")]
+    Import(Import),
+    /// Write this device's lists to a folder that another device can import
+    #[command(after_help = "Example:\n  checkpointd trust export /media/stick")]
+    Export(Export),
+    /// Show what newer lists would change here: those that wait, or a folder's
+    #[command(after_help = "Examples:\n  checkpointd trust diff\n  checkpointd trust diff /media/stick --json\n\n\
+        Issuers, keys, arrangements, suspensions, risk areas, policies and counts of statuses, an entry a line; and how many of the\n\
+        last day's verdicts would have been others. Ends with 0 also when they differ.")]
+    Diff(Diff),
+    /// Put newer lists in force that wait because they would change much
+    #[command(after_help = "Example:\n  checkpointd trust activate\n\n\
+        Look at checkpointd trust diff first. Without this they come into force at the deadline that checkpointd status shows;\n\
+        a running daemon takes them over within seconds.")]
+    Activate(Json),
+}
+
+#[derive(Debug, Args)]
+struct Import {
+    /// The folder above 000000
+    folder: PathBuf,
+    /// The first national root, for a device that has none: whoever names it vouches for it
+    #[arg(long, value_name = "FILE")]
+    first_root: Option<PathBuf>,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Export {
+    /// Where to; made when it is not there
+    folder: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct Json {
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Diff {
+    /// The folder above 000000; what waits on this device when absent
+    folder: Option<PathBuf>,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Show {
+    /// A folder of trust repositories instead of this device's own
+    #[arg(long, value_name = "DIR")]
+    trust: Option<PathBuf>,
+    /// Ages as they would be then (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = judging::rfc3339)]
+    at: Option<UnixTime>,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Explain {
+    /// The issuing region (division code)
+    issuer: Region,
+    #[command(flatten)]
+    judging: judging::Judging,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows or explains.
+///
+/// # Errors
+/// When the lists cannot be loaded.
+pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure> {
+    match arguments.what {
+        What::Show(arguments) => {
+            let trust = judging::load_trust(arguments.trust.as_deref(), &super::configuration(config)?)?;
+            let moment = match arguments.at {
+                Some(at) => Moment { at, trust: TimeTrust::Synced },
+                None => judging::now(&trust),
+            };
+            print(&Lists::of(&trust, moment), arguments.json, Lists::text)
+        }
+        What::Import(import) => {
+            let config = super::configuration(config)?;
+            let read = |file: PathBuf| {
+                std::fs::read(&file).map_err(|error| Failure::new(file.display().to_string()).because(error))
+            };
+            let root = import.first_root.map(read).transpose()?;
+            let certain = judging::load_trust(None, &config).ok().map(|trust| trust.newest_issue());
+            let mut store = round::open(&config)?;
+            let round = round::folder(&config, &mut store, &import.folder, root.as_deref(), certain)?;
+            super::sync::report(&round, import.json)
+        }
+        What::Export(export) => {
+            let files = carry::export(&round::open(&super::configuration(config)?)?, &export.folder)?;
+            super::print(&format!("{files} files in {}\n", export.folder.display()));
+            Ok(Exit::Ok)
+        }
+        What::Diff(diff) => {
+            print(&Changes::of(&super::configuration(config)?, diff.folder.as_deref())?, diff.json, Changes::text)
+        }
+        What::Activate(Json { json }) => {
+            let settled = activation::settle_by_hand(&mut round::open(&super::configuration(config)?)?)?;
+            print(&Activated(settled.activated), json, Activated::text)
+        }
+        What::Explain(explain) => {
+            let judge = explain.judging.load(config)?;
+            print(&Explained::of(explain.issuer, &judge), explain.json, Explained::text)
+        }
+    }
+}
+
+/// The lists of this device, now.
+pub(super) fn show(config: Option<&Path>, json: bool) -> Result<Exit, Failure> {
+    let trust = judging::load_trust(None, &super::configuration(config)?)?;
+    print(&Lists::of(&trust, judging::now(&trust)), json, Lists::text)
+}
+
+fn print<T: Serialize>(what: &T, json: bool, text: fn(&T) -> String) -> Result<Exit, Failure> {
+    let shown = if json {
+        serde_json::to_string_pretty(what).map_err(|error| Failure::new("cannot print it").because(error))?
+    } else {
+        text(what)
+    };
+    super::print(&format!("{}\n", shown.trim_end()));
+    Ok(Exit::Ok)
+}
+
+/// What newer lists would change, and of how many of the last day's verdicts.
+#[derive(Serialize)]
+struct Changes {
+    #[serde(flatten)]
+    difference: carry::Difference,
+    verdicts: Report,
+}
+
+impl Changes {
+    fn of(config: &Config, folder: Option<&Path>) -> Result<Changes, Failure> {
+        let Some(folder) = folder else {
+            let store = round::open(config)?;
+            let staged =
+                store.staged().map_err(|fault| Failure::new("the trust store cannot be read").because(fault))?;
+            let now = round::moment(None).at;
+            return Ok(match activation::try_staged(config, &store, &staged, now)? {
+                Some((here, there, verdicts)) => {
+                    Changes { difference: carry::Difference::between(&here, &there), verdicts }
+                }
+                None => Changes { difference: carry::Difference::default(), verdicts: Report::default() },
+            });
+        };
+        let (here, there) = (judging::load_trust(None, config)?, judging::load_trust(Some(folder), config)?);
+        let verdicts = activation::try_on_scans(config, &here, &there, judging::now(&here).at);
+        Ok(Changes { difference: carry::Difference::between(&here, &there), verdicts })
+    }
+
+    fn text(&self) -> String {
+        let mut text = self.difference.text();
+        if self.verdicts.scans == 0 {
+            return text;
+        }
+        let Report { scans, changed, resolved, changes } = &self.verdicts;
+        text = format!("{}\n\n{changed} of the last day's {scans} verdicts would change", text.trim_end());
+        if *resolved > 0 {
+            text.push_str(&format!(", and {resolved} more could be given"));
+        }
+        for change in changes {
+            let whose = change.issuer.map_or("?".to_owned(), |issuer| issuer.to_string());
+            text.push_str(&format!(
+                "\n{:>7}  {whose:<7} {} {} -> {} {}",
+                change.scans, change.from, change.because, change.to, change.then
+            ));
+        }
+        text
+    }
+}
+
+/// What an operator's word put in force.
+#[derive(Serialize)]
+struct Activated(Vec<(Region, Option<u64>, u64)>);
+
+impl Activated {
+    fn text(&self) -> String {
+        if self.0.is_empty() {
+            return "nothing waits".to_owned();
+        }
+        let line = |(issuer, from, to): &(Region, Option<u64>, u64)| match from {
+            Some(from) => format!("{issuer}  generation {to} in force, after {from}\n"),
+            None => format!("{issuer}  generation {to} in force\n"),
+        };
+        self.0.iter().map(line).collect()
+    }
+}

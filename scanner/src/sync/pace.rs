@@ -1,0 +1,127 @@
+//! When the mirrors are asked next: by the clock with some jitter, later and later while they do not answer, and soon after the link is up.
+//!
+//! Jitter, because a district whose power comes back would ask all at once. The moment and the dice are arguments.
+
+use std::time::{Duration, Instant};
+
+/// A link that comes up is given so long to be usable, and gates so long to spread.
+const SETTLE: Duration = Duration::from_secs(1);
+const SPREAD: Duration = Duration::from_secs(4);
+/// A link that comes and goes does not make the mirrors be asked again sooner than this after a success.
+const AT_MOST: Duration = Duration::from_secs(30);
+
+/// First pause after mirrors did not answer.
+pub const FIRST_PAUSE: Duration = Duration::from_secs(30);
+
+/// 0 to 1, another each time.
+#[must_use]
+pub fn dice() -> f64 {
+    getrandom::u32().map_or(0.5, |number| f64::from(number) / f64::from(u32::MAX))
+}
+
+/// When to try next.
+#[derive(Clone, Debug)]
+pub struct Pace {
+    every: Duration,
+    first_pause: Duration,
+    failures: u32,
+    last_success: Option<Instant>,
+    due: Instant,
+}
+
+impl Pace {
+    /// Due at once; then `every` so often, and after a failure first after `first_pause`.
+    #[must_use]
+    pub fn new(every: Duration, first_pause: Duration, now: Instant) -> Pace {
+        Pace { every, first_pause, failures: 0, last_success: None, due: now }
+    }
+
+    /// Whether to try now.
+    #[must_use]
+    pub fn due(&self, now: Instant) -> bool {
+        now >= self.due
+    }
+
+    /// How long until the next try.
+    #[must_use]
+    pub fn pause(&self, now: Instant) -> Duration {
+        self.due.saturating_duration_since(now)
+    }
+
+    /// A try ended well or not. `dice` is 0 to 1.
+    pub fn ended(&mut self, well: bool, now: Instant, dice: f64) {
+        let pause = if well {
+            self.failures = 0;
+            self.last_success = Some(now);
+            self.every.mul_f64(0.9 + 0.2 * dice)
+        } else {
+            let pause = self.first_pause.saturating_mul(1 << self.failures.min(16)).min(self.every);
+            self.failures += 1;
+            pause.mul_f64(0.5 + 0.5 * dice)
+        };
+        self.due = now + pause;
+    }
+
+    /// The link came up.
+    pub fn link_is_up(&mut self, now: Instant, dice: f64) {
+        self.failures = 0;
+        let soon = now + SETTLE + SPREAD.mul_f64(dice);
+        let soonest = self.last_success.map_or(soon, |last| last + AT_MOST);
+        self.due = self.due.min(soon.max(soonest));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn pace(now: Instant) -> Pace {
+        Pace::new(900 * SECOND, 30 * SECOND, now)
+    }
+
+    #[test]
+    fn after_a_success_the_next_is_a_tenth_around_the_period_away() {
+        let now = Instant::now();
+        for (dice, pause) in [(0.0, 810), (0.5, 900), (1.0, 990)] {
+            let mut pace = pace(now);
+            assert!(pace.due(now));
+            pace.ended(true, now, dice);
+            assert_eq!(pace.pause(now).as_secs_f64().round(), f64::from(pause));
+        }
+    }
+
+    #[test]
+    fn failures_are_tried_again_later_and_later_and_never_later_than_the_period() {
+        let now = Instant::now();
+        let mut pace = pace(now);
+        let mut pauses = Vec::new();
+        for _ in 0..40 {
+            pace.ended(false, now, 1.0);
+            pauses.push(pace.pause(now).as_secs());
+        }
+        assert_eq!(pauses[..6], [30, 60, 120, 240, 480, 900]);
+        assert!(pauses[6..].iter().all(|pause| *pause == 900));
+        pace.ended(true, now, 0.5);
+        pace.ended(false, now, 0.0);
+        assert_eq!(pace.pause(now), 15 * SECOND, "a success forgets them");
+    }
+
+    #[test]
+    fn a_link_that_comes_up_is_used_soon_and_one_that_flaps_is_not_used_up() {
+        let now = Instant::now();
+        let mut pace = pace(now);
+        pace.ended(false, now, 1.0);
+        let later = now + 100 * SECOND;
+        let mut waiting = pace.clone();
+        waiting.due = now + 900 * SECOND;
+        waiting.link_is_up(later, 0.5);
+        assert_eq!(waiting.pause(later), 3 * SECOND);
+        pace.ended(true, now, 0.5);
+        for second in 0..20 {
+            pace.link_is_up(now + second * SECOND, 0.0);
+        }
+        assert_eq!(pace.pause(now), 30 * SECOND);
+    }
+}

@@ -1,0 +1,208 @@
+//! Real mirrors on the loopback: behind TLS with an authority of one's own, behind a proxy, behind nginx; and a link that comes up.
+
+use std::{
+    fs,
+    io::Read,
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use super::lists::{Publisher, device, run};
+
+/// A program that ends with the story.
+struct Server(Child);
+
+impl Server {
+    fn start(command: &mut Command, port: u16) -> Server {
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it is installed");
+        let server = Server(child);
+        let until = Instant::now() + Duration::from_secs(30);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < until, "the server does not answer");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        server
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port()
+}
+
+fn is_there(program: &str) -> bool {
+    let there = Command::new("sh")
+        .args(["-c", &format!("command -v {program}")])
+        .output()
+        .is_ok_and(|found| found.status.success());
+    if !there {
+        eprintln!("SKIPPED: {program} is not installed");
+    }
+    there
+}
+
+/// An authority of one's own, `ca.pem`, and a certificate by it for the loopback.
+fn certificates(folder: &Path) {
+    let openssl = |arguments: &str| {
+        let output = Command::new("openssl")
+            .current_dir(folder)
+            .args(arguments.split(' '))
+            .output()
+            .expect("openssl is installed");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    fs::write(folder.join("server.ext"), "subjectAltName=IP:127.0.0.1\n").expect("written");
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    openssl(&format!("req {key} -x509 -subj /CN=authority -days 30 -keyout ca.key -out ca.pem"));
+    openssl(&format!("req {key} -subj /CN=mirror -keyout server.key -out server.csr"));
+    openssl(
+        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile server.ext -out server.pem",
+    );
+}
+
+const HTTPS: &str = "
+import functools, http.server, ssl, sys
+handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[2])
+server = http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain('server.pem', 'server.key')
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+";
+
+#[test]
+fn a_mirror_behind_an_authority_of_ones_own_is_believed_once_that_is_named_and_not_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let top = folder.path();
+    Publisher::new().publish(&top.join("seed"));
+    certificates(top);
+    let port = free_port();
+    let mut https = Command::new("python3");
+    let _server = Server::start(https.args(["-c", HTTPS, &port.to_string(), "seed"]).current_dir(top), port);
+    let mirrors = format!("[sync]\nmirrors = [\"https://127.0.0.1:{port}/\"]\n");
+    let (status, said) = run(top, &device(top, "stranger", &mirrors), &["sync", "once"]);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.to_lowercase().contains("certificate"), "{said}");
+    let named = format!("{mirrors}ca = \"{}/ca.pem\"\n", top.display());
+    let (status, said) = run(top, &device(top, "gate", &named), &["sync", "once"]);
+    assert!(status == Some(0) && said.ends_with(": updated\n"), "{said}");
+}
+
+#[test]
+fn mirrors_are_reached_through_the_proxy_and_not_around_it() {
+    if !is_there("tinyproxy") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let top = folder.path();
+    Publisher::new().publish(&top.join("seed"));
+    let (web, proxy) = (free_port(), free_port());
+    let mut plain = Command::new("python3");
+    let plain =
+        plain.args(["-m", "http.server", "--bind", "127.0.0.1", &web.to_string()]).current_dir(top.join("seed"));
+    let _web = Server::start(plain, web);
+    let log = top.join("proxy.log");
+    let text =
+        format!("Port {proxy}\nListen 127.0.0.1\nLogFile \"{}\"\nLogLevel Connect\nMaxClients 20\n", log.display());
+    fs::write(top.join("proxy.conf"), text).expect("written");
+    let mirrors = format!(
+        "[sync]\nmirrors = [\"http://127.0.0.1:{web}/\"]\nproxy = \"http://127.0.0.1:{proxy}\"\ntimeout = \"5s\"\n"
+    );
+    let gate = device(top, "gate", &mirrors);
+    let (status, said) = run(top, &gate, &["sync", "once"]);
+    assert_eq!(status, Some(1), "the mirror is there and the proxy is not: {said}");
+    let mut tinyproxy = Command::new("tinyproxy");
+    let _proxy = Server::start(tinyproxy.arg("-d").arg("-c").arg(top.join("proxy.conf")), proxy);
+    let (status, said) = run(top, &gate, &["sync", "once"]);
+    assert!(status == Some(0) && said.ends_with(": updated\n"), "{said}");
+    let log = fs::read_to_string(log).expect("the proxy keeps a log");
+    assert!(log.contains(&format!("127.0.0.1:{web}")), "{log}");
+}
+
+#[test]
+fn the_mirror_of_the_documents_serves_a_first_sync_and_one_with_nothing_new() {
+    if !is_there("/usr/sbin/nginx") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let top = folder.path();
+    let mut publisher = Publisher::new();
+    publisher.publish(&top.join("seed"));
+    let text = include_str!("../../docs/carrying.md");
+    let block =
+        text.split("```nginx\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a configuration of nginx");
+    let port = free_port();
+    let server = block
+        .replace("listen 80;", &format!("listen 127.0.0.1:{port};"))
+        .replace("/srv/trust", &top.join("seed").display().to_string());
+    assert!(server.contains(&port.to_string()) && !server.contains("/srv/trust"), "{server}");
+    let (here, user) = (top.display(), "user root;");
+    let conf = format!(
+        "daemon off; pid {here}/nginx.pid; error_log {here}/nginx.log; {user}\nevents {{}}\nhttp {{ access_log {here}/access.log;\n\
+         client_body_temp_path {here}/b; proxy_temp_path {here}/p; fastcgi_temp_path {here}/f; uwsgi_temp_path {here}/u;\n\
+         scgi_temp_path {here}/s;\n{server}}}\n"
+    );
+    fs::write(top.join("nginx.conf"), conf).expect("written");
+    let mut nginx = Command::new("/usr/sbin/nginx");
+    let _nginx = Server::start(nginx.arg("-c").arg(top.join("nginx.conf")).arg("-e").arg(top.join("nginx.log")), port);
+    let gate = device(top, "gate", &format!("[sync]\nmirrors = [\"http://127.0.0.1:{port}/\"]\n"));
+    let (status, said) = run(top, &gate, &["sync", "once"]);
+    assert!(status == Some(0) && said.ends_with(": updated\n"), "{said}");
+    let first = fs::read_to_string(top.join("access.log")).expect("a log").lines().count();
+    let (_, said) = run(top, &gate, &["sync", "once"]);
+    assert!(said.ends_with(": unchanged\n"), "{said}");
+    let both = fs::read_to_string(top.join("access.log")).expect("a log").lines().count();
+    assert_eq!(both - first, 70, "a root and a timestamp each");
+}
+
+#[test]
+fn mirrors_are_asked_as_soon_as_the_link_comes_up() {
+    // A network of its own, in which an address comes after a while.
+    let alone = Command::new("unshare").args(["-rn", "ip", "link", "set", "lo", "up"]).output();
+    if !alone.is_ok_and(|output| output.status.success()) {
+        eprintln!("SKIPPED: no network namespace may be made here, or ip is not installed");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let top = folder.path();
+    Publisher::new().publish(&top.join("away"));
+    let root = top.join("seed/000000/metadata");
+    fs::create_dir_all(&root).expect("made");
+    fs::copy(top.join("away/000000/metadata/1.root.json"), root.join("1.root.json")).expect("copied");
+    let gate =
+        device(top, "gate", &format!("[sync]\nevery = \"1h\"\nmirrors = [\"file://{}/mirror\"]\n", top.display()));
+    let script = format!(
+        "ip link set lo up; {} --verbose --config {gate} sync run 2>journal & run=$!\n\
+         while ! grep -q 'cannot open' journal; do sleep 0.1; done\n\
+         mv away mirror; ip addr add 192.0.2.7/32 dev lo; read end; kill $run",
+        env!("CARGO_BIN_EXE_checkpointd")
+    );
+    let mut shell = Command::new("unshare")
+        .args(["-rn", "sh", "-c", &script])
+        .current_dir(top)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let until = Instant::now() + Duration::from_secs(60);
+    let journal = || fs::read_to_string(top.join("journal")).unwrap_or_default();
+    while !journal().contains(": updated") {
+        assert!(Instant::now() < until, "{}", journal());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    drop(shell.stdin.take());
+    let mut rest = String::new();
+    let _ = shell.stdout.take().expect("piped").read_to_string(&mut rest);
+    let _ = shell.wait();
+    let journal = journal();
+    let (up, updated) = (journal.find("the link is up"), journal.find(": updated"));
+    assert!(up.is_some() && up < updated, "{journal}");
+}

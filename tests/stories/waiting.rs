@@ -1,0 +1,105 @@
+//! Newer lists that would change much, before the real daemon: they wait and it says so, until an officer's word; and bursts of forgeries.
+
+use std::fs;
+
+use super::{
+    gate::{Daemon, eventually, picture, today},
+    lists::Publisher,
+    support::{World, checkpointd, said},
+};
+use authority::code::Draft;
+use scanner::demo::country::GATE;
+use trustlist::{code::KeyState, lists::keys::KeyUse, time::UnixTime};
+
+/// The same code again counts as another traveller's.
+const AGAIN: &str = "same_symbol_timeout = \"100ms\"\nrearm = \"100ms\"";
+
+/// A traveller after the other with the same code, and nobody in between.
+fn queue(world: &World, text: &str) {
+    let frames = world.path("frames");
+    picture(&frames, text);
+    for number in 1..=5 {
+        let empty = image::GrayImage::from_pixel(1280, 720, image::Luma([160]));
+        empty.save(frames.join(format!("gap-{number}.png"))).expect("written");
+    }
+}
+
+fn command(world: &World, arguments: &[&str]) -> String {
+    let output = checkpointd(&world.path(""), &[&["--config", "gate.toml"], arguments].concat(), "");
+    assert!(output.status.success(), "{}", said(&output));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn a_revocation_that_stops_everybody_waits_for_an_officer_and_is_shown_and_taken_at_a_word() {
+    let world = today();
+    let mut publisher = Publisher::new();
+    fs::remove_dir_all(world.path("trust")).expect("removed");
+    publisher.publish(&world.path("trust"));
+    let now = UnixTime(scanner::clock::unix_millis() / 1000);
+    let home = GATE.parse().expect("a region");
+    let draft = Draft::new(home, now.plus(-60));
+    queue(&world, &publisher.federation.issue(&draft, false, None).expect("signed"));
+    let daemon = Daemon::start(&world, AGAIN);
+    command(&world, &["trust", "import", "trust"]);
+    eventually("thirty travellers are admitted", || {
+        let rows = daemon.get("/metrics");
+        let line = rows.lines().find(|line| line.starts_with("checkpoint_scans_total{") && line.contains("\"ok\""));
+        line.and_then(|line| line.rsplit(' ').next()?.parse::<u32>().ok()).is_some_and(|count| count >= 30)
+    });
+
+    let desk = publisher.federation.authority(home).expect("there");
+    let kid = desk.signing_key(KeyUse::Code, now).expect("a key").kid();
+    desk.set_key_state(kid, KeyState::Revoked).expect("revoked");
+    publisher.publish(&world.path("trust"));
+    let told = command(&world, &["trust", "import", "trust"]);
+    assert!(
+        told.contains("440000  generation 2 waits") && told.contains("waiting for checkpointd trust activate"),
+        "{told}"
+    );
+    eventually("the band says so", || daemon.get("/status.json").contains("\"list-held\""));
+    assert!(daemon.get("/metrics").contains("checkpoint_lists_waiting 1"));
+    assert!(daemon.get("/status.json").contains("\"waiting\":\"440000: 100 % of"));
+    assert!(command(&world, &["sync", "status"]).contains("waiting       440000: 100 % of"));
+    let difference = command(&world, &["trust", "diff"]);
+    assert!(difference.contains(&format!("+ key 440000 {kid} Revoked")), "{difference}");
+    assert!(difference.contains("440000  admit ok -> refuse key-revoked"), "{difference}");
+    assert!(!daemon.get("/status.json").contains("key-revoked"), "nobody is refused meanwhile");
+
+    let taken = command(&world, &["trust", "activate"]);
+    assert_eq!(taken, "440000  generation 2 in force, after 1\n");
+    eventually("the daemon has taken it over", || daemon.get("/status.json").contains("\"reason\":\"key-revoked\""));
+    eventually("nothing waits", || !daemon.get("/status.json").contains("\"list-held\""));
+    assert_eq!(command(&world, &["trust", "activate"]), "nothing waits\n");
+}
+
+#[test]
+fn what_another_process_brings_is_in_force_in_the_daemon_without_a_word() {
+    let world = today();
+    queue(&world, world.text("from Ningxia, whose list never came"));
+    let daemon = Daemon::start(&world, AGAIN);
+    eventually("its list is missing", || daemon.get("/status.json").contains("\"reason\":\"list-missing\""));
+    let mut publisher = Publisher::new();
+    publisher.publish(&world.path("stick"));
+    let root = world.path("stick/000000/metadata/1.root.json").display().to_string();
+    command(&world, &["trust", "import", "stick", "--first-root", &root]);
+    eventually("another country's keys are in force", || {
+        daemon.get("/status.json").contains("\"reason\":\"unknown-key\"")
+    });
+    assert!(daemon.get("/status.json").contains("updated from stick"));
+}
+
+#[test]
+fn a_burst_of_forged_codes_is_an_alarm_in_the_band_the_numbers_and_the_journal_once() {
+    let world = today();
+    queue(&world, world.text("with a forged code"));
+    let daemon = Daemon::start(&world, AGAIN);
+    eventually("the band says so", || daemon.get("/status.json").contains("\"signature-burst\""));
+    assert!(daemon.get("/metrics").contains("checkpoint_signature_bursts_total{lane=\"1\"} 1"));
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert!(daemon.get("/metrics").contains("checkpoint_signature_bursts_total{lane=\"1\"} 1"), "one burst, one alarm");
+    assert_eq!(daemon.stop(), Some(0));
+    let journal = || fs::read_to_string(world.path("journal")).unwrap_or_default();
+    eventually("the journal is whole", || journal().contains("somebody tries forged codes"));
+    assert_eq!(journal().matches("somebody tries forged codes").count(), 1);
+}
