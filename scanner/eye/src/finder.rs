@@ -18,6 +18,9 @@ pub(crate) struct Finder {
     pub(crate) angle: f32,
     /// Share of the directions in which both its rings are seen.
     pub(crate) quality: f32,
+    /// Its own line between dark and light, halfway between its stone and its light ring, where the line of the blocks
+    /// around it is another: bent by a dark card, glare or a slope of light.
+    pub(crate) threshold: Option<f32>,
 }
 
 /// Runs from a point through a finder pattern, in whole steps.
@@ -55,8 +58,8 @@ pub(crate) fn check(plane: &Plane<'_>, crossing: Crossing) -> Option<Finder> {
     if seen == 0 || most > 5.0 * least {
         return None;
     }
-    let (center, quality, angle) = rings(plane, Point::new(center_x, center_y), most)?;
-    (quality >= MIN_QUALITY).then_some(Finder { center, size: (least + most) / 2.0, angle, quality })
+    let Rings { center, quality, angle, threshold } = rings(plane, Point::new(center_x, center_y), most)?;
+    (quality >= MIN_QUALITY).then_some(Finder { center, size: (least + most) / 2.0, angle, quality, threshold })
 }
 
 /// Directions in which the rings are looked for.
@@ -65,9 +68,20 @@ const RAYS: usize = 16;
 /// the raster does so in few others.
 const MIN_QUALITY: f32 = 0.75;
 
-/// Looks for the light and the dark ring all around; gives a better middle, the share of directions that fit, and
-/// the angle of a side.
-fn rings(plane: &Plane<'_>, center: Point, reach: f32) -> Option<(Point, f32, f32)> {
+/// What a look all around a middle gives.
+struct Rings {
+    center: Point,
+    quality: f32,
+    angle: f32,
+    threshold: Option<f32>,
+}
+
+/// How far the line of the blocks may lie from a finder's own, in parts of the contrast there.
+const MAX_BEND: f32 = 0.15;
+
+/// Looks for the light and the dark ring all around; gives a better middle, the share of directions that fit, the
+/// angle of a side, and the line between dark and light.
+fn rings(plane: &Plane<'_>, center: Point, reach: f32) -> Option<Rings> {
     let mut edges = [[0.0_f32; 3]; RAYS];
     let direction = |i: usize| {
         let angle = i as f32 * std::f32::consts::TAU / RAYS as f32 + 0.1;
@@ -126,7 +140,20 @@ fn rings(plane: &Plane<'_>, center: Point, reach: f32) -> Option<(Point, f32, f3
         im += edge[1] * angle.sin();
     }
     let corner = im.atan2(re) / 4.0;
-    Some((center + sum * (1.0 / pairs), good as f32 / RAYS as f32, corner + std::f32::consts::FRAC_PI_4))
+    let (mut stone, mut ring, mut seen) = (0.0, 0.0, 0.0);
+    for (i, edge) in edges.iter().enumerate().filter(|(_, edge)| edge[1] > 0.0) {
+        stone += plane.ink(center + direction(i) * (edge[0] * 0.4));
+        ring += plane.ink(center + direction(i) * ((edge[0] + edge[1]) / 2.0));
+        seen += 1.0;
+    }
+    let (own, contrast) = ((stone + ring) / (2.0 * seen), (stone - ring) / seen);
+    let bent = (plane.ink(center) - own - plane.contrast(center)).abs() > MAX_BEND * contrast;
+    Some(Rings {
+        center: center + sum * (1.0 / pairs),
+        quality: good as f32 / RAYS as f32,
+        angle: corner + std::f32::consts::FRAC_PI_4,
+        threshold: bent.then_some(own),
+    })
 }
 
 /// The five runs through a pixel in one direction, if they fit a finder pattern.

@@ -34,6 +34,8 @@ pub(crate) struct Axes {
     pub(crate) center: Point,
     pub(crate) u: Point,
     pub(crate) v: Point,
+    /// The finder's own line between dark and light, when it is measured by that and not by the blocks around.
+    threshold: Option<f32>,
 }
 
 impl Axes {
@@ -57,9 +59,25 @@ struct Edge {
 /// Agreement below which a size is not believed.
 const MIN_EVIDENCE: f32 = 0.3;
 
-/// All frames that three finders may be part of, the most agreeing first; at most three.
+/// All frames that three finders may be part of, the most agreeing first; at most two.
+///
+/// The line between dark and light is that of the blocks around first, because they average more noise and blur away;
+/// where nothing comes of it, each finder's own, which a dark card, glare or a slope of light nearby does not bend.
 pub(crate) fn frames(plane: &Plane<'_>, triple: &Triple) -> Vec<Frame> {
-    let Some((corners, along_u, along_v)) = measure(plane, triple) else { return Vec::new() };
+    let frames = frames_by(plane, triple, Line::Blocks);
+    let bent = [triple.top_left, triple.top_right, triple.bottom_left].iter().any(|finder| finder.threshold.is_some());
+    if frames.is_empty() && bent { frames_by(plane, triple, Line::Own) } else { frames }
+}
+
+/// Whose line between dark and light the finders are measured by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Blocks,
+    Own,
+}
+
+fn frames_by(plane: &Plane<'_>, triple: &Triple, line: Line) -> Vec<Frame> {
+    let Some((corners, along_u, along_v)) = measure(plane, triple, line) else { return Vec::new() };
     if along_u > 1.6 * along_v + 6.0 || along_v > 1.6 * along_u + 6.0 {
         return Vec::new();
     }
@@ -111,13 +129,13 @@ pub(crate) fn micro_frames(plane: &Plane<'_>, finder: &Finder) -> Vec<Frame> {
     let mut frames = Vec::new();
     let (sin, cos) = finder.angle.sin_cos();
     let (u, v) = (Point::new(cos, sin), Point::new(-sin, cos));
-    let Some((mu, shift_u)) = module_along(plane, finder.center, u, finder.size) else { return frames };
-    let Some((mv, shift_v)) = module_along(plane, finder.center, v, finder.size) else { return frames };
+    let Some((mu, shift_u)) = module_along(plane, finder, u, None) else { return frames };
+    let Some((mv, shift_v)) = module_along(plane, finder, v, None) else { return frames };
     let center = finder.center + u * shift_u + v * shift_v;
     let (mut u, mut v) = (u * mu, v * mv);
     for _ in 0..4 {
         (u, v) = (v, u * -1.0);
-        let axes = Axes { center, u, v };
+        let axes = Axes { center, u, v, threshold: None };
         let mut fit = Fit::around(center, 3.5 * axes.module());
         fit.stiffen();
         let edges = edges(plane, &[axes]);
@@ -163,21 +181,23 @@ fn unit(p: Point) -> Point {
 }
 
 /// Module axes at each finder, and how many modules lie along the top and the left side.
-fn measure(plane: &Plane<'_>, triple: &Triple) -> Option<([Axes; 3], f32, f32)> {
+fn measure(plane: &Plane<'_>, triple: &Triple, line: Line) -> Option<([Axes; 3], f32, f32)> {
     let finders = [triple.top_left, triple.top_right, triple.bottom_left];
     let across = triple.top_right.center - triple.top_left.center;
     let down = triple.bottom_left.center - triple.top_left.center;
     let (u, v) = (unit(across), unit(down));
-    let mut axes = [Axes { center: Point::default(), u, v }; 3];
+    let mut axes = [Axes { center: Point::default(), u, v, threshold: None }; 3];
     for (a, finder) in axes.iter_mut().zip(&finders) {
-        let (mu, shift_u) = module_along(plane, finder.center, u, finder.size)?;
-        let (mv, shift_v) = module_along(plane, finder.center, v, finder.size)?;
+        let threshold = finder.threshold.filter(|_| line == Line::Own);
+        let (mu, shift_u) = module_along(plane, finder, u, threshold)?;
+        let (mv, shift_v) = module_along(plane, finder, v, threshold)?;
         if mu > 3.5 * mv || mv > 3.5 * mu {
             return None;
         }
         a.center = finder.center + u * shift_u + v * shift_v;
         a.u = u * mu;
         a.v = v * mv;
+        a.threshold = threshold;
     }
     // Along a line seen in perspective, the number of modules is the distance by the geometric mean of the module
     // sizes at its ends: exactly, not approximately.
@@ -188,10 +208,9 @@ fn measure(plane: &Plane<'_>, triple: &Triple) -> Option<([Axes; 3], f32, f32)> 
 }
 
 /// Pixels a module along a line through a finder's middle, and how far its true middle lies along that line.
-fn module_along(plane: &Plane<'_>, center: Point, direction: Point, size: f32) -> Option<(f32, f32)> {
-    let reach = size;
-    let forth = crossings(plane, center, direction, reach);
-    let back = crossings(plane, center, direction * -1.0, reach);
+fn module_along(plane: &Plane<'_>, finder: &Finder, direction: Point, threshold: Option<f32>) -> Option<(f32, f32)> {
+    let forth = crossings(plane, finder, direction, threshold);
+    let back = crossings(plane, finder, direction * -1.0, threshold);
     let [a1, a2, a3] = forth;
     let [b1, b2, b3] = back;
     let (a1, a2, b1, b2) = (a1?, a2?, b1?, b2?);
@@ -209,19 +228,19 @@ fn module_along(plane: &Plane<'_>, center: Point, direction: Point, size: f32) -
     (three > 1.2 * module && three < 5.0 * module && module > 0.8).then_some((module, shift))
 }
 
-/// Distances from a dark middle to its first three edges along a ray.
-fn crossings(plane: &Plane<'_>, from: Point, direction: Point, reach: f32) -> [Option<f32>; 3] {
+/// Distances from a finder's dark middle to its first three edges along a ray.
+fn crossings(plane: &Plane<'_>, finder: &Finder, direction: Point, threshold: Option<f32>) -> [Option<f32>; 3] {
     let mut out = [None; 3];
     let step = 0.5;
-    let mut last = plane.contrast(from);
+    let mut last = plane.contrast_over(finder.center, threshold);
     if last <= 0.0 {
         return out;
     }
     let mut distance = 0.0;
     let mut next = 0;
-    while distance < reach {
+    while distance < finder.size {
         distance += step;
-        let value = plane.contrast(from + direction * distance);
+        let value = plane.contrast_over(finder.center + direction * distance, threshold);
         if (value > 0.0) != (last > 0.0) {
             out[next] = Some(distance - step * value / (value - last));
             next += 1;
@@ -246,7 +265,7 @@ fn edges(plane: &Plane<'_>, corners: &[Axes]) -> Vec<Edge> {
                         if line < 2.0 && offset.abs() > 1.5 {
                             continue;
                         }
-                        if let Some(at) = edge_near(plane, start, along * sign, line, rising) {
+                        if let Some(at) = edge_near(plane, start, along * sign, line, rising, axes.threshold) {
                             edges.push(Edge { at, finder, horizontal, line: line * sign });
                         }
                     }
@@ -258,9 +277,16 @@ fn edges(plane: &Plane<'_>, corners: &[Axes]) -> Vec<Edge> {
 }
 
 /// The edge nearest to `line` modules along an axis, within three quarters of a module.
-fn edge_near(plane: &Plane<'_>, start: Point, module: Point, line: f32, rising: bool) -> Option<Point> {
+fn edge_near(
+    plane: &Plane<'_>,
+    start: Point,
+    module: Point,
+    line: f32,
+    rising: bool,
+    threshold: Option<f32>,
+) -> Option<Point> {
     const HALF: usize = 3;
-    let value = |i: usize| plane.contrast(start + module * (line + (i as f32 - HALF as f32) * 0.25));
+    let value = |i: usize| plane.contrast_over(start + module * (line + (i as f32 - HALF as f32) * 0.25), threshold);
     let mut best: Option<(f32, f32)> = None;
     let mut last = value(0);
     for i in 1..=2 * HALF {
@@ -372,14 +398,14 @@ fn named_size(plane: &Plane<'_>, frame: &Frame) -> Option<usize> {
     }
     // Read from the finders' own axes: a wrong size has not spoilt those.
     let [_, right, below] = frame.corners;
-    let bit = |p: Point| u32::from(plane.contrast(p) > 0.0);
+    let bit = |p: Point, axes: &Axes| u32::from(plane.contrast_over(p, axes.threshold) > 0.0);
     let mut words = [0_u32; 4];
     for i in 0..18_u32 {
         let (near, across) = ((i % 3) as f32, (i / 3) as f32);
         let p = right.center + right.u * (near - 7.0) + right.v * (across - 3.0);
         let q = below.center + below.v * (near - 7.0) + below.u * (across - 3.0);
-        words[0] |= bit(p) << i;
-        words[1] |= bit(q) << i;
+        words[0] |= bit(p, &right) << i;
+        words[1] |= bit(q, &below) << i;
     }
     let (version, distance) = words[..2].iter().map(|w| nearest_version(*w)).min_by_key(|(_, distance)| *distance)?;
     let Version::Model2(_) = version else { return None };

@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     fn finder(x: f32, y: f32) -> Finder {
-        Finder { center: Point::new(x, y), size: 28.0, angle: 0.0, quality: 1.0 }
+        Finder { center: Point::new(x, y), size: 28.0, angle: 0.0, quality: 1.0, threshold: None }
     }
 
     #[test]

@@ -11,6 +11,9 @@ pub const BLOCK: usize = 8;
 /// A block whose brightness varies less than this holds no edge.
 const MIN_CONTRAST: u8 = 24;
 
+/// Blocks with an edge among the 5 × 5 around one from which their mean says something.
+const MIN_EDGES: u16 = 3;
+
 /// Thresholds of a plane, one per block.
 #[derive(Clone, Debug, Default)]
 pub struct Light {
@@ -18,8 +21,10 @@ pub struct Light {
     blocks_y: usize,
     thresholds: Vec<u8>,
     black_points: Vec<u8>,
-    weights: Vec<u8>,
-    edge_weight: u8,
+    /// 1 where a block holds an edge.
+    edges: Vec<u8>,
+    /// The darkest pixel of blocks without an edge, 255 elsewhere.
+    lows: Vec<u8>,
     columns: Columns,
     histogram: Vec<u32>,
 }
@@ -66,14 +71,15 @@ pub struct Brightness {
 impl Light {
     /// Measures a plane. Reuses the buffers of the plane before.
     pub fn measure(&mut self, luma: Luma<'_>, edge_weight: u8) -> Brightness {
-        self.edge_weight = edge_weight;
         let (width, height) = (luma.width(), luma.height());
         self.blocks_x = width.div_ceil(BLOCK);
         self.blocks_y = height.div_ceil(BLOCK);
         self.black_points.clear();
         self.black_points.resize(self.blocks_x * self.blocks_y, 0);
-        self.weights.clear();
-        self.weights.resize(self.blocks_x * self.blocks_y, 1);
+        self.lows.clear();
+        self.lows.resize(self.blocks_x * self.blocks_y, 255);
+        self.edges.clear();
+        self.edges.resize(self.blocks_x * self.blocks_y, 0);
         self.histogram.clear();
         self.histogram.resize(512, 0);
         for by in 0..self.blocks_y {
@@ -81,7 +87,8 @@ impl Light {
             let y0 = (by * BLOCK).min(height.saturating_sub(BLOCK));
             self.block_row(luma, by, y0);
         }
-        self.smooth();
+        self.follow_edges();
+        self.smooth(edge_weight);
         self.brightness()
     }
 
@@ -114,11 +121,12 @@ impl Light {
             let Block { mean, lo, hi } = measured.next().unwrap_or(last);
             let index = by * self.blocks_x + bx;
             let black = if hi - lo > MIN_CONTRAST {
-                self.weights[index] = self.edge_weight;
+                self.edges[index] = 1;
                 mean
             } else {
                 // An even block is taken for ground, unless darker than its neighbours' threshold: then it lies
                 // inside something dark.
+                self.lows[index] = lo;
                 let mut black = lo / 2;
                 if by > 0 && bx > 0 {
                     let at = |y: usize, x: usize| u16::from(self.black_points[y * self.blocks_x + x]);
@@ -135,35 +143,19 @@ impl Light {
         }
     }
 
-    /// Thresholds are the mean black point of 5 × 5 blocks, those with an edge counting more, by running sums.
-    fn smooth(&mut self) {
-        let (bw, bh) = (self.blocks_x, self.blocks_y);
-        self.thresholds.clear();
-        self.thresholds.resize(bw * bh, 0);
-        let Columns { sum, count, .. } = &mut self.columns;
-        for by in 0..bh {
-            let y0 = by.saturating_sub(2).min(bh.saturating_sub(5));
-            let y1 = (y0 + 5).min(bh);
-            sum.clear();
-            sum.resize(bw, 0);
-            count.clear();
-            count.resize(bw, 0);
-            for y in y0..y1 {
-                let row = y * bw..(y + 1) * bw;
-                let weighted = self.black_points[row.clone()].iter().zip(&self.weights[row]);
-                for ((s, c), (b, w)) in sum.iter_mut().zip(count.iter_mut()).zip(weighted) {
-                    *s += u16::from(*b) * u16::from(*w);
-                    *c += u16::from(*w);
-                }
-            }
-            for (bx, threshold) in self.thresholds[by * bw..(by + 1) * bw].iter_mut().enumerate() {
-                let x0 = bx.saturating_sub(2).min(bw.saturating_sub(5));
-                let x1 = (x0 + 5).min(bw);
-                let total: u32 = sum[x0..x1].iter().map(|s| u32::from(*s)).sum();
-                let weight: u32 = count[x0..x1].iter().map(|s| u32::from(*s)).sum();
-                *threshold = (total / weight.max(1)) as u8;
-            }
+    /// An even block that is darker than the edges near it mean is dark itself, on whichever side of it they lie: a
+    /// light symbol's ground. Taken for light, it would pull the line down right where the symbol's finders are.
+    fn follow_edges(&mut self) {
+        means(&mut self.columns, self.blocks_x, &self.black_points, &self.edges, MIN_EDGES, &mut self.thresholds);
+        for ((black, low), edges) in self.black_points.iter_mut().zip(&self.lows).zip(&self.thresholds) {
+            *black = if low < edges { (*black).max(*edges) } else { *black };
         }
+    }
+
+    /// Thresholds are the mean black point of 5 × 5 blocks, those with an edge counting more.
+    fn smooth(&mut self, edge_weight: u8) {
+        self.edges.iter_mut().for_each(|edge| *edge = 1 + *edge * (edge_weight - 1));
+        means(&mut self.columns, self.blocks_x, &self.black_points, &self.edges, 1, &mut self.thresholds);
     }
 
     fn brightness(&self) -> Brightness {
@@ -200,6 +192,45 @@ impl Light {
     pub fn thresholds_of_row(&self, y: usize) -> &[u8] {
         let start = (y / BLOCK) * self.blocks_x;
         &self.thresholds[start..start + self.blocks_x]
+    }
+}
+
+/// The weighted mean of the 5 × 5 blocks around each, by running sums; 0 where they weigh less than `least`.
+fn means(columns: &mut Columns, bw: usize, values: &[u8], weights: &[u8], least: u16, means: &mut Vec<u8>) {
+    let bh = values.len() / bw;
+    means.clear();
+    means.resize(values.len(), 0);
+    let Columns { sum, count, .. } = columns;
+    for by in 0..bh {
+        let y0 = by.saturating_sub(2).min(bh.saturating_sub(5));
+        let y1 = (y0 + 5).min(bh);
+        sum.clear();
+        sum.resize(bw, 0);
+        count.clear();
+        count.resize(bw, 0);
+        for y in y0..y1 {
+            let row = y * bw..(y + 1) * bw;
+            let weighted = values[row.clone()].iter().zip(&weights[row]);
+            for ((s, c), (v, w)) in sum.iter_mut().zip(count.iter_mut()).zip(weighted) {
+                *s += u16::from(*v) * u16::from(*w);
+                *c += u16::from(*w);
+            }
+        }
+        let row = &mut means[by * bw..(by + 1) * bw];
+        let mean = |sums: &[u16], counts: &[u16]| {
+            let (total, weight) = (sums.iter().sum::<u16>(), counts.iter().sum::<u16>());
+            // In floating point, which can be done for many at once; both are small, so nothing is rounded up.
+            if weight < least { 0 } else { (f32::from(total) / f32::from(weight)) as u8 }
+        };
+        for ((mean_of, sums), counts) in row.iter_mut().skip(2).zip(sum.windows(5)).zip(count.windows(5)) {
+            *mean_of = mean(sums, counts);
+        }
+        // At both ends the window stays inside.
+        let (first, last) = (0..bw.min(5), bw.saturating_sub(5)..bw);
+        for (columns, part) in [(0..bw.min(2), first), (bw.saturating_sub(2)..bw, last)] {
+            let value = mean(&sum[part.clone()], &count[part]);
+            row[columns].fill(value);
+        }
     }
 }
 

@@ -64,6 +64,15 @@ impl<'a> Plane<'a> {
         self.sign * (f32::from(self.light.threshold(x, y)) - 0.5 - self.brightness(p))
     }
 
+    /// The same over a given line between dark and light (as ink), or over that of the block.
+    #[inline]
+    pub(crate) fn contrast_over(&self, p: Point, threshold: Option<f32>) -> f32 {
+        match threshold {
+            Some(threshold) => self.ink(p) - threshold,
+            None => self.contrast(p),
+        }
+    }
+
     /// Bilinear brightness; the centre of a pixel is at one half.
     #[inline]
     pub(crate) fn brightness(&self, p: Point) -> f32 {
