@@ -131,9 +131,31 @@ pub fn run(line: Line) -> Result<Exit, Failure> {
 pub(crate) fn log_place(config: &Config) -> log::Place {
     log::Place {
         database: config.places.state.join("scans.db"),
-        key: config.places.state.join("device.key"),
+        key: device_key(std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from), &config.places.state),
         post: config.checkpoint.id.clone(),
         upload: config.upload.url.is_some(),
         retention_days: u32::try_from(config.log.retention.as_secs().div_ceil(86_400)).unwrap_or(u32::MAX),
+    }
+}
+
+/// The device key that the service manager hands in (systemd.exec(5), `LoadCredential=`), or where there is none, the one in the state folder.
+fn device_key(credentials: Option<PathBuf>, state: &Path) -> PathBuf {
+    let handed_in = credentials.map(|folder| folder.join("device-key")).filter(|key| key.exists());
+    handed_in.unwrap_or_else(|| state.join("device.key"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_that_the_service_manager_hands_in_goes_before_the_one_in_the_state_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = Path::new("/var/lib/checkpointd");
+        let credentials = Some(folder.path().to_owned());
+        assert_eq!(device_key(None, state), state.join("device.key"));
+        assert_eq!(device_key(credentials.clone(), state), state.join("device.key"), "nothing was handed in");
+        std::fs::write(folder.path().join("device-key"), "").expect("written");
+        assert_eq!(device_key(credentials, state), folder.path().join("device-key"));
     }
 }

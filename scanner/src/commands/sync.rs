@@ -20,6 +20,7 @@ use crate::{
         pace::{self, Pace},
         round::{self, Round},
     },
+    upload::{self, relay},
 };
 
 /// How often a service looks whether the link came up.
@@ -41,7 +42,8 @@ enum What {
     Once(Json),
     /// Ask the mirrors by the clock and whenever the link comes up, until it is stopped: for a service beside the daemon
     #[command(after_help = "Example:\n  checkpointd sync run\n\n\
-        For gates whose scanning process has no network (network.apart): it takes over what this brings within seconds.")]
+        For gates whose scanning process has no network (network.apart): it takes over what this brings within seconds, and hands\n\
+        over its rows, which are carried to upload.url. Ends at once, with 0, where there are neither mirrors nor a centre.")]
     Run,
     /// Show the latest sync, what waits, and how old each list is
     #[command(after_help = "Example:\n  checkpointd sync status")]
@@ -78,8 +80,17 @@ fn once(config: &Config, watch: &mut dyn FnMut(&str, usize)) -> Result<Round, Fa
 }
 
 fn keep_asking(config: &Config) -> Result<Exit, Failure> {
+    let carries = carry_rows(config)?;
     if config.sync.mirrors.is_empty() {
-        return Err(Failure::configuration("sync.mirrors is empty: there is nobody to ask"));
+        if !carries {
+            log::info!(
+                "neither sync.mirrors nor, for another process's rows, upload.url is set: nothing here needs a network"
+            );
+            return Ok(Exit::Ok);
+        }
+        loop {
+            thread::park();
+        }
     }
     let up = link::listen();
     let mut pace = Pace::new(config.sync.every, pace::FIRST_PAUSE, Instant::now());
@@ -99,6 +110,18 @@ fn keep_asking(config: &Config) -> Result<Exit, Failure> {
         }
         thread::sleep(LOOK.min(pace.pause(Instant::now()).max(Duration::from_millis(10))));
     }
+}
+
+/// Carries the scanning process's rows to the centre, on a thread of its own; whether there is anything to carry.
+fn carry_rows(config: &Config) -> Result<bool, Failure> {
+    let Some(options) = upload::Options::configured(config).filter(|_| config.network.apart) else { return Ok(false) };
+    let mut centre = upload::centre(&options).map_err(|error| Failure::configuration(error.to_string()))?;
+    let place = relay::place(config);
+    thread::Builder::new()
+        .name("rows".to_owned())
+        .spawn(move || relay::carry(&place, centre.as_mut()))
+        .map_err(|error| Failure::new("cannot start the rows' thread").because(error))?;
+    Ok(true)
 }
 
 fn status(config: Option<&Path>, json: bool) -> Result<Exit, Failure> {
