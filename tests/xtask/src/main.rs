@@ -1,10 +1,12 @@
-//! The two commands of the README: `cargo xtask demo` and `cargo xtask check`.
+//! The commands of the README, `cargo xtask demo` and `cargo xtask check`, and those that make packages.
 //!
 //! Both first see to what a bare Debian with Rust lacks (libclang for the camera bindings, a browser and a broker for the
 //! tests), so that a newcomer types one line. Nothing is installed when it is there already.
 
+mod package;
+
 use std::{
-    env,
+    env, fs,
     path::Path,
     process::{Command, ExitCode, Stdio},
 };
@@ -29,12 +31,16 @@ const TEST: &[(&str, &str)] = &[
     // A mirror behind a proxy, and a link that comes up.
     ("tinyproxy-bin", "tinyproxy"),
     ("iproute2", "ip"),
+    ("systemd", "systemd-analyze"),
 ];
 
 const HELP: &str = "\
 cargo xtask demo [ARGUMENTS…]   install what the build needs, build, and watch travellers at a gate
 cargo xtask check [--fast]      install what the tests need; format, lints, documents, dependencies, all tests
                                 (--fast: the tests alone)
+cargo xtask units               the systemd units, in the eyes of systemd itself (part of check)
+cargo xtask deb                 the Debian packages, in target/debian
+cargo xtask board NAME          the daemon for a board: aarch64 or armv7
 cargo xtask setup               only install what both need";
 
 fn main() -> ExitCode {
@@ -48,6 +54,9 @@ fn main() -> ExitCode {
         ["demo", rest @ ..] => demo(rest),
         ["check"] => check(false),
         ["check", "--fast"] => check(true),
+        ["units"] => install(TEST) && units(),
+        ["deb"] => package::deb(),
+        ["board", name] => package::board(name),
         ["setup"] => install(BUILD) && install(TEST),
         _ => {
             eprintln!("{HELP}");
@@ -75,6 +84,7 @@ fn check(fast: bool) -> bool {
         && run("cargo", &["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])
         && documents()
         && dependencies()
+        && units()
         // A laptop without camera libraries, and a gate without the demonstration's signing code.
         && run("cargo", &["check", "--package", "scanner", "--no-default-features"])
         // Last, so that the test runner's own summary closes the run.
@@ -86,6 +96,53 @@ fn documents() -> bool {
     let mut doc = Command::new("cargo");
     doc.args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "--deny warnings");
     succeeds(&mut doc)
+}
+
+/// The units in the eyes of systemd itself: that it understands them, and how far those of the daemon are confined (0 is most, 10 least).
+fn units() -> bool {
+    let folder = env::temp_dir().join(format!("checkpointd-units-{}", std::process::id()));
+    let mut units = Vec::new();
+    let written = fs::create_dir_all(&folder).and_then(|()| {
+        for entry in Path::new("systemd").read_dir()? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if !(name.ends_with(".service") || name.ends_with(".path") || name.ends_with(".timer")) {
+                continue;
+            }
+            // Programs that are not installed here would be reported; whether they are is the package's concern.
+            let installed = |line: &str| match line.split_once("=/") {
+                Some((key, _)) if key.starts_with("Exec") => format!("{key}=/bin/true\n"),
+                _ => format!("{line}\n"),
+            };
+            // A line that ends in a backslash goes on in the next one (systemd.syntax(7)).
+            let text: String = fs::read_to_string(&path)?.replace("\\\n", " ").lines().map(installed).collect();
+            fs::write(folder.join(&name), text)?;
+            units.push(folder.join(name).display().to_string());
+        }
+        Ok(())
+    });
+    if let Err(error) = written {
+        eprintln!("xtask: the units cannot be copied to {}: {error}", folder.display());
+        return false;
+    }
+    let all: Vec<&str> = units.iter().map(String::as_str).collect();
+    let daemon = |unit: &&&str| unit.ends_with("/checkpointd.service") || unit.ends_with("/checkpointd-sync.service");
+    let sound = run("systemd-analyze", &[&["verify", "--man=no"], all.as_slice()].concat())
+        && all.iter().filter(daemon).all(|unit| confined(unit));
+    // Only copies: what is left of them is nobody's loss.
+    let _ = fs::remove_dir_all(&folder);
+    sound
+}
+
+/// Whether systemd's own score of a unit is at most 2.0.
+fn confined(unit: &str) -> bool {
+    let asked = Command::new("systemd-analyze")
+        .args(["security", "--no-pager", "--offline=true", "--threshold=20", unit])
+        .output();
+    let Ok(answer) = asked else { return false };
+    let text = String::from_utf8_lossy(&answer.stdout);
+    println!("{}", text.lines().last().unwrap_or_default());
+    answer.status.success()
 }
 
 /// Licences, sources and duplicate versions. The advisory database lives on the network, so it is not asked here.
@@ -137,6 +194,12 @@ fn library(name: &str) -> bool {
         .filter_map(Result::ok)
         .filter(|folder| folder.file_name().to_string_lossy().starts_with("llvm"))
         .any(|folder| folder.path().join("lib").join(name).exists())
+}
+
+/// What a program says; nothing where it cannot be started.
+fn output(program: &str, arguments: &[&str]) -> String {
+    let answer = Command::new(program).args(arguments).output();
+    answer.map(|answer| String::from_utf8_lossy(&answer.stdout).into_owned()).unwrap_or_default()
 }
 
 fn run(program: &str, arguments: &[&str]) -> bool {
