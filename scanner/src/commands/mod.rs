@@ -18,6 +18,7 @@ pub mod check_config;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod doctor;
+mod explain;
 mod judging;
 pub mod log;
 pub mod run;

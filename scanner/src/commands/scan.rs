@@ -18,16 +18,19 @@ use trustlist::{
     verdict::{Reason, Verdict},
 };
 
-use super::judging::{self, Judge, Judging};
+use super::{
+    explain,
+    judging::{self, Judge, Judging},
+};
 use crate::{
     failure::{Exit, Failure},
-    frame,
+    frame::{self, Frame},
 };
 
 /// `scan`
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  checkpointd scan --trust /media/stick --relying 440000 phone.jpg\n  \
-    checkpointd scan --decode-only --json photos/*.jpg\n\n\
+    checkpointd scan --decode-only --json photos/*.jpg\n  checkpointd scan --decode-only --explain why/ phone.jpg\n\n\
     Prints one JSON object a picture with --json. A file that is no picture is said so and the run goes on; it ends with 1 then.")]
 pub struct Arguments {
     #[command(flatten)]
@@ -41,6 +44,9 @@ pub struct Arguments {
     /// One JSON object a line
     #[arg(long)]
     json: bool,
+    /// Also write to this folder what the eye saw of each picture, stage by stage: why a code is not read. It shows the code
+    #[arg(long, value_name = "DIR")]
+    explain: Option<PathBuf>,
     /// Pictures: PNG, JPEG, WebP or BMP
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
@@ -99,7 +105,18 @@ pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure>
     let mut verdicts = Vec::new();
     let (mut unreadable, mut found) = (false, false);
     for file in &arguments.images {
-        let line = look(&mut eye, file, judge.as_ref(), arguments.show_text);
+        let line = match frame::read_picture(file) {
+            Ok(frame) => {
+                if let Some(folder) = &arguments.explain {
+                    explain::write(&mut eye, folder, file, &frame)?;
+                }
+                look(&mut eye, file, &frame, judge.as_ref(), arguments.show_text)
+            }
+            Err(error) => {
+                let file = file.display().to_string();
+                Line::Error { error: format!("{file} {error}"), file }
+            }
+        };
         match &line {
             Line::Error { .. } => unreadable = true,
             Line::Picture { symbols, .. } => {
@@ -123,12 +140,8 @@ pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure>
     })
 }
 
-fn look(eye: &mut Eye, path: &Path, judge: Option<&Judge>, show_text: bool) -> Line {
+fn look(eye: &mut Eye, path: &Path, frame: &Frame, judge: Option<&Judge>, show_text: bool) -> Line {
     let file = path.display().to_string();
-    let frame = match frame::read_picture(path) {
-        Ok(frame) => frame,
-        Err(error) => return Line::Error { error: format!("{file} {error}"), file },
-    };
     let begun = Instant::now();
     let reading = eye.read(frame.luma(), Budget::picture());
     let decode_us = begun.elapsed().as_micros();

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IsTerminal},
+    net::SocketAddr,
     path::Path,
     thread,
     time::Duration,
@@ -40,16 +41,12 @@ pub struct Arguments {
 /// When no daemon answers.
 pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure> {
     let listen = super::configuration(config)?.page.listen.0;
-    let url = format!("http://{listen}/status.json");
     loop {
-        let text = ask(&url)?;
         if arguments.json {
-            super::print(&format!("{text}\n"));
+            super::print(&format!("{}\n", ask(listen)?));
             return Ok(Exit::Ok);
         }
-        let status: Status = serde_json::from_str(&text).map_err(|error| {
-            Failure::new(format!("what answers at {listen} is no checkpointd of this release")).because(error)
-        })?;
+        let status = of(listen)?;
         if !arguments.watch {
             super::print(&shown(&status));
             return Ok(Exit::Ok);
@@ -78,7 +75,18 @@ fn coloured(text: &str) -> String {
         .collect()
 }
 
-fn ask(url: &str) -> Result<String, Failure> {
+/// The state of the daemon whose page is there.
+///
+/// # Errors
+/// When none answers, or something else does.
+pub(super) fn of(listen: SocketAddr) -> Result<Status, Failure> {
+    serde_json::from_str(&ask(listen)?).map_err(|error| {
+        Failure::new(format!("what answers at {listen} is no checkpointd of this release")).because(error)
+    })
+}
+
+fn ask(listen: SocketAddr) -> Result<String, Failure> {
+    let url = format!("http://{listen}/status.json");
     let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
     let failed = |error: ureq::Error| {
         Failure::new(format!(
@@ -86,7 +94,7 @@ fn ask(url: &str) -> Result<String, Failure> {
         ))
         .because(error)
     };
-    let mut answer = agent.get(url).call().map_err(failed)?;
+    let mut answer = agent.get(&url).call().map_err(failed)?;
     answer.body_mut().with_config().limit(MAX_ANSWER).read_to_string().map_err(failed)
 }
 

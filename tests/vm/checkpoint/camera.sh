@@ -24,7 +24,7 @@ mkdir -p "$share/systemd"
 strip -o "$share/checkpointd" "$program"
 "$here/country.sh" "$authority" "$share/country"
 cp "$here"/guest/{camera,camera.toml,install-service} "$share/"
-cp "$here"/../../../systemd/* "$share/systemd/"
+find "$here/../../../systemd" -maxdepth 1 -type f -exec cp -t "$share/systemd/" {} +
 for format in GREY NV12 YUYV; do
     "$here/../feed-camera" pack --format $format "$share/$format.vrf" "$share/country/codes" >/dev/null
 done

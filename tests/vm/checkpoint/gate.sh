@@ -25,5 +25,5 @@ for n in 1 2 3 4 5 6 7; do
 done
 "$authority" --dir "$share/country/440000" issue --colour red --status 3000 >"$share/codes/red"
 cp "$here"/guest/{gate-test,gate.toml,install-service} "$share/"
-cp "$here"/../../../systemd/* "$share/systemd/"
+find "$here/../../../systemd" -maxdepth 1 -type f -exec cp -t "$share/systemd/" {} +
 "$here/../run.sh" --out "${out:-$tmp/out}" --share "$share" --timeout 900 --quiet -- /share/gate-test

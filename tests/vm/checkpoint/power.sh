@@ -35,7 +35,7 @@ if [ ! -e "$out/cuts" ]; then
     strip -o "$share/checkpointd" "$program"
     "$here/country.sh" "$authority" "$share/country"
     cp "$here"/guest/{gate,install-service,power-boot,power.toml,sync.toml} "$share/"
-    cp "$here"/../../../systemd/* "$share/systemd/"
+    find "$here/../../../systemd" -maxdepth 1 -type f -exec cp -t "$share/systemd/" {} +
     # The second store as it is before each sync: generation 1 in force.
     sed "s|/data/sync|$tmp/first|; s|/share|$share|" "$share/sync.toml" >"$tmp/first.toml"
     "$program" --config "$tmp/first.toml" trust import "$share/country/gen1" >"$out/import.txt"

@@ -1,6 +1,7 @@
 //! `checkpointd doctor`: everything an installer can get wrong, looked at once, each with what to do.
 
 mod gate;
+mod reach;
 mod relay;
 #[cfg(all(feature = "gpio", target_os = "linux"))]
 mod wiring;
@@ -8,26 +9,18 @@ mod wiring;
 use std::{
     fs,
     io::Write,
-    net::TcpListener,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use clap::Args;
 use serde::Serialize;
-use trustlist::{
-    freshness::Freshness,
-    region::NATIONAL,
-    time::TimeTrust,
-    tuf::{Answer, MAX_METADATA},
-};
+use trustlist::{freshness::Freshness, time::TimeTrust};
 
 use super::{camera, judging};
 use crate::{
     config::{Config, Device},
     failure::{Exit, Failure},
-    lists::Mirror,
-    sync::{Way, Web},
 };
 
 /// For how long each camera is looked through.
@@ -133,8 +126,8 @@ fn examine(config: &Config) -> Vec<Finding> {
     findings.extend(disk(config));
     findings.push(lists(config));
     findings.push(clock(config));
-    findings.extend(config.sync.mirrors.iter().map(|mirror| mirror_answers(&mirror.0, &Way::from(&config.sync))));
-    findings.push(page(config));
+    findings.extend(reach::mirrors(config));
+    findings.push(reach::page(config));
     for lane in &config.lane {
         if lane.camera.device != Device::None {
             findings.push(sees(lane));
@@ -243,41 +236,6 @@ fn clock(config: &Config) -> Finding {
             "connect once, or check it by eye",
         ),
         trust => ok("clock", format!("{}, {}", moment.at, trust.code())),
-    }
-}
-
-fn mirror_answers(address: &str, way: &Way) -> Finding {
-    let mut web = match Web::new(address, way) {
-        Ok(web) => web,
-        Err(failure) => return bad("mirror", Standing::Fault, failure.to_string(), "correct it; no mirror is asked"),
-    };
-    match web.fetch(&format!("{NATIONAL}/metadata/timestamp.json"), MAX_METADATA) {
-        Answer::Bytes(_) => ok("mirror", address),
-        Answer::NotFound => bad(
-            "mirror",
-            Standing::Attention,
-            format!("{address} carries no lists"),
-            "check the address: it is the one above 000000",
-        ),
-        Answer::Unreachable(why) => {
-            bad("mirror", Standing::Attention, why, "no verdict waits for it; lists age meanwhile")
-        }
-    }
-}
-
-fn page(config: &Config) -> Finding {
-    if !config.page.enabled {
-        return ok("page", "switched off");
-    }
-    let address = config.page.listen.0;
-    match TcpListener::bind(address) {
-        Ok(_) => ok("page", format!("http://{address}/ is free")),
-        Err(error) => bad(
-            "page",
-            Standing::Attention,
-            format!("{address}: {error}"),
-            "the daemon runs already, or another program has page.listen",
-        ),
     }
 }
 

@@ -1,0 +1,100 @@
+//! What the doctor finds behind addresses: the mirrors of the lists, and the page.
+
+use std::{net::TcpListener, path::Path};
+
+use trustlist::{
+    region::NATIONAL,
+    tuf::{Answer, MAX_METADATA},
+};
+
+use super::{Finding, Standing, bad, ok};
+use crate::{
+    commands::status,
+    config::{Config, Url},
+    failure::Failure,
+    lists::{Folder, Mirror},
+    sync::{Way, Web},
+};
+
+/// Each mirror, asked for the file that every sync begins with.
+pub fn mirrors(config: &Config) -> impl Iterator<Item = Finding> {
+    let way = Way::from(&config.sync);
+    config.sync.mirrors.iter().map(move |mirror| mirror_answers(mirror, &way))
+}
+
+fn mirror_answers(mirror: &Url, way: &Way) -> Finding {
+    let address = &mirror.0;
+    let opened = match mirror.folder() {
+        Some(folder) => folder_mirror(folder),
+        None => Web::new(address, way).map(|web| Box::new(web) as Box<dyn Mirror>),
+    };
+    let mut opened = match opened {
+        Ok(opened) => opened,
+        Err(failure) => return bad("mirror", Standing::Fault, failure.to_string(), "correct it; no mirror is asked"),
+    };
+    match opened.fetch(&format!("{NATIONAL}/metadata/timestamp.json"), MAX_METADATA) {
+        Answer::Bytes(_) => ok("mirror", address),
+        Answer::NotFound => bad(
+            "mirror",
+            Standing::Attention,
+            format!("{address} carries no lists"),
+            "check the address: it is the one above 000000",
+        ),
+        Answer::Unreachable(why) => {
+            bad("mirror", Standing::Attention, why, "no verdict waits for it; lists age meanwhile")
+        }
+    }
+}
+
+fn folder_mirror(folder: &Path) -> Result<Box<dyn Mirror>, Failure> {
+    Ok(Box::new(Folder::open(folder)?))
+}
+
+/// Whether the page can be had, or is there already.
+pub fn page(config: &Config) -> Finding {
+    if !config.page.enabled {
+        return ok("page", "switched off");
+    }
+    let address = config.page.listen.0;
+    match TcpListener::bind(address) {
+        Ok(_) => ok("page", format!("http://{address}/ is free")),
+        Err(_) if status::of(address).is_ok() => ok("page", format!("http://{address}/, the daemon runs")),
+        Err(error) => bad(
+            "page",
+            Standing::Attention,
+            format!("{address}: {error}"),
+            "another program has page.listen; end it, or choose another port",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing(address: String) -> Standing {
+        let config = Config::default();
+        mirror_answers(&Url(address), &Way::from(&config.sync)).standing
+    }
+
+    #[test]
+    fn a_mirror_that_is_a_folder_is_looked_into_like_one_on_the_web() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let address = format!("file://{}", folder.path().display());
+        std::fs::create_dir_all(folder.path().join("000000/metadata")).expect("made");
+        assert_eq!(standing(address.clone()), Standing::Attention, "it carries no lists");
+        std::fs::write(folder.path().join("000000/metadata/timestamp.json"), "{}").expect("written");
+        assert_eq!(standing(address), Standing::Ok);
+        assert_eq!(standing("file:///is/not/there".to_owned()), Standing::Fault);
+    }
+
+    #[test]
+    fn a_port_that_another_program_has_is_told_from_one_that_is_free() {
+        let mut config = Config::default();
+        let other = TcpListener::bind("127.0.0.1:0").expect("a port");
+        config.page.listen.0 = other.local_addr().expect("bound");
+        // It hangs up on everybody: no daemon of ours.
+        std::thread::spawn(move || other.incoming().for_each(drop));
+        assert_eq!(page(&config).standing, Standing::Attention);
+    }
+}
