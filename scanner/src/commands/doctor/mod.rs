@@ -1,8 +1,11 @@
 //! `checkpointd doctor`: everything an installer can get wrong, looked at once, each with what to do.
 
+#[cfg(unix)]
+mod access;
 mod gate;
 mod reach;
 mod relay;
+mod unit;
 #[cfg(all(feature = "gpio", target_os = "linux"))]
 mod wiring;
 
@@ -128,6 +131,9 @@ fn examine(config: &Config) -> Vec<Finding> {
     findings.push(clock(config));
     findings.extend(reach::mirrors(config));
     findings.push(reach::page(config));
+    findings.extend(unit::unit());
+    #[cfg(unix)]
+    findings.extend(access::access(config));
     for lane in &config.lane {
         if lane.camera.device != Device::None {
             findings.push(sees(lane));
@@ -245,8 +251,11 @@ fn sees(lane: &crate::config::Lane) -> Finding {
             bad("camera", Standing::Fault, format!("lane {}: {failure}", lane.id), "checkpointd camera list")
         }
         Ok((view, _)) => {
+            let focus = view.sharpness.map_or("unknown until a code is shown".to_owned(), |sharpness| {
+                format!("{:.0} of 100", sharpness * 100.0)
+            });
             let fact = format!(
-                "lane {}: {} at {:.0} pictures a second, brightness {}",
+                "lane {}: {} at {:.0} pictures a second, exposure {} of 255, focus {focus}",
                 lane.id, view.source, view.rate, view.brightness
             );
             match view.advice().first() {
@@ -260,8 +269,11 @@ fn sees(lane: &crate::config::Lane) -> Finding {
 
 /// The flag that a Raspberry Pi's firmware raises when its supply sags.
 fn power() -> Option<Finding> {
-    let text = fs::read_to_string("/sys/devices/platform/soc/soc:firmware/get_throttled").ok()?;
-    let flags = u32::from_str_radix(text.trim().trim_start_matches("0x"), 16).ok()?;
+    throttled(&fs::read_to_string("/sys/devices/platform/soc/soc:firmware/get_throttled").ok()?)
+}
+
+fn throttled(flags: &str) -> Option<Finding> {
+    let flags = u32::from_str_radix(flags.trim().trim_start_matches("0x"), 16).ok()?;
     Some(if flags == 0 {
         ok("power", "never throttled since boot")
     } else {
@@ -272,4 +284,17 @@ fn power() -> Option<Finding> {
             "a stronger supply, a shorter cable, or cooling",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_supply_that_sagged_since_boot_is_told() {
+        let standing = |flags| throttled(flags).map(|finding| finding.standing);
+        assert_eq!(standing("0\n"), Some(Standing::Ok));
+        assert_eq!(standing("50005\n"), Some(Standing::Attention));
+        assert_eq!(standing("no number"), None);
+    }
 }
