@@ -253,13 +253,13 @@ impl Station {
                 }
                 Action::ForgetName => self.screen.name(None),
                 Action::CountNotAPassCode => {
-                    self.shared.tell(Told::NotAPassCode { lane: self.settings().id.clone() });
+                    self.shared.tell(Told::NotAPassCode { lane: self.settings().id.clone(), captured: since });
                 }
             }
         }
         let (decision, took) = verdict?;
         let verdict = decision.verdict;
-        self.given(decision, took);
+        self.given(decision, took, since);
         Some(verdict)
     }
 
@@ -339,7 +339,7 @@ impl Station {
     }
 
     /// Counts a verdict once everything about it is done.
-    fn given(&self, decision: Decision, took: Duration) {
+    fn given(&self, decision: Decision, took: Duration, captured: Instant) {
         let lane = self.settings().id.clone();
         let scan = Scan { at: self.shared.now(), verdict: decision.verdict, reason: decision.reason, took };
         let recent = RecentScan {
@@ -352,7 +352,7 @@ impl Station {
             issuer: decision.issuer.map(|issuer| issuer.to_string()),
         };
         self.shared.scanned(self.index, scan, recent);
-        self.shared.tell(Told::Verdict { lane, decision: Box::new(decision), took });
+        self.shared.tell(Told::Verdict { lane, decision: Box::new(decision), took, captured });
     }
 
     /// What became of the oldest admission of which nothing is known yet.
