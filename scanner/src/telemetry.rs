@@ -24,6 +24,9 @@ const IDLE_GAP: Duration = Duration::from_secs(8);
 /// Above this utilisation a queue grows with every hiccup: open one more lane.
 const BUSY: f64 = 0.85;
 
+/// Upper ends of the steps in which times-to-verdict are counted, in milliseconds; the budget (150) and the alarm (500) among them.
+pub const TIMES_MS: [u16; 8] = [5, 10, 20, 50, 100, 150, 300, 500];
+
 /// One verdict as the telemetry needs it. Nothing of the person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scan {
@@ -58,6 +61,8 @@ pub struct LaneFigures {
     pub reasons: BTreeMap<&'static str, usize>,
     /// Time-to-verdict in milliseconds: 50th, 95th and 99th percentile.
     pub time_to_verdict_ms: Option<[f64; 3]>,
+    /// Verdicts whose time was within each of [`TIMES_MS`], and beyond the last: for a plot.
+    pub times: Vec<usize>,
     /// Verdicts in each of the last thirty ten-second steps, oldest first: for a plot.
     pub steps: Vec<usize>,
 }
@@ -107,6 +112,10 @@ impl LaneHistory {
                 steps[step] += 1;
             }
         }
+        let mut counts = vec![0; TIMES_MS.len() + 1];
+        for scan in &recent {
+            counts[TIMES_MS.partition_point(|end| u128::from(*end) < scan.took.as_millis())] += 1;
+        }
         let mut times: Vec<f64> = recent.iter().map(|scan| scan.took.as_secs_f64() * 1000.0).collect();
         times.sort_by(f64::total_cmp);
         let observed = now.min(SPAN).as_secs_f64().max(1.0);
@@ -120,6 +129,7 @@ impl LaneHistory {
                 .zip(percentile(&times, 0.95))
                 .zip(percentile(&times, 0.99))
                 .map(|((p50, p95), p99)| [p50, p95, p99]),
+            times: counts,
             steps,
         }
     }
@@ -220,6 +230,8 @@ mod tests {
         assert_eq!(figures.reasons["ok"], 90);
         assert_eq!(figures.time_to_verdict_ms, Some([50.0, 95.0, 99.0]));
         assert_eq!(figures.steps.iter().sum::<usize>(), 100);
+        // 1 to 100 ms, each once.
+        assert_eq!(figures.times, [5, 5, 10, 30, 50, 0, 0, 0, 0]);
     }
 
     #[test]

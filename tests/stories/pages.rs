@@ -3,9 +3,12 @@
 
 use std::fs;
 
+use trustlist::time::UnixTime;
+
 use super::{
     browser::Browser,
     gate::{Daemon, also, eventually, nobody, picture, today},
+    support::World,
 };
 
 const STATE: &str = "document.body.dataset.state";
@@ -106,15 +109,57 @@ fn an_officer_decides_by_hand_in_the_browser_and_the_list_says_so() {
 #[test]
 fn the_operators_page_shows_lanes_lists_and_recent_verdicts() {
     let Some(browser) = Browser::start() else { return };
+    browser.size(1280, 860);
     let world = today();
-    picture(&world.path("frames"), world.text("with a forged code"));
-    let daemon = Daemon::start(&world, "");
-    browser.open(&format!("{}/operator", daemon.page()));
+    nobody(&world.path("frames"));
+    let daemon = Daemon::start(&world, "same_symbol_timeout = \"100ms\"\nrearm = \"100ms\"");
+    browser.open(&format!("{}/operator?lang=en", daemon.page()));
     let text = || browser.ask("document.body.innerText");
-    eventually("the verdict is listed", || text().contains("Signature does not match"));
+    let listed = || browser.ask("document.querySelectorAll('#recent tr').length");
+    for (number, who) in
+        ["from Guangdong, green", "yellow", "back from a risk area", "with a forged code"].iter().enumerate()
+    {
+        picture(&world.path("frames"), world.text(who));
+        eventually("the verdict is listed", || listed() == (number + 1).to_string());
+        nobody(&world.path("frames"));
+    }
     let text = text();
-    for part in ["gate 7", "Lane 1", "广东省", "No list"] {
+    for part in
+        ["gate 7", "Lane 1", "广东省", "No list", "Signature does not match", "Time to verdict, in milliseconds"]
+    {
         assert!(text.contains(part), "{part}: {text}");
+    }
+    // Each verdict is in one bar of the plot, which is told to those who hear the page, too.
+    let told = browser.ask("document.querySelector('.times').getAttribute('aria-label')");
+    let counted: usize = told.split(", ").filter_map(|bar| bar.rsplit(' ').next()?.parse::<usize>().ok()).sum();
+    assert_eq!(counted, 4, "{told}");
+    keep(&browser.picture(), "operator.png");
+}
+
+#[test]
+fn a_degraded_gate_says_in_both_languages_what_is_wrong_and_what_to_do() {
+    let Some(browser) = Browser::start() else { return };
+    // Lists of next week: the clock is behind what is certain. No folder of pictures: no camera. A folder where the log should be.
+    let world = World::at(UnixTime(scanner::clock::unix_millis() / 1000 + 7 * 86_400));
+    fs::create_dir_all(world.path("state/scans.db/in-the-way")).expect("made");
+    let daemon = Daemon::start(&world, "");
+    browser.open(daemon.page());
+    let band = || browser.ask("document.getElementById('band').innerText");
+    eventually("the band is there", || band().contains("摄像头断开"));
+    let chinese = band();
+    for part in ["时间不准", "请校准时间或更新名单", "检查摄像头接线", "无法记录", "检查磁盘"]
+    {
+        assert!(chinese.contains(part), "{part}: {chinese}");
+    }
+    browser.open(&format!("{}/operator?lang=en", daemon.page()));
+    let english = || browser.ask("document.getElementById('faults').innerText");
+    eventually("the operator is told, too", || english().contains("Camera"));
+    let english = english();
+    for code in ["clock-untrusted", "camera-lost", "log-unavailable"] {
+        let word = |key: String| browser.ask(&format!("say('{key}')"));
+        let (what, next) = (word(format!("fault.{code}")), word(format!("fault.{code}.do")));
+        assert!(!what.contains("fault.") && !next.contains("fault."), "{code} has its words");
+        assert!(english.contains(&what) && english.contains(&next), "{what} — {next}: {english}");
     }
 }
 

@@ -3,12 +3,6 @@
 
 mod trust_support;
 
-use authority::{
-    Source as Keys, deltas,
-    key::{KeyType, SigningKey},
-    metadata::{self, FileFacts, MetaFacts, Snapshot, Targets, Timestamp},
-    publish::target_path,
-};
 use cache::trust_store::Slot;
 use scanner::{
     lists::{self, Mirror},
@@ -16,10 +10,7 @@ use scanner::{
 };
 use trust_support::{HOUR, NOW, Post, Shelfful, empty_store, newer, outcome, region, synced};
 use trustlist::{
-    status::{
-        Status,
-        delta::{self, is_delta},
-    },
+    status::{Status, delta::is_delta},
     tuf::Answer,
 };
 
@@ -129,63 +120,6 @@ fn a_delta_that_is_missing_or_not_what_was_signed_costs_one_request_and_the_whol
         holds_the_newest(&post, 1);
     };
     spoil.into_iter().map(Some).chain([None]).for_each(spoilt);
-}
-
-/// The province signs another delta in place of the one that leads from what the device holds.
-fn sign_another_delta(post: &mut Post, bytes: &[u8]) {
-    let held = post.store.repository(region(PROVINCE), Slot::Current).expect("read").expect("held");
-    let way = delta::name("status/0", &held.targets["status/0"]);
-    let key = |role: &str| -> SigningKey {
-        Keys::Seed([7; 32]).key(region(PROVINCE), &format!("{role}-0"), KeyType::Ed25519).expect("from a seed")
-    };
-    let mut files = post.mirror.files.borrow_mut();
-    let place = |name: &str| format!("{PROVINCE}/metadata/{name}");
-    let mut timestamp: Timestamp = metadata::read(&files[&place("timestamp.json")]).expect("ours");
-    let number = timestamp.meta["snapshot.json"].version;
-    let snapshot_file = place(&format!("{number}.snapshot.json"));
-    let mut snapshot: Snapshot = metadata::read(&files[&snapshot_file]).expect("ours");
-    let number = snapshot.meta["targets.json"].version;
-    let targets_file = place(&format!("{number}.targets.json"));
-    let mut targets: Targets = metadata::read(&files[&targets_file]).expect("ours");
-
-    let facts = FileFacts::of(bytes);
-    files.insert(format!("{PROVINCE}/{}", target_path(&way, &facts.hashes.sha256)), bytes.to_vec());
-    assert!(targets.targets.insert(way, facts).is_some(), "in place of one");
-    let signed = metadata::sign(&targets, [&key("targets")]).expect("signed");
-    snapshot.meta.insert("targets.json".to_owned(), MetaFacts::of(targets.version, &signed));
-    files.insert(targets_file, signed);
-    let signed = metadata::sign(&snapshot, [&key("snapshot")]).expect("signed");
-    timestamp.meta.insert("snapshot.json".to_owned(), MetaFacts::of(snapshot.version, &signed));
-    files.insert(snapshot_file, signed);
-    files.insert(place("timestamp.json"), metadata::sign(&timestamp, [&key("timestamp")]).expect("signed"));
-}
-
-#[test]
-fn a_signed_delta_that_leads_to_another_list_than_the_signed_one_is_not_followed_and_the_whole_list_is_fetched() {
-    for readable in [true, false] {
-        let mut post = post();
-        let held = post.store.repository(region(PROVINCE), Slot::Current).expect("read").expect("held");
-        let held = held.targets["status/0"].clone();
-        // The same desk a moment later, with a code revoked that the signed list leaves valid.
-        let mut astray = post.federation.authority(region(PROVINCE)).expect("there").clone();
-        astray.statuses_mut().set(7, Status::Revoked, NOW.plus(HOUR * 2)).expect("covered");
-        let publication = astray.publish(NOW.plus(HOUR * 2)).expect("published");
-        let (_, other) = publication
-            .files
-            .iter()
-            .find(|(path, _)| path.starts_with("targets/status/") && path.ends_with(".0"))
-            .expect("a list");
-        let leads_astray = deltas::between(&held, other).expect("both were made here");
-        assert_eq!(delta::follow(&leads_astray, &held, |_| true).as_ref(), Ok(other), "a good delta, elsewhere");
-
-        change(&mut post, 1);
-        sign_another_delta(&mut post, if readable { &leads_astray } else { b"no delta at all" });
-        let (report, asked) = sync(&mut post, 1);
-        assert!(matches!(outcome(&report, region(PROVINCE)), Outcome::Updated { .. }), "{report:?}");
-        assert_eq!(asked.len(), 2, "{asked:?}");
-        assert!(asked[0].contains(".delta-") && asked[1].ends_with(".0"), "{asked:?}");
-        holds_the_newest(&post, 1);
-    }
 }
 
 #[test]

@@ -38,11 +38,9 @@ use crate::{
 /// Where the page is shown, unless something else is there already.
 const PAGE: &str = "127.0.0.1:8470";
 /// For people who watch: an empty window between two travellers, and time to read the screen.
-const TO_WATCH: Tempo =
-    Tempo { gap: Duration::from_millis(700), linger: Duration::from_millis(1400), patience: Duration::from_secs(8) };
-/// For a script: no longer than the lane's own rules ask, and an answer however busy the machine is.
-const TO_COUNT: Tempo =
-    Tempo { gap: Duration::from_millis(560), linger: Duration::ZERO, patience: Duration::from_secs(120) };
+const TO_WATCH: Tempo = Tempo { gap: Duration::from_millis(700), linger: Duration::from_millis(1400) };
+/// For a script: no longer than the lane's own rules ask.
+const TO_COUNT: Tempo = Tempo { gap: Duration::from_millis(560), linger: Duration::ZERO };
 
 /// `demo`
 #[derive(Debug, Args)]
@@ -155,8 +153,9 @@ fn play(
         stop: Some(stops),
     };
     let daemon = thread::spawn(move || run::run(&setup));
+    let mut at = 0;
     for told in heard {
-        let (captured, answer) = match told {
+        let answer = match told {
             Told::Page(address) if !quiet => {
                 println!(
                     "the lane's screen:     http://{address}/\nthe operator's screen: http://{address}/operator\n"
@@ -164,10 +163,9 @@ fn play(
                 continue;
             }
             Told::Page(_) | Told::Ready { .. } => continue,
-            Told::Verdict { decision, took, captured, .. } => (captured, Some((decision, took))),
-            Told::NotAPassCode { captured, .. } => (captured, None),
+            Told::Verdict { decision, took, .. } => Some((decision, took)),
+            Told::NotAPassCode { .. } => None,
         };
-        let Some(at) = answers.given(captured) else { continue };
         let Some(traveller) = country.travellers.get(at) else { continue };
         tally.answered(at, answer.as_ref().map(|(decision, _)| decision.as_ref()));
         if !quiet {
@@ -175,10 +173,12 @@ fn play(
             // Whoever closed the terminal's other end is told by the next line.
             let _ = io::stdout().flush();
         }
+        answers.given();
+        at += 1;
     }
     drop(stop);
     let ended = daemon.join().map_err(|_| Failure::new("the daemon panicked"))?;
-    ended.map(|()| answers.over() < country.travellers.len())
+    ended.map(|()| at < country.travellers.len())
 }
 
 fn phone(traveller: &Traveller) -> Result<Modules, Failure> {

@@ -62,8 +62,10 @@ pub struct LaneStatus {
     pub camera_up: bool,
     /// Frames a second that were looked at.
     pub frames_per_second: Option<f64>,
-    /// Why the latest frame with something like a symbol was not read.
+    /// Why the latest frame with something like a symbol in it was not read.
     pub no_read: Option<String>,
+    /// Seconds since then.
+    pub no_read_age_s: Option<u64>,
     /// Verdicts a minute.
     pub per_minute: f64,
     /// Seconds from one traveller to the next.
@@ -74,6 +76,8 @@ pub struct LaneStatus {
     pub reasons: std::collections::BTreeMap<String, usize>,
     /// 50th, 95th and 99th percentile in milliseconds.
     pub time_to_verdict_ms: Option<[f64; 3]>,
+    /// Verdicts by time-to-verdict, in the steps of [`crate::telemetry::TIMES_MS`] and beyond.
+    pub times: Vec<usize>,
     /// Verdicts in each of the last thirty ten-second steps.
     pub steps: Vec<usize>,
 }

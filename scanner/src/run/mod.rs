@@ -23,7 +23,7 @@ mod station;
 use std::{
     net::SocketAddr,
     sync::{Arc, mpsc},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tokio::sync::watch;
@@ -76,15 +76,11 @@ pub enum Told {
         decision: Box<Decision>,
         /// From the frame to the gate's signal.
         took: Duration,
-        /// When the frame was captured, or the text came.
-        captured: Instant,
     },
     /// A symbol that is no pass code was hinted at.
     NotAPassCode {
         /// The lane.
         lane: String,
-        /// When the frame was captured, or the text came.
-        captured: Instant,
     },
 }
 

@@ -130,16 +130,19 @@ impl Reporter {
 
 fn lane_status(lane: &LaneShared, settings: &config::Lane, now: Duration, rate: Option<f64>) -> LaneStatus {
     let figures = lane.history().figures(now);
+    let no_read = *lock(&lane.no_read);
     LaneStatus {
         lane: settings.id.clone(),
         camera_up: lane.camera() == Camera::Up,
         frames_per_second: rate,
-        no_read: lock(&lane.no_read).map(str::to_owned),
+        no_read: no_read.map(|(why, _)| why.to_owned()),
+        no_read_age_s: no_read.map(|(_, at)| now.saturating_sub(at).as_secs()),
         per_minute: figures.per_minute,
         cycle_s: figures.cycle_s,
         verdicts: owned(figures.verdicts),
         reasons: owned(figures.reasons),
         time_to_verdict_ms: figures.time_to_verdict_ms,
+        times: figures.times,
         steps: figures.steps,
     }
 }

@@ -87,8 +87,8 @@ pub struct LaneShared {
     pub late_rows: AtomicU64,
     /// When the last of those was, in milliseconds since the start; 0 for never.
     pub late_at: AtomicU64,
-    /// What the eye would like, while it sees something and does not read it.
-    pub no_read: Mutex<Option<&'static str>>,
+    /// What the eye would have liked when it last saw something and did not read it, and when that was.
+    pub no_read: Mutex<Option<(&'static str, Duration)>>,
     /// The lane's thread has ended.
     pub ended: AtomicBool,
     history: Mutex<LaneHistory>,

@@ -166,8 +166,9 @@ impl Station {
             let outline = sight.symbols.first().map(|symbol| symbol.corners).or(sight.outline);
             self.screen.preview(preview(frame.luma(), outline, &sight.hints));
         }
-        let no_read = sight.outline.and(sight.hints.first()).map(|hint| hint_word(*hint));
-        *lock(&self.told().no_read) = no_read;
+        if let Some(hint) = sight.outline.and(sight.hints.first()) {
+            *lock(&self.told().no_read) = Some((hint_word(*hint), now));
+        }
         let size = (frame.width(), frame.height());
         let presented = Presented::in_picture(sight.symbols, size, &self.settings().aim, self.settings().aim_radius);
         let result = match presented.seen() {
@@ -253,13 +254,13 @@ impl Station {
                 }
                 Action::ForgetName => self.screen.name(None),
                 Action::CountNotAPassCode => {
-                    self.shared.tell(Told::NotAPassCode { lane: self.settings().id.clone(), captured: since });
+                    self.shared.tell(Told::NotAPassCode { lane: self.settings().id.clone() });
                 }
             }
         }
         let (decision, took) = verdict?;
         let verdict = decision.verdict;
-        self.given(decision, took, since);
+        self.given(decision, took);
         Some(verdict)
     }
 
@@ -339,7 +340,7 @@ impl Station {
     }
 
     /// Counts a verdict once everything about it is done.
-    fn given(&self, decision: Decision, took: Duration, captured: Instant) {
+    fn given(&self, decision: Decision, took: Duration) {
         let lane = self.settings().id.clone();
         let scan = Scan { at: self.shared.now(), verdict: decision.verdict, reason: decision.reason, took };
         let recent = RecentScan {
@@ -352,7 +353,7 @@ impl Station {
             issuer: decision.issuer.map(|issuer| issuer.to_string()),
         };
         self.shared.scanned(self.index, scan, recent);
-        self.shared.tell(Told::Verdict { lane, decision: Box::new(decision), took, captured });
+        self.shared.tell(Told::Verdict { lane, decision: Box::new(decision), took });
     }
 
     /// What became of the oldest admission of which nothing is known yet.

@@ -20,6 +20,8 @@ const age = (seconds) => {
   return `${Math.round(seconds / 86400)} d`;
 };
 
+const ago = (seconds) => (seconds < 120 ? `${seconds} s` : age(seconds));
+
 const shares = (verdicts) => {
   const bar = make("div", { class: "share" });
   for (const verdict of ["admit", "refer", "refuse"]) {
@@ -39,6 +41,21 @@ const plot = (steps) => {
     svg.append(make("rect", { x: index * 4, y: 40 - height, width: 3, height }));
   });
   return svg;
+};
+
+// How long verdicts took: a bar for each step of time (milliseconds, telemetry.rs TIMES_MS), those beyond the budget striking.
+const ENDS = [5, 10, 20, 50, 100, 150, 300, 500];
+const BUDGET = 150;
+const spread = (counts) => {
+  const top = Math.max(1, ...counts);
+  const chart = make("div", { class: "times", role: "img", "aria-label": counts.map((count, at) => `${ENDS[at] ? `≤ ${ENDS[at]}` : `> ${ENDS[at - 1]}`} ms: ${count}`).join(", ") });
+  counts.forEach((count, at) => {
+    const end = ENDS[at] ?? Infinity;
+    const bar = make("i", { class: end > BUDGET ? "late" : "" });
+    bar.style.height = `${(count / top) * 100}%`;
+    chart.append(make("span", {}, make("u", {}, bar), make("small", {}, Number.isFinite(end) ? `${end}` : "∞")));
+  });
+  return chart;
 };
 
 // What an officer made of a scan, or the way to say so.
@@ -115,8 +132,9 @@ const draw = (state) => {
       make("div", { class: "lane" },
         card("operator.per_minute", fixed(lane.per_minute, 1), lane.cycle_s === null ? null : `${say("operator.cycle")} ${lane.cycle_s.toFixed(1)} s`),
         card("operator.time_to_verdict", times ? `${times[0].toFixed(0)} ms` : "–", times ? `p95 ${times[1].toFixed(0)} · p99 ${times[2].toFixed(0)} ms` : null, times && times[1] > 150),
-        card("operator.camera", lane.camera_up ? say("operator.up") : say("operator.down"), [`${fixed(lane.frames_per_second, 0)} fps`, lane.no_read ? say("hint." + lane.no_read) : null].filter(Boolean).join(" · "), !lane.camera_up),
+        card("operator.camera", lane.camera_up ? say("operator.up") : say("operator.down"), [`${fixed(lane.frames_per_second, 0)} fps`, lane.no_read ? `${say("operator.no_read")} ${say("hint." + lane.no_read)}, ${ago(lane.no_read_age_s)}` : null].filter(Boolean).join(" · "), !lane.camera_up),
         make("div", { class: "card wide" }, make("small", {}, say("operator.shares")), shares(lane.verdicts), make("small", {}, reasons(lane.reasons))),
+        make("div", { class: "card wide" }, make("small", {}, say("operator.times")), spread(lane.times)),
         make("div", { class: "card wide" }, make("small", {}, say("operator.steps")), plot(lane.steps))));
   }));
   element("lists").replaceChildren(...state.lists.map((list) => make("tr", {},
