@@ -23,6 +23,7 @@ mod judging;
 pub mod log;
 pub mod run;
 pub mod scan;
+mod second_opinion;
 pub mod service_window;
 pub mod status;
 pub mod sync;

@@ -21,6 +21,7 @@ use trustlist::{
 use super::{
     explain,
     judging::{self, Judge, Judging},
+    second_opinion::second_opinion,
 };
 use crate::{
     failure::{Exit, Failure},
@@ -144,8 +145,9 @@ fn look(eye: &mut Eye, path: &Path, frame: &Frame, judge: Option<&Judge>, show_t
     let file = path.display().to_string();
     let begun = Instant::now();
     let reading = eye.read(frame.luma(), Budget::picture());
+    let others = second_opinion(frame.luma(), &reading);
     let decode_us = begun.elapsed().as_micros();
-    let symbols = reading.symbols.iter().map(|symbol| describe(symbol, judge, show_text)).collect();
+    let symbols = reading.symbols.iter().chain(&others).map(|symbol| describe(symbol, judge, show_text)).collect();
     Line::Picture { file, width: frame.width(), height: frame.height(), symbols, decode_us }
 }
 
