@@ -1,12 +1,12 @@
 //! The loopback is hostile too: what a page in the kiosk's browser, or any local user, may send to the pages.
 
 use std::{
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     time::Duration,
 };
 
-use super::gate::{Daemon, nobody, today};
+use super::gate::{Daemon, eventually, nobody, today};
 
 fn connect(daemon: &Daemon) -> TcpStream {
     let socket = TcpStream::connect(daemon.page().trim_start_matches("http://")).expect("it listens");
@@ -56,5 +56,65 @@ fn a_client_that_says_nothing_is_dropped_and_one_that_opens_hundreds_of_connecti
     assert!(matches!(beyond.read(&mut [0]), Ok(0) | Err(_)), "the hundredth is closed at once");
     // The first ones are closed for saying nothing; then there is room again.
     assert!(silent[0].read(&mut [0; 256]).is_ok(), "within the deadline of a head");
-    super::gate::eventually("there is room", || ureq::get(format!("{}/status.json", daemon.page())).call().is_ok());
+    eventually("there is room", || answers(&daemon));
+}
+
+/// As many as the page takes at once, each of which has sent this.
+fn crowd(daemon: &Daemon, request: &str) -> Vec<TcpStream> {
+    let begun = |_| {
+        let mut socket = connect(daemon);
+        socket.write_all(request.as_bytes()).expect("sent");
+        socket
+    };
+    (0..32).map(begun).collect()
+}
+
+fn answers(daemon: &Daemon) -> bool {
+    ureq::get(format!("{}/status.json", daemon.page())).call().is_ok()
+}
+
+#[test]
+fn those_who_send_half_a_request_hold_the_page_for_seconds_only() {
+    let world = today();
+    nobody(&world.path("frames"));
+    let daemon = Daemon::start(&world, "");
+    let body =
+        "POST /override HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{";
+    for half in ["GET /status.json HTTP/1.1\r\nHost: loc", body, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\nGET /st"] {
+        let crowd = crowd(&daemon, half);
+        eventually("they have every place", || !answers(&daemon));
+        eventually("they lost them", || answers(&daemon));
+        drop(crowd);
+    }
+}
+
+#[test]
+fn those_who_listen_and_never_read_lose_their_places_and_little_is_kept_for_them() {
+    let world = today();
+    nobody(&world.path("frames"));
+    let daemon = Daemon::start(&world, "");
+    let listen = "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut screen = BufReader::new(connect(&daemon));
+    screen.get_mut().write_all(listen.as_bytes()).expect("sent");
+    let screen = std::thread::spawn(move || {
+        // The lane's own screen, which reads: its stream is still there when the others' are not.
+        let mut pictures = 0;
+        for line in screen.lines().map_while(Result::ok) {
+            pictures += usize::from(line == "event: preview");
+        }
+        pictures
+    });
+    let crowd = crowd(&daemon, listen);
+    eventually("they have every place", || !answers(&daemon));
+    eventually("they lost them", || answers(&daemon));
+    // What was on its way to the last of those that were let in.
+    for mut deaf in crowd.into_iter().take(31) {
+        let mut kept = Vec::new();
+        let _ = deaf.read_to_end(&mut kept);
+        assert!(kept.len() < 1 << 20, "{} bytes were kept for one who never read", kept.len());
+    }
+    assert!(!screen.is_finished(), "the lane's screen was dropped, too");
+    assert_eq!(daemon.stop(), Some(0));
+    let pictures = screen.join().expect("it listened");
+    assert!(pictures > 50, "the lane's screen had {pictures} aiming pictures in all that time");
 }

@@ -23,7 +23,7 @@ use hyper_util::{
 use qrcode::{EcLevel, QrCode, render::svg};
 use serde::{Deserialize, Serialize};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::{Semaphore, watch},
     time::timeout,
 };
@@ -47,6 +47,11 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 const MAX_BODY: usize = 1024;
 /// A write must progress within this. Stops a client that never reads.
 const WRITE_DEADLINE: Duration = Duration::from_secs(10);
+/// What the system may keep for one client that is slow to read, in bytes: about three aiming pictures. Without it Linux keeps
+/// up to 4 MB (tcp_wmem), in which a client that never reads hides from the deadline for minutes.
+const MAX_UNSENT: u32 = 64 * 1024;
+/// Connections that wait to be accepted, or to be closed because there are too many.
+const BACKLOG: u32 = 128;
 /// A silent event stream says it is alive this often, so that a dead daemon is noticed by the page and a dead page here.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// Scripts, styles and pictures from here only; nothing inline, nothing framed.
@@ -72,14 +77,21 @@ pub struct Shown {
 ///
 /// # Errors
 /// When `address` is not a loopback address, or is taken.
-pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     if !address.ip().is_loopback() {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             format!("the page is served on the loopback only; {address} is reachable from outside (use 127.0.0.1)"),
         ));
     }
-    TcpListener::bind(address).await
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A daemon that was replaced a moment ago left connections that still fade (as tokio's own `bind` does it).
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    // Before listening, so that what is accepted has it (tcp(7)).
+    socket.set_send_buffer_size(MAX_UNSENT)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves until `stop` says so. A connection's fault ends that connection only.

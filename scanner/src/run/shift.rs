@@ -477,7 +477,7 @@ async fn start_page(shared: &Shared, page: &Arc<Shown>, stops: watch::Receiver<b
         return;
     }
     let address = shared.config.page.listen.0;
-    match server::bind(address).await {
+    match server::bind(address) {
         Ok(listener) => {
             let at = listener.local_addr().unwrap_or(address);
             log::info!("page: http://{at}/");
