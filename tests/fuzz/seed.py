@@ -43,5 +43,9 @@ for path in VECTORS.glob("cose/*/*.json"):
         seed(target, message)
 for certificate in json.loads((VECTORS / "dcc/certificates.json").read_text()):
     seed("certificate", base64.b64decode(certificate["certificate"]))
-delta = re.search(r"```hex delta\n(.*?)```", (HERE.parents[1] / "trustlist/FORMAT.md").read_text(), re.S).group(1)
+FORMAT = (HERE.parents[1] / "trustlist/FORMAT.md").read_text()
+delta = re.search(r"```hex delta\n(.*?)```", FORMAT, re.S).group(1)
 seed("status_delta", bytes.fromhex(re.sub(r"#.*|\s", "", delta)))
+code = re.search(r"```text configuration-code\nMRC1:(.*?)\n```", FORMAT, re.S).group(1)
+seed("configuration", code.encode())
+seed("configuration", base45(code))
