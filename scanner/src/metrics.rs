@@ -16,7 +16,7 @@ const SECONDS: &[f64] = &[0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.
 /// A step on the way from a frame to an open gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Camera buffer to luma.
+    /// What the camera delivered to luma: cut, stripped or decoded.
     Luma,
     /// Luma to symbol text.
     Read,
@@ -67,10 +67,15 @@ pub struct Metrics {
     clock_trust: GaugeVec,
 }
 
+/// What becomes of a frame.
+const FRAMES: [&str; 5] = ["read", "no-code", "not-a-pass-code", "replaced", "damaged"];
+/// What becomes of a sync.
+const SYNCS: [&str; 4] = ["updated", "waiting", "unchanged", "failed"];
+
 impl Metrics {
-    /// Counters at zero.
+    /// Counters at zero for `lanes`. What can be counted is there before the first time, so that the first time is seen as a rise.
     #[must_use]
-    pub fn new() -> Metrics {
+    pub fn new<'a>(lanes: impl IntoIterator<Item = &'a str>) -> Metrics {
         let registry = Registry::new();
         let counter = |name: &str, help: &str, labels: &[&str]| {
             keep(&registry, IntCounterVec::new(Opts::new(name, help), labels).expect("a well-formed metric"))
@@ -85,7 +90,7 @@ impl Metrics {
         let single = |name: &str, help: &str| keep(&registry, Gauge::new(name, help).expect("a well-formed metric"));
         let build = gauge("checkpoint_build_info", "Always 1; the label says which build runs.", &["version"]);
         build.with_label_values(&[crate::BUILD]).set(1.0);
-        Metrics {
+        let metrics = Metrics {
             scans: counter("checkpoint_scans_total", "Verdicts given.", &["lane", "verdict", "reason"]),
             time_to_verdict: histogram(
                 "checkpoint_time_to_verdict_seconds",
@@ -126,7 +131,22 @@ impl Metrics {
                 &["state"],
             ),
             registry,
+        };
+        for lane in lanes {
+            let _ = metrics.time_to_verdict.with_label_values(&[lane]);
+            let _ = metrics.gate_opens.with_label_values(&[lane]);
+            let _ = metrics.bursts.with_label_values(&[lane]);
         }
+        for stage in Stage::ALL {
+            let _ = metrics.stages.with_label_values(&[stage.code()]);
+        }
+        for result in FRAMES {
+            let _ = metrics.frames.with_label_values(&[result]);
+        }
+        for result in SYNCS {
+            let _ = metrics.sync_attempts.with_label_values(&[result]);
+        }
+        metrics
     }
 
     /// A verdict was given on `lane`, `took` after the first decodable frame.
@@ -140,7 +160,7 @@ impl Metrics {
         self.stages.with_label_values(&[stage.code()]).observe(took.as_secs_f64());
     }
 
-    /// `count` frames ended as `result`: `read`, `no-code`, `not-a-pass-code`, `replaced`, `damaged`.
+    /// `count` frames ended as `result`, one of [`FRAMES`].
     pub fn frames(&self, result: &'static str, count: u64) {
         self.frames.with_label_values(&[result]).inc_by(count);
     }
@@ -178,13 +198,15 @@ impl Metrics {
         self.lists_waiting.set(issuers as f64);
     }
 
-    /// A sync ended as `result`: `updated`, `waiting`, `unchanged`, `failed`; `at` is Unix seconds.
-    pub fn sync(&self, result: &'static str, at: i64) {
+    /// A sync ended as `result`, one of [`SYNCS`].
+    pub fn sync(&self, result: &'static str) {
         self.sync_attempts.with_label_values(&[result]).inc();
-        if result != "failed" {
-            #[expect(clippy::cast_precision_loss, reason = "Unix seconds are far below 2^52")]
-            self.sync_last_success.set(at as f64);
-        }
+    }
+
+    /// When a sync last ended with verified lists, in Unix seconds: before this process began, too.
+    pub fn sync_last_success(&self, at: i64) {
+        #[expect(clippy::cast_precision_loss, reason = "Unix seconds are far below 2^52")]
+        self.sync_last_success.set(at as f64);
     }
 
     /// Rows in the outbox by state.
@@ -223,12 +245,6 @@ impl Metrics {
     }
 }
 
-impl Default for Metrics {
-    fn default() -> Metrics {
-        Metrics::new()
-    }
-}
-
 fn keep<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> C {
     registry.register(Box::new(collector.clone())).expect("each metric is registered once");
     collector
@@ -246,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_verdict_is_counted_by_lane_verdict_and_reason() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(["1"]);
         metrics.scan("1", Verdict::Refer, Reason::ColourYellow, Duration::from_millis(42));
         let text = metrics.text();
         assert!(
@@ -254,5 +270,18 @@ mod tests {
             "{text}"
         );
         assert!(text.contains(r#"checkpoint_time_to_verdict_seconds_bucket{lane="1",le="0.05"} 1"#), "{text}");
+    }
+
+    #[test]
+    fn what_has_not_happened_yet_is_counted_as_none_and_not_left_out() {
+        let text = Metrics::new(["1"]).text();
+        for none in [
+            r#"checkpoint_gate_opens_total{lane="1"} 0"#,
+            r#"checkpoint_frames_total{result="damaged"} 0"#,
+            r#"checkpoint_sync_attempts_total{result="failed"} 0"#,
+            r#"checkpoint_stage_seconds_count{stage="luma"} 0"#,
+        ] {
+            assert!(text.contains(none), "{none}: {text}");
+        }
     }
 }

@@ -12,7 +12,10 @@ mod pixels;
 mod pool;
 mod slot;
 
-use std::{fmt, time::Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use eye::{Luma, LumaError};
 
@@ -30,10 +33,11 @@ pub struct Frame {
     stride: usize,
     sequence: u64,
     captured: Instant,
+    luma_took: Duration,
 }
 
 impl Frame {
-    /// A frame over a buffer whose rows follow each other without gaps.
+    /// A frame over a buffer whose rows follow each other without gaps, of a picture that arrived at `captured`.
     pub fn new(
         luma: Buffer,
         width: usize,
@@ -42,7 +46,7 @@ impl Frame {
         captured: Instant,
     ) -> Result<Frame, LumaError> {
         Luma::new(&luma, width, height)?;
-        Ok(Frame { luma, width, height, stride: width, sequence, captured })
+        Ok(Frame { luma, width, height, stride: width, sequence, captured, luma_took: captured.elapsed() })
     }
 
     /// The same picture under another number, as though it had been taken at `captured`.
@@ -81,6 +85,12 @@ impl Frame {
     #[must_use]
     pub fn captured(&self) -> Instant {
         self.captured
+    }
+
+    /// From its arrival until it was luma: cut, stripped or decoded.
+    #[must_use]
+    pub fn luma_took(&self) -> Duration {
+        self.luma_took
     }
 }
 

@@ -64,6 +64,7 @@ pub fn read_picture_bytes(bytes: &[u8]) -> Result<Frame, PictureError> {
     if bytes.len() as u64 > MAX_FILE {
         return Err(PictureError::FileTooLarge);
     }
+    let began = Instant::now();
     let mut reader =
         ImageReader::new(io::Cursor::new(bytes)).with_guessed_format().map_err(PictureError::Unreadable)?;
     if reader.format().is_none() {
@@ -88,7 +89,7 @@ pub fn read_picture_bytes(bytes: &[u8]) -> Result<Frame, PictureError> {
         picture => picture.into_luma8(),
     };
     let (width, height) = (luma.width() as usize, luma.height() as usize);
-    Frame::new(luma.into_raw().into(), width, height, 0, Instant::now()).map_err(|_| PictureError::TooLarge)
+    Frame::new(luma.into_raw().into(), width, height, 0, began).map_err(|_| PictureError::TooLarge)
 }
 
 fn over_white(picture: &DynamicImage) -> image::GrayImage {

@@ -4,6 +4,7 @@
 //! other one notices.
 
 use std::{
+    mem,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -97,10 +98,10 @@ impl<T> SlotReceiver<T> {
         }
     }
 
-    /// How many values were replaced before anybody took them.
+    /// How many values were replaced before anybody took them, since this was last asked.
     #[must_use]
     pub fn replaced(&self) -> u64 {
-        self.0.state().replaced
+        mem::take(&mut self.0.state().replaced)
     }
 }
 
@@ -125,7 +126,7 @@ mod tests {
         let (sender, receiver) = slot();
         assert!((1..=5).all(|number| sender.put(number)));
         assert_eq!(receiver.take(Instant::now()), Slot::Filled(5));
-        assert_eq!(receiver.replaced(), 4);
+        assert_eq!([receiver.replaced(), receiver.replaced()], [4, 0]);
         assert_eq!(receiver.take(Instant::now()), Slot::Timeout);
     }
 

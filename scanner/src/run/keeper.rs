@@ -118,8 +118,7 @@ fn round(
     let certain = Some(shared.trust.load().newest_issue());
     let result = round::open(&shared.config).and_then(|mut store| attempt(&mut store, certain));
     let word = result.as_ref().map_or(Word::Failed, |round| round.report.word());
-    let now = clock::unix_millis() / 1000;
-    shared.metrics.sync(word.code(), now);
+    shared.metrics.sync(word.code());
     match &result {
         Ok(Round { report, .. }) => {
             let said = report.to_string().replace('\n', "; ");

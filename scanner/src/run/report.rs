@@ -182,6 +182,7 @@ fn lists(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<ListStatus> {
 fn count(shared: &Shared, status: &Status, time_trust: TimeTrust, outbox: Option<Counts>) {
     let metrics = &shared.metrics;
     metrics.clock(time_trust.code(), &TIME_TRUSTS);
+    metrics.sync_last_success(lock(&shared.sync).last_success.unwrap_or(0));
     metrics.lists_waiting(lock(&shared.held).as_ref().map_or(0, |held| held.issuers.len()));
     for list in &status.lists {
         metrics.trust(&list.issuer, list.age_s.unwrap_or(-1), &list.freshness, &FRESHNESSES);

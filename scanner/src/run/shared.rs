@@ -161,12 +161,12 @@ impl Shared {
     pub fn new(config: Config, relying: Region, lists: Loaded, observer: Option<mpsc::Sender<Told>>) -> Shared {
         Shared {
             lanes: config.lane.iter().map(|_| LaneShared::default()).collect(),
+            metrics: Metrics::new(config.lane.iter().map(|lane| lane.id.as_str())),
             config,
             relying,
             trust: ArcSwap::from_pointee(lists.trust),
             remarks: Mutex::new(lists.remarks),
             stored_floor: AtomicI64::new(i64::MIN),
-            metrics: Metrics::new(),
             started: Instant::now(),
             log_set_aside: None,
             sync: Mutex::new(LastSync::default()),

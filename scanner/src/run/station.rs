@@ -126,6 +126,7 @@ impl Station {
         while !stop.load(Ordering::Relaxed) {
             self.told().beats(self.shared.now());
             let arrived = inputs.frames.take(Instant::now() + TICK);
+            self.shared.metrics.frames("replaced", inputs.frames.replaced());
             // Before the frame: that pictures arrive again clears the screen, which must not hide a verdict.
             self.watch_camera();
             self.watch_contacts();
@@ -147,7 +148,6 @@ impl Station {
             self.settle_late_rows();
         }
         self.happened(Event::Stop, &Presented::default(), Instant::now());
-        self.shared.metrics.frames("replaced", inputs.frames.replaced());
         self.told().ended.store(true, Ordering::Relaxed);
     }
 
@@ -156,6 +156,7 @@ impl Station {
     }
 
     fn look(&mut self, frame: &Frame) {
+        self.shared.metrics.stage(Stage::Luma, frame.luma_took());
         let began = Instant::now();
         let sight = self.eye.see(frame.luma());
         self.shared.metrics.stage(Stage::Read, began.elapsed());
