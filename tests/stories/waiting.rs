@@ -1,9 +1,9 @@
 //! Newer lists that would change much, before the real daemon: they wait and it says so, until an officer's word; and bursts of forgeries.
 
-use std::fs;
+use std::{collections::BTreeSet, fs, io::Write, os::unix::net::UnixStream};
 
 use super::{
-    gate::{Daemon, eventually, picture, today},
+    gate::{Daemon, eventually, nobody, picture, today},
     lists::Publisher,
     support::{World, checkpointd, said},
 };
@@ -87,6 +87,49 @@ fn what_another_process_brings_is_in_force_in_the_daemon_without_a_word() {
         daemon.get("/status.json").contains("\"reason\":\"unknown-key\"")
     });
     assert!(daemon.get("/status.json").contains("updated from stick"));
+}
+
+#[test]
+fn lists_that_change_under_a_stream_of_travellers_cost_nobody_a_verdict() {
+    let world = today();
+    nobody(&world.path("frames"));
+    let mut publisher = Publisher::new();
+    fs::remove_dir_all(world.path("trust")).expect("removed");
+    publisher.publish(&world.path("trust"));
+    let now = UnixTime(scanner::clock::unix_millis() / 1000);
+    let draft = Draft::new(GATE.parse().expect("a region"), now.plus(-60));
+    let socket = world.path("codes");
+    let daemon = Daemon::start(&world, &format!("rearm = \"0ms\"\nreaders = [\"socket:{}\"]", socket.display()));
+    let mut codes = UnixStream::connect(&socket).expect("there");
+    let (mut sent, wanted) = (0, 4);
+    let mut stream = |publisher: &Publisher| {
+        let traveller = publisher.federation.issue(&draft, false, None).expect("signed");
+        writeln!(codes, "{traveller}").expect("sent");
+        sent += 1;
+        sent
+    };
+    for generation in 1..=wanted {
+        if generation > 1 {
+            publisher.publish(&world.path("trust"));
+            command(&world, &["trust", "import", "trust"]);
+        }
+        eventually("the daemon takes it over", || {
+            // Somebody stands before the gate all the time.
+            stream(&publisher);
+            daemon.get("/status.json").contains(&format!("\"generation\":{generation}"))
+        });
+        let all = format!(r#"checkpoint_scans_total{{lane="1",reason="ok",verdict="admit"}} {}"#, stream(&publisher));
+        eventually("everybody is admitted", || daemon.get("/metrics").lines().any(|line| line == all));
+    }
+    let told = command(&world, &["log", "query", "--oldest-first", "--json", "--limit", "100000"]);
+    let rows = told.lines().map(|line| serde_json::from_str(line).expect("a row"));
+    let rows: Vec<serde_json::Value> =
+        rows.filter(|row: &serde_json::Value| row["row"]["reason"].is_string()).collect();
+    assert_eq!(rows.len(), sent, "and one only");
+    assert!(rows.iter().all(|row| row["row"]["reason"] == "ok"), "nobody met a gate without lists");
+    let generations: Vec<u64> = rows.iter().filter_map(|row| row["row"]["list_generation"].as_u64()).collect();
+    assert!(generations.is_sorted(), "never back to older lists");
+    assert_eq!(generations.into_iter().collect::<BTreeSet<_>>(), (1..=wanted).collect(), "judged by each in turn");
 }
 
 #[test]
