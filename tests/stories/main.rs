@@ -7,6 +7,7 @@ mod browser;
 mod configuration;
 mod demo;
 mod desk;
+mod doctor;
 mod gate;
 mod hostile;
 mod lists;

@@ -194,7 +194,8 @@ impl Status {
 }
 
 /// An age for people: minutes, hours or days.
-fn age(seconds: i64) -> String {
+#[must_use]
+pub fn age(seconds: i64) -> String {
     match seconds {
         ..5400 => format!("{} min", seconds / 60),
         5400..172_800 => format!("{} h", seconds / 3600),

@@ -3,8 +3,11 @@
 #[cfg(unix)]
 mod access;
 mod gate;
+mod power;
 mod reach;
 mod relay;
+#[cfg(target_os = "linux")]
+mod rtc;
 mod unit;
 #[cfg(all(feature = "gpio", target_os = "linux"))]
 mod wiring;
@@ -18,12 +21,19 @@ use std::{
 
 use clap::Args;
 use serde::Serialize;
-use trustlist::{freshness::Freshness, time::TimeTrust};
+use trustlist::{
+    freshness::{self, Freshness},
+    region::Region,
+    time::{Moment, TimeTrust},
+    trust::Trust,
+};
 
 use super::{camera, judging};
 use crate::{
+    clock,
     config::{Config, Device},
     failure::{Exit, Failure},
+    page::status,
 };
 
 /// For how long each camera is looked through.
@@ -127,8 +137,19 @@ fn examine(config: &Config) -> Vec<Finding> {
         Err(error) => bad("configuration", Standing::Fault, error.to_string(), "set checkpoint.relying"),
     }];
     findings.extend(disk(config));
-    findings.push(lists(config));
-    findings.push(clock(config));
+    let trust = judging::load_trust(None, config);
+    let newest_list = trust.as_ref().ok().map(Trust::newest_issue);
+    let floor = freshness::floor(clock::built(), None, newest_list);
+    let moment = clock::now(floor, Path::new(clock::TIMESYNC_MARKER));
+    findings.push(match &trust {
+        Ok(trust) => lists(trust, moment, config),
+        Err(failure) => {
+            bad("lists", Standing::Fault, failure.to_string(), "everybody is referred until there are some")
+        }
+    });
+    findings.push(time(moment));
+    #[cfg(target_os = "linux")]
+    findings.push(rtc::rtc(moment, floor));
     findings.extend(reach::mirrors(config));
     findings.push(reach::page(config));
     findings.extend(unit::unit());
@@ -142,7 +163,7 @@ fn examine(config: &Config) -> Vec<Finding> {
         #[cfg(all(feature = "gpio", target_os = "linux"))]
         findings.extend(wiring::wiring(lane));
     }
-    findings.extend(power());
+    findings.extend(power::power());
     findings
 }
 
@@ -194,24 +215,24 @@ fn free_space(folder: &Path) -> Option<u64> {
     text.lines().nth(1)?.split_whitespace().nth(3)?.parse::<u64>().ok().map(|kibibytes| kibibytes << 10)
 }
 
-fn lists(config: &Config) -> Finding {
-    let trust = match judging::load_trust(None, config) {
-        Ok(trust) => trust,
-        Err(failure) => {
-            return bad("lists", Standing::Fault, failure.to_string(), "everybody is referred until there are some");
+fn lists(trust: &Trust, moment: Moment, config: &Config) -> Finding {
+    let profile = trust.profile(config.checkpoint.profile.as_deref());
+    let mut known: Vec<(Option<i64>, Freshness, Region)> = Vec::new();
+    let mut missing = Vec::new();
+    for issuer in trust.issuers() {
+        match trust.freshness(issuer.entry.id, moment, &profile) {
+            Some((age, freshness)) => known.push((age, freshness, issuer.entry.id)),
+            None => missing.push(format!("{} missing", issuer.entry.id)),
         }
-    };
-    let (moment, profile) = (judging::now(&trust), trust.profile(config.checkpoint.profile.as_deref()));
-    let total = trust.issuers().count();
-    let worse: Vec<String> = trust
-        .issuers()
-        .filter(|issuer| {
-            trust.freshness(issuer.entry.id, moment, &profile).is_none_or(|(_, now)| now > Freshness::Fresh)
-        })
-        .map(|issuer| issuer.entry.id.to_string())
-        .collect();
+    }
+    let total = known.len() + missing.len();
+    let old = |age: Option<i64>| age.map_or_else(|| "of unknown age".to_owned(), status::age);
+    let worse = known.iter().filter(|(_, freshness, _)| *freshness > Freshness::Fresh);
+    let worse: Vec<String> =
+        missing.into_iter().chain(worse.map(|(age, now, id)| format!("{id} {} ({})", now.code(), old(*age)))).collect();
     if worse.is_empty() {
-        ok("lists", format!("{total} issuers, all fresh"))
+        let oldest = known.iter().map(|(age, ..)| *age).max().flatten();
+        ok("lists", format!("{total} issuers, all fresh, the oldest {}", old(oldest)))
     } else {
         let some = worse[..worse.len().min(5)].join(", ");
         bad(
@@ -223,11 +244,7 @@ fn lists(config: &Config) -> Finding {
     }
 }
 
-fn clock(config: &Config) -> Finding {
-    let Ok(trust) = judging::load_trust(None, config) else {
-        return ok("clock", "cannot be held against any list");
-    };
-    let moment = judging::now(&trust);
+fn time(moment: Moment) -> Finding {
     match moment.trust {
         TimeTrust::Untrusted => bad(
             "clock",
@@ -264,37 +281,5 @@ fn sees(lane: &crate::config::Lane) -> Finding {
                 Some(advice) => bad("camera", Standing::Attention, fact, *advice),
             }
         }
-    }
-}
-
-/// The flag that a Raspberry Pi's firmware raises when its supply sags.
-fn power() -> Option<Finding> {
-    throttled(&fs::read_to_string("/sys/devices/platform/soc/soc:firmware/get_throttled").ok()?)
-}
-
-fn throttled(flags: &str) -> Option<Finding> {
-    let flags = u32::from_str_radix(flags.trim().trim_start_matches("0x"), 16).ok()?;
-    Some(if flags == 0 {
-        ok("power", "never throttled since boot")
-    } else {
-        bad(
-            "power",
-            Standing::Attention,
-            format!("throttled ({flags:#x})"),
-            "a stronger supply, a shorter cable, or cooling",
-        )
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_supply_that_sagged_since_boot_is_told() {
-        let standing = |flags| throttled(flags).map(|finding| finding.standing);
-        assert_eq!(standing("0\n"), Some(Standing::Ok));
-        assert_eq!(standing("50005\n"), Some(Standing::Attention));
-        assert_eq!(standing("no number"), None);
     }
 }
