@@ -4,10 +4,12 @@ use std::{
     fs,
     io::Read,
     net::{TcpListener, TcpStream},
-    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
+
+#[path = "../tests/wire/mod.rs"]
+mod wire;
 
 use super::lists::{Publisher, device, run};
 
@@ -49,25 +51,6 @@ fn is_there(program: &str) -> bool {
     there
 }
 
-/// An authority of one's own, `ca.pem`, and a certificate by it for the loopback.
-fn certificates(folder: &Path) {
-    let openssl = |arguments: &str| {
-        let output = Command::new("openssl")
-            .current_dir(folder)
-            .args(arguments.split(' '))
-            .output()
-            .expect("openssl is installed");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    };
-    fs::write(folder.join("server.ext"), "subjectAltName=IP:127.0.0.1\n").expect("written");
-    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-    openssl(&format!("req {key} -x509 -subj /CN=authority -days 30 -keyout ca.key -out ca.pem"));
-    openssl(&format!("req {key} -subj /CN=mirror -keyout server.key -out server.csr"));
-    openssl(
-        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile server.ext -out server.pem",
-    );
-}
-
 const HTTPS: &str = "
 import functools, http.server, ssl, sys
 handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[2])
@@ -83,7 +66,7 @@ fn a_mirror_behind_an_authority_of_ones_own_is_believed_once_that_is_named_and_n
     let folder = tempfile::tempdir().expect("a folder");
     let top = folder.path();
     Publisher::new().publish(&top.join("seed"));
-    certificates(top);
+    assert!(wire::certificates(top), "openssl is installed");
     let port = free_port();
     let mut https = Command::new("python3");
     let _server = Server::start(https.args(["-c", HTTPS, &port.to_string(), "seed"]).current_dir(top), port);

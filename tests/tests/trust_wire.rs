@@ -59,6 +59,29 @@ fn a_sync_without_news_of_thirty_five_repositories_stays_below_48_kib_on_one_con
 }
 
 #[test]
+fn over_tls_it_stays_below_48_kib_too() {
+    let (mut post, folder) = (Post::new(), tempfile::tempdir().expect("a folder"));
+    let (mirror, keys) = (folder.path().join("mirror"), folder.path().join("keys"));
+    wire::write(&mirror, &post.mirror.files.borrow());
+    std::fs::create_dir(&keys).expect("made");
+    if !wire::certificates(&keys) {
+        eprintln!("skipped: openssl is not installed here");
+        return;
+    }
+    let Some(server) = Nginx::serve_tls(&mirror, &keys) else { return };
+    let meter = Meter::before(&server);
+    let way = Way { timeout: Duration::from_secs(60), proxy: None, ca: Some(keys.join("ca.pem")) };
+    let mut web = Web::new(&meter.url().replace("http:", "https:"), &way).expect("a mirror");
+    let anchor = Anchor { first_root: Some(&post.root), now: NOW };
+    let report = synced(&mut post.store, &mut web, "mirror", &anchor).expect("the store works");
+    assert_eq!(report.word(), Word::Unchanged, "{report}");
+    let traffic = meter.read();
+    println!("over TLS: {traffic:?}, {} bytes", traffic.bytes());
+    assert_eq!(traffic.connections, 1);
+    assert!(traffic.bytes() <= 48 * 1024, "{traffic:?}");
+}
+
+#[test]
 fn one_code_in_a_thousand_changed_costs_two_and_a_half_bytes_a_code_with_everything_that_travels() {
     const LISTS: u64 = 10;
     let Some(mut line) = Line::new() else { return };

@@ -28,6 +28,20 @@ pub struct Nginx {
 impl Nginx {
     /// `None`, and a word about it, where nginx is not installed.
     pub fn serve(folder: &Path) -> Option<Nginx> {
+        Nginx::start(folder, "", "")
+    }
+
+    /// The same over TLS, with the certificate `server.pem` and its key `server.key` in the folder `keys`.
+    pub fn serve_tls(folder: &Path, keys: &Path) -> Option<Nginx> {
+        let keys = keys.display();
+        Nginx::start(
+            folder,
+            "ssl",
+            &format!("ssl_certificate {keys}/server.pem; ssl_certificate_key {keys}/server.key;"),
+        )
+    }
+
+    fn start(folder: &Path, listen: &str, more: &str) -> Option<Nginx> {
         let place = tempfile::tempdir().expect("a folder");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
         let (at, root) = (place.path().display(), folder.display());
@@ -38,7 +52,7 @@ impl Nginx {
             "daemon off; master_process off; pid {at}/pid; error_log {at}/error.log; events {{}}\n\
              http {{ access_log off; {temporary}\n\
              types {{ application/json json; }}\n\
-             server {{ listen 127.0.0.1:{port}; root {root}; }} }}\n"
+             server {{ listen 127.0.0.1:{port} {listen}; {more} root {root}; }} }}\n"
         );
         fs::write(place.path().join("nginx.conf"), config).expect("written");
         let program = if Path::new("/usr/sbin/nginx").exists() { "/usr/sbin/nginx" } else { "nginx" };
@@ -134,6 +148,22 @@ fn pass(mut from: TcpStream, mut to: TcpStream, count: &AtomicU64) {
         }
     }
     let _ = to.shutdown(Shutdown::Both);
+}
+
+/// An authority of one's own, `ca.pem`, and a certificate by it for the loopback, `server.pem`: P-256 both. False where openssl is not installed.
+pub fn certificates(folder: &Path) -> bool {
+    fs::write(folder.join("server.ext"), "subjectAltName=IP:127.0.0.1\n").expect("written");
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    [
+        format!("req {key} -x509 -subj /CN=authority -days 30 -keyout ca.key -out ca.pem"),
+        format!("req {key} -subj /CN=mirror -keyout server.key -out server.csr"),
+        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile server.ext -out server.pem".to_owned(),
+    ]
+    .iter()
+    .all(|arguments| {
+        let made = Command::new("openssl").current_dir(folder).args(arguments.split(' ')).stderr(Stdio::null()).status();
+        made.is_ok_and(|status| status.success())
+    })
 }
 
 /// Puts files in their places below a folder.
