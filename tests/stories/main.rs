@@ -11,6 +11,7 @@ mod doctor;
 mod gate;
 mod hostile;
 mod lists;
+mod looks;
 mod metrics;
 mod mirrors;
 mod pages;

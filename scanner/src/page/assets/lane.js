@@ -60,6 +60,18 @@ const play = (name) => {
   if (window.played.length > 32) window.played.shift();
 };
 
+// A language, or a band of many lines, may need more room than there is: then the words shrink until all of them are on the screen.
+const fit = () => {
+  const edges = (what) => document.querySelector(what).getBoundingClientRect();
+  for (let share = 1; share > 0.5; share -= 0.04) {
+    document.body.style.setProperty("--fit", share);
+    const room = edges("main"), words = edges(".words"), wide = document.querySelector(".words");
+    const inside = words.top >= room.top && words.bottom <= room.bottom && wide.scrollWidth <= wide.clientWidth;
+    if (inside && edges(".mark").height >= room.height / 5) return;
+  }
+};
+window.addEventListener("resize", fit);
+
 // To bystanders a refusal looks and sounds like a referral, where the lane is discreet; the operator's page tells them apart.
 const quietly = (state) =>
   signals.discreet && state.kind === "verdict" && state.verdict === "refuse" ? { kind: "verdict", verdict: "refer", reason: "discreet" } : state;
@@ -89,6 +101,7 @@ const show = (told) => {
     if (state.kind === "reading") play("read");
     if (state.kind === "attention" || state.kind === "configured") play("attention");
   }
+  fit();
   // When the screen has it: the first refresh after this one's drawing.
   const at = performance.now(), what = document.body.dataset.state;
   requestAnimationFrame(() => requestAnimationFrame(() => { window.painted = { what, asked: at, at: performance.now() }; }));
@@ -103,6 +116,7 @@ const band = (faults) => {
     return line;
   }));
   footer.hidden = faults.length === 0;
+  fit();
 };
 
 const preview = ({ width, height, luma, outline, hint }) => {

@@ -2,7 +2,7 @@
 "use strict";
 
 const Officer = (() => {
-  const ROUNDS = 600000;  // PBKDF2-HMAC-SHA-256: a third of a second for the officer, for every guess of a thief as well.
+  const ROUNDS = 600000;  // PBKDF2-HMAC-SHA-256: what the officer waits, a thief waits for every guess (docs/operator.md has it measured).
   const SHORTEST = 8;
   const utf8 = (text) => new TextEncoder().encode(text);
   const base64 = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes)));

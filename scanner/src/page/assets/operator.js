@@ -137,7 +137,9 @@ const draw = (state) => {
         make("div", { class: "card wide" }, make("small", {}, say("operator.times")), spread(lane.times)),
         make("div", { class: "card wide" }, make("small", {}, say("operator.steps")), plot(lane.steps))));
   }));
-  element("lists").replaceChildren(...state.lists.map((list) => make("tr", {},
+  // The worst first: of a country's lists those are looked for.
+  const worst = (list) => ["missing", "stale", "restricted", "grace", "fresh"].indexOf(list.freshness);
+  element("lists").replaceChildren(...[...state.lists].sort((one, other) => worst(one) - worst(other)).map((list) => make("tr", {},
     make("td", {}, list.issuer), make("td", {}, list.name), make("td", {}, make("span", { class: `tag ${list.freshness}` }, say("fresh." + list.freshness))), make("td", {}, age(list.age_s)), make("td", {}, list.generation ?? ""))));
   element("recent").replaceChildren(...state.recent.map((scan) => make("tr", {},
     make("td", {}, scan.time.slice(11, 19)), make("td", {}, scan.lane), make("td", {}, make("span", { class: `tag ${scan.verdict}` }, say("verdict." + scan.verdict))), make("td", {}, say("why." + scan.reason) || scan.reason), make("td", {}, scan.issuer ?? ""), make("td", {}, byHand(scan)))));
