@@ -3,53 +3,16 @@
 use std::{
     fs,
     io::Read,
-    net::{TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-#[path = "../tests/wire/mod.rs"]
-mod wire;
+#[path = "../tests/programs/mod.rs"]
+mod programs;
+
+use programs::{Program, certificates, find, free_port};
 
 use super::lists::{Publisher, device, run};
-
-/// A program that ends with the story.
-struct Server(Child);
-
-impl Server {
-    fn start(command: &mut Command, port: u16) -> Server {
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it is installed");
-        let server = Server(child);
-        let until = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < until, "the server does not answer");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        server
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port()
-}
-
-fn is_there(program: &str) -> bool {
-    let there = Command::new("sh")
-        .args(["-c", &format!("command -v {program}")])
-        .output()
-        .is_ok_and(|found| found.status.success());
-    if !there {
-        eprintln!("SKIPPED: {program} is not installed");
-    }
-    there
-}
 
 const HTTPS: &str = "
 import functools, http.server, ssl, sys
@@ -66,10 +29,12 @@ fn a_mirror_behind_an_authority_of_ones_own_is_believed_once_that_is_named_and_n
     let folder = tempfile::tempdir().expect("a folder");
     let top = folder.path();
     Publisher::new().publish(&top.join("seed"));
-    assert!(wire::certificates(top), "openssl is installed");
+    if certificates(top, "30").is_none() {
+        return;
+    }
     let port = free_port();
     let mut https = Command::new("python3");
-    let _server = Server::start(https.args(["-c", HTTPS, &port.to_string(), "seed"]).current_dir(top), port);
+    let _server = Program::serve(https.args(["-c", HTTPS, &port.to_string(), "seed"]).current_dir(top), port);
     let mirrors = format!("[sync]\nmirrors = [\"https://127.0.0.1:{port}/\"]\n");
     let (status, said) = run(top, &device(top, "stranger", &mirrors), &["sync", "once"]);
     assert_eq!(status, Some(1), "{said}");
@@ -81,9 +46,7 @@ fn a_mirror_behind_an_authority_of_ones_own_is_believed_once_that_is_named_and_n
 
 #[test]
 fn mirrors_are_reached_through_the_proxy_and_not_around_it() {
-    if !is_there("tinyproxy") {
-        return;
-    }
+    let Some(tinyproxy) = find("tinyproxy", "tinyproxy") else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let top = folder.path();
     Publisher::new().publish(&top.join("seed"));
@@ -91,7 +54,7 @@ fn mirrors_are_reached_through_the_proxy_and_not_around_it() {
     let mut plain = Command::new("python3");
     let plain =
         plain.args(["-m", "http.server", "--bind", "127.0.0.1", &web.to_string()]).current_dir(top.join("seed"));
-    let _web = Server::start(plain, web);
+    let _web = Program::serve(plain, web);
     let log = top.join("proxy.log");
     let text =
         format!("Port {proxy}\nListen 127.0.0.1\nLogFile \"{}\"\nLogLevel Connect\nMaxClients 20\n", log.display());
@@ -102,8 +65,8 @@ fn mirrors_are_reached_through_the_proxy_and_not_around_it() {
     let gate = device(top, "gate", &mirrors);
     let (status, said) = run(top, &gate, &["sync", "once"]);
     assert_eq!(status, Some(1), "the mirror is there and the proxy is not: {said}");
-    let mut tinyproxy = Command::new("tinyproxy");
-    let _proxy = Server::start(tinyproxy.arg("-d").arg("-c").arg(top.join("proxy.conf")), proxy);
+    let mut tinyproxy = Command::new(tinyproxy);
+    let _proxy = Program::serve(tinyproxy.arg("-d").arg("-c").arg(top.join("proxy.conf")), proxy);
     let (status, said) = run(top, &gate, &["sync", "once"]);
     assert!(status == Some(0) && said.ends_with(": updated\n"), "{said}");
     let log = fs::read_to_string(log).expect("the proxy keeps a log");
@@ -112,9 +75,7 @@ fn mirrors_are_reached_through_the_proxy_and_not_around_it() {
 
 #[test]
 fn the_mirror_of_the_documents_serves_a_first_sync_and_one_with_nothing_new() {
-    if !is_there("/usr/sbin/nginx") {
-        return;
-    }
+    let Some(nginx) = find("nginx", "nginx-light") else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let top = folder.path();
     let mut publisher = Publisher::new();
@@ -134,8 +95,8 @@ fn the_mirror_of_the_documents_serves_a_first_sync_and_one_with_nothing_new() {
          scgi_temp_path {here}/s;\n{server}}}\n"
     );
     fs::write(top.join("nginx.conf"), conf).expect("written");
-    let mut nginx = Command::new("/usr/sbin/nginx");
-    let _nginx = Server::start(nginx.arg("-c").arg(top.join("nginx.conf")).arg("-e").arg(top.join("nginx.log")), port);
+    let mut nginx = Command::new(nginx);
+    let _nginx = Program::serve(nginx.arg("-c").arg(top.join("nginx.conf")).arg("-e").arg(top.join("nginx.log")), port);
     let gate = device(top, "gate", &format!("[sync]\nmirrors = [\"http://127.0.0.1:{port}/\"]\n"));
     let (status, said) = run(top, &gate, &["sync", "once"]);
     assert!(status == Some(0) && said.ends_with(": updated\n"), "{said}");

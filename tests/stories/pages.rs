@@ -113,7 +113,7 @@ fn the_operators_page_shows_lanes_lists_and_recent_verdicts() {
     browser.size(1280, 860);
     let world = today();
     nobody(&world.path("frames"));
-    let daemon = Daemon::start(&world, "same_symbol_timeout = \"100ms\"\nrearm = \"100ms\"");
+    let daemon = Daemon::start(&world, "rearm = \"100ms\"");
     browser.open(&format!("{}/operator?lang=en", daemon.page()));
     let text = || browser.ask("document.body.innerText");
     let listed = || browser.ask("document.querySelectorAll('#recent tr').length");

@@ -1,15 +1,15 @@
 //! Gates behind real controllers: a server process that takes HTTP requests, and a subscriber of a real broker (Mosquitto).
 
-mod log_support;
+mod programs;
 
 use std::{
-    fs::{self, File},
+    fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
 
-use log_support::{Program, certificates, find, free_port, wait_for, wait_until_listening};
+use programs::{Program, broker::Broker, certificates, find, free_port, wait_for, wait_until_listening};
 use scanner::{
     config::{self, Config, GateDriver, Url},
     gate::{Gate, GateError, Hold},
@@ -150,55 +150,13 @@ fn a_controller_with_a_certificate_of_the_installers_own_authority_is_believed_a
     drop(good);
 }
 
-/// A broker, and a controller that writes down what it is told.
-struct Broker {
-    binary: PathBuf,
-    config: PathBuf,
-    port: u16,
-    program: Program,
+/// A controller that listens from now on; what it was told before it was there it must not hear.
+fn listener(broker: &Broker, told: &Path) -> Program {
+    broker.subscribe(&["-t", "hall/gate"], told)
 }
 
-impl Broker {
-    fn start(directory: &Path, extra: &str) -> Option<Broker> {
-        let binary = find("mosquitto", "mosquitto")?;
-        find("mosquitto_sub", "mosquitto-clients")?;
-        let (port, config) = (free_port(), directory.join("mosquitto.conf"));
-        fs::write(&config, format!("listener {port} 127.0.0.1\nuser root\n{extra}\n")).expect("written");
-        let program = Broker::run(&binary, &config, port);
-        Some(Broker { binary, config, port, program })
-    }
-
-    fn run(binary: &Path, config: &Path, port: u16) -> Program {
-        let program =
-            Program::start(Command::new(binary).arg("-c").arg(config).stdout(Stdio::null()).stderr(Stdio::null()));
-        wait_until_listening(port);
-        program
-    }
-
-    fn restart(&mut self) {
-        self.program = Broker::run(&self.binary, &self.config, self.port);
-    }
-
-    /// A controller that listens from now on; what it was told before it was there it must not hear.
-    fn listener(&self, told: &Path) -> Program {
-        let port = self.port.to_string();
-        let program = Program::start(
-            Command::new("mosquitto_sub")
-                .args(["-p", &port, "-V", "5", "-q", "1", "-t", "hall/gate", "-t", "marker", "-F", "%t %p"])
-                .stdout(File::create(told).expect("made"))
-                .stderr(Stdio::null()),
-        );
-        wait_for("the subscription", Duration::from_secs(20), || {
-            let sent = Command::new("mosquitto_pub").args(["-p", &port, "-t", "marker", "-m", "x"]).status();
-            assert!(sent.expect("started").success());
-            lines(told).iter().any(|line| line == "marker x").then_some(())
-        });
-        program
-    }
-
-    fn lane(&self) -> config::Lane {
-        lane(GateDriver::Mqtt, format!("mqtt://127.0.0.1:{}", self.port), |gate| gate.topic = "hall/gate".to_owned())
-    }
+fn behind(broker: &Broker) -> config::Lane {
+    lane(GateDriver::Mqtt, format!("mqtt://127.0.0.1:{}", broker.port), |gate| gate.topic = "hall/gate".to_owned())
 }
 
 fn words(told: &Path) -> Vec<String> {
@@ -219,8 +177,8 @@ fn a_subscriber_hears_each_word_in_order_and_after_the_broker_was_away_the_newes
     let directory = tempfile::tempdir().expect("a directory");
     let Some(mut broker) = Broker::start(directory.path(), "allow_anonymous true") else { return };
     let told = directory.path().join("told");
-    let listener = broker.listener(&told);
-    let mut gate = gate(&broker.lane());
+    let first = listener(&broker, &told);
+    let mut gate = gate(&behind(&broker));
     wait_for_words(&told, &["close"]);
     gate.hold(Hold::Test);
     gate.close();
@@ -228,13 +186,13 @@ fn a_subscriber_hears_each_word_in_order_and_after_the_broker_was_away_the_newes
     no_trouble(&mut gate);
 
     broker.program.kill();
-    drop(listener);
+    drop(first);
     trouble(&mut gate);
     gate.hold(Hold::Test);
     gate.close();
     broker.restart();
     let told = directory.path().join("told again");
-    let _listener = broker.listener(&told);
+    let _listener = listener(&broker, &told);
     no_trouble(&mut gate);
     // Said before the controller was back, or after: in no case an `open`.
     gate.close();
@@ -251,14 +209,14 @@ fn a_subscriber_hears_each_word_in_order_and_after_the_broker_was_away_the_newes
 fn a_controller_that_does_not_listen_and_a_broker_that_refuses_are_named() {
     let directory = tempfile::tempdir().expect("a directory");
     let Some(broker) = Broker::start(directory.path(), "allow_anonymous true") else { return };
-    let mut deaf = gate(&broker.lane());
+    let mut deaf = gate(&behind(&broker));
     assert!(trouble(&mut deaf).contains("nobody listens to hall/gate"));
-    let _listener = broker.listener(&directory.path().join("told"));
+    let _listener = listener(&broker, &directory.path().join("told"));
     deaf.close();
     no_trouble(&mut deaf);
     let other = tempfile::tempdir().expect("a directory");
     let Some(broker) = Broker::start(other.path(), "allow_anonymous false") else { return };
-    assert!(trouble(&mut gate(&broker.lane())).contains("NotAuthorized"));
+    assert!(trouble(&mut gate(&behind(&broker))).contains("NotAuthorized"));
 }
 
 const HOLDER: &str = "CHECKPOINTD_HOLDER";
@@ -278,7 +236,7 @@ fn a_daemon_that_is_killed_with_its_gate_open_closes_it_by_its_last_will() {
     let directory = tempfile::tempdir().expect("a directory");
     let Some(broker) = Broker::start(directory.path(), "allow_anonymous true") else { return };
     let told = directory.path().join("told");
-    let _listener = broker.listener(&told);
+    let _listener = listener(&broker, &told);
     let mut holder = Program::start(
         Command::new(std::env::current_exe().expect("this program"))
             .args(["--ignored", "--exact", "holder"])

@@ -9,7 +9,11 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use log_support::{Post, Program, find, free_port, quick, row, wait_for, wait_until_listening};
+use log_support::{
+    Post,
+    programs::{Program, find, free_port, wait_for, wait_until_listening},
+    quick, row,
+};
 
 fn documents() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/fleet")

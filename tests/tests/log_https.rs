@@ -14,7 +14,11 @@ use scanner::upload::{
     relay::{self, Relay},
 };
 
-use log_support::{Post, Program, certificates, find, free_port, ids, quick, wait_for, wait_until_listening};
+use log_support::{
+    Post, ids,
+    programs::{Program, certificates, find, free_port, wait_for, wait_until_listening},
+    quick,
+};
 
 fn server(port: u16, file: &Path, arguments: &[&str]) -> Option<Program> {
     let python = find("python3", "python3")?;

@@ -4,73 +4,38 @@ mod log_support;
 
 use std::{
     collections::HashSet,
-    fs::{self, File},
-    path::{Path, PathBuf},
+    fs,
+    path::Path,
     process::{Command, Stdio},
     time::Duration,
 };
 
-use log_support::{Post, Program, certificates, find, free_port, ids, quick, wait_for, wait_until_listening};
+use log_support::{
+    Post, ids,
+    programs::{Program, broker::Broker, certificates, wait_for},
+    quick,
+};
 
-struct Broker {
-    program: Program,
-    binary: PathBuf,
-    config: PathBuf,
-    port: u16,
+/// Subscriptions survive a kill, and nobody is throttled: then whatever the broker acknowledged reaches the subscriber.
+fn broker(directory: &Path, extra: &str) -> Option<Broker> {
+    let kept = format!(
+        "persistence true\npersistence_location {}/\nautosave_interval 1\nautosave_on_changes true",
+        directory.display()
+    );
+    Broker::start(directory, &format!("max_inflight_messages 0\n{kept}\n{extra}"))
 }
 
-impl Broker {
-    fn start(directory: &Path, extra: &str) -> Option<Broker> {
-        let binary = find("mosquitto", "mosquitto mosquitto-clients")?;
-        find("mosquitto_sub", "mosquitto-clients")?;
-        let port = free_port();
-        let config = directory.join("mosquitto.conf");
-        // Subscriptions survive a kill, and nobody is throttled: then whatever the broker acknowledged reaches the subscriber.
-        let text = format!(
-            "listener {port} 127.0.0.1\nuser root\nmax_inflight_messages 0\npersistence true\npersistence_location {}/\n\
-             autosave_interval 1\nautosave_on_changes true\n{extra}\n",
-            directory.display()
-        );
-        fs::write(&config, text).expect("written");
-        let program = Broker::run(&binary, &config, port);
-        Some(Broker { program, binary, config, port })
-    }
-
-    fn run(binary: &Path, config: &Path, port: u16) -> Program {
-        let program =
-            Program::start(Command::new(binary).arg("-c").arg(config).stdout(Stdio::null()).stderr(Stdio::null()));
-        wait_until_listening(port);
-        program
-    }
-
-    fn restart(&mut self) {
-        self.program = Broker::run(&self.binary, &self.config, self.port);
-    }
-
-    /// Writes every message to a file, as `topic payload` lines.
-    fn subscribe(&self, file: &Path) -> Program {
-        let port = self.port.to_string();
-        let program = Program::start(
-            Command::new("mosquitto_sub")
-                .args(["-p", &port, "-V", "5", "-q", "1", "-c", "-i", "centre", "-x", "3600"])
-                .args(["-t", "checkpoint/#", "-t", "marker", "-F", "%t %p"])
-                .stdout(File::create(file).expect("made"))
-                .stderr(Stdio::null()),
-        );
-        wait_for("the subscription", Duration::from_secs(20), || {
-            Command::new("mosquitto_pub").args(["-p", &port, "-t", "marker", "-m", "x"]).status().expect("started");
-            fs::read_to_string(file).expect("there").contains("marker").then_some(())
-        });
-        program
-    }
+/// Writes every row that arrives to a file.
+fn centre(broker: &Broker, file: &Path) -> Program {
+    broker.subscribe(&["-c", "-i", "centre", "-x", "3600", "-t", "checkpoint/#"], file)
 }
 
 #[test]
 fn every_row_reaches_the_subscriber_though_the_broker_is_killed_and_restarted() {
     let directory = tempfile::tempdir().expect("a directory");
-    let Some(mut broker) = Broker::start(directory.path(), "allow_anonymous true") else { return };
+    let Some(mut broker) = broker(directory.path(), "allow_anonymous true") else { return };
     let file = directory.path().join("received");
-    let _subscriber = broker.subscribe(&file);
+    let _subscriber = centre(&broker, &file);
     let post = Post::open(directory.path());
     let mut promised = post.append(0..300);
     let uploading = post.upload(quick(&format!("mqtt://127.0.0.1:{}", broker.port)));
@@ -121,9 +86,9 @@ fn sender() {
 #[test]
 fn a_post_that_loses_its_power_is_announced_as_offline_by_its_last_will() {
     let directory = tempfile::tempdir().expect("a directory");
-    let Some(broker) = Broker::start(directory.path(), "allow_anonymous true") else { return };
+    let Some(broker) = broker(directory.path(), "allow_anonymous true") else { return };
     let file = directory.path().join("received");
-    let _subscriber = broker.subscribe(&file);
+    let _subscriber = centre(&broker, &file);
     let mut sender = Program::start(
         Command::new(std::env::current_exe().expect("this program"))
             .args(["--ignored", "--exact", "sender"])
@@ -145,7 +110,7 @@ fn a_post_that_loses_its_power_is_announced_as_offline_by_its_last_will() {
 #[test]
 fn a_broker_that_refuses_is_named_and_nothing_is_lost() {
     let directory = tempfile::tempdir().expect("a directory");
-    let Some(broker) = Broker::start(directory.path(), "allow_anonymous false") else { return };
+    let Some(broker) = broker(directory.path(), "allow_anonymous false") else { return };
     let post = Post::open(directory.path());
     post.append(0..20);
     let uploading = post.upload(quick(&format!("mqtt://127.0.0.1:{}", broker.port)));
@@ -171,7 +136,7 @@ fn tls_carries_rows_and_an_expired_or_strange_certificate_is_told_plainly() {
             "allow_anonymous true\ncafile {0}/ca.pem\ncertfile {0}/server.pem\nkeyfile {0}/server.key",
             at.display()
         );
-        let Some(broker) = Broker::start(at, &tls) else { return };
+        let Some(broker) = broker(at, &tls) else { return };
         let post = Post::open(at);
         post.append(0..50);
         let mut options = quick(&format!("mqtts://127.0.0.1:{}", broker.port));

@@ -64,8 +64,7 @@ fn over_tls_it_stays_below_48_kib_too() {
     let (mirror, keys) = (folder.path().join("mirror"), folder.path().join("keys"));
     wire::write(&mirror, &post.mirror.files.borrow());
     std::fs::create_dir(&keys).expect("made");
-    if !wire::certificates(&keys) {
-        eprintln!("skipped: openssl is not installed here");
+    if wire::programs::certificates(&keys, "30").is_none() {
         return;
     }
     let Some(server) = Nginx::serve_tls(&mirror, &keys) else { return };

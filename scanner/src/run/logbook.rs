@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     shared::{Shared, lock},
-    shift::{PATIENCE, join_within},
+    start::{PATIENCE, join_within},
 };
 use crate::{clock, config::Config};
 

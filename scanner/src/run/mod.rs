@@ -18,6 +18,7 @@ mod shared;
 mod shift;
 mod sight;
 mod signals;
+mod start;
 mod station;
 
 use std::{

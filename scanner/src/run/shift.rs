@@ -1,16 +1,14 @@
-//! One shift: from a configuration to the next one, or to the end. Everything is started here in order, and stopped in reverse.
+//! One shift: from a configuration to the next one, or to the end. Everything is started in order ([`super::start`]), looked after once a second, and
+//! stopped in reverse.
 
 use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc,
     },
-    thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use cache::log::{Memory, Reader};
 use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
@@ -18,36 +16,21 @@ use tokio::{
 use trustlist::trust::Trust;
 
 use super::{
-    OpenSource, Setup, Told,
+    Setup, Told,
     desk::OfficersDesk,
-    keeper,
     logbook::{OpenLog, begin_log, close_log, forget, open_log, try_log},
     notify,
     pulse::{Pulse, Sign, Stuck},
     report::{self, Reporter},
     shared::{Camera, LaneShared, Shared, lock},
     signals::{Signals, Wish},
-    station::{Inputs, Station},
+    start::{self, PATIENCE, Threads, join_within},
 };
 use crate::{
     config::{self, Config, Device},
     failure::Failure,
-    frame::{Frame, SlotSender, slot},
-    gate::{Gate, GateError},
     lists::Loaded,
-    page::{
-        hub::Hub,
-        server::{self, Shown},
-        status::Status,
-        strings::Strings,
-        view::Hello,
-    },
-    readers,
-    source::{SourceEvent, supervisor},
-    upload::{
-        self,
-        relay::{self, Relay},
-    },
+    page::{hub::Hub, server::Shown, status::Status, strings::Strings, view::Hello},
 };
 
 /// How often the state is put together.
@@ -60,10 +43,6 @@ const RETENTION: Duration = Duration::from_secs(3600);
 const LOG_RETRY: Duration = Duration::from_secs(10);
 /// A camera that has neither delivered nor said why not for this long after the start counts as lost: opening may hang in a driver.
 const CAMERA_PATIENCE: Duration = Duration::from_secs(5);
-/// What a thread that may sit in a driver or a network is waited for at the end.
-pub const PATIENCE: Duration = Duration::from_millis(800);
-/// Texts that may wait for a lane.
-const TEXTS: usize = 16;
 
 /// How a shift ends.
 pub enum End {
@@ -93,15 +72,15 @@ pub async fn work(setup: &Setup, signals: &mut Signals, config: Config) -> Resul
     let stop = Arc::new(AtomicBool::new(false));
     let mut threads = Threads::default();
     for index in 0..shared.config.lane.len() {
-        start_lane(index, &shared, log.as_ref(), &hub, &setup.source, &stop, &mut threads)?;
+        start::lane(index, &shared, log.as_ref(), &hub, &setup.source, &stop, &mut threads)?;
     }
-    let upload = log.as_ref().map(|log| start_upload(&shared.config, log)).transpose()?.flatten();
-    let keeper = start_keeper(&shared, setup)?;
+    let upload = log.as_ref().map(|log| start::upload(&shared.config, log)).transpose()?.flatten();
+    let keeper = start::keeper(&shared, setup)?;
     let (status_to_page, status) = watch::channel(Status::default());
     let desk = Box::new(OfficersDesk::new(Arc::clone(&shared), log.as_ref().map(|log| log.writer.clone())));
     let page = Arc::new(Shown { hub, metrics: shared.metrics.clone(), strings: strings.json(), status, desk });
     let (stop_page, page_stops) = watch::channel(false);
-    start_page(&shared, &page, page_stops).await;
+    start::page(&shared, &page, page_stops).await;
 
     let end = tend(setup, signals, &shared, log.as_ref(), &page, &status_to_page).await;
 
@@ -315,175 +294,5 @@ fn write_textfile(shared: &Shared) {
     let Some(path) = &shared.config.metrics.textfile else { return };
     if let Err(error) = shared.metrics.write_textfile(path) {
         log::warn!("metrics.textfile {}: {error}", path.display());
-    }
-}
-
-/// Lanes and cameras.
-#[derive(Default)]
-struct Threads {
-    lanes: Vec<JoinHandle<()>>,
-    cameras: Vec<JoinHandle<()>>,
-}
-
-impl Threads {
-    /// Lanes are waited for: they close gates. A camera's thread may sit in its driver for ever, and owns nothing else.
-    fn join(self) {
-        for lane in self.lanes {
-            if lane.join().is_err() {
-                log::error!("a lane's thread panicked");
-            }
-        }
-        for camera in self.cameras {
-            join_within(camera, PATIENCE);
-        }
-    }
-}
-
-/// Waits for a thread, and leaves one behind that does not end.
-pub fn join_within(thread: JoinHandle<()>, patience: Duration) {
-    let until = Instant::now() + patience;
-    while !thread.is_finished() && Instant::now() < until {
-        thread::sleep(Duration::from_millis(5));
-    }
-    if thread.is_finished() {
-        // A panic has been said by its hook.
-        let _ = thread.join();
-    } else {
-        log::warn!("a thread does not end; it is left behind");
-    }
-}
-
-fn start_lane(
-    index: usize,
-    shared: &Arc<Shared>,
-    log: Option<&OpenLog>,
-    hub: &Hub,
-    source: &OpenSource,
-    stop: &Arc<AtomicBool>,
-    threads: &mut Threads,
-) -> Result<(), Failure> {
-    let settings = &shared.config.lane[index];
-    let gate = Gate::new(&shared.config.checkpoint.id, settings, &shared.config.signals).map_err(|error| {
-        let what = format!("lane {}: {error}", settings.id);
-        match error {
-            GateError::Unsuitable(_) => Failure::configuration(what),
-            GateError::Silent(_) => Failure::new(what),
-        }
-    })?;
-    let memory = match log.map(|log| Reader::open(&log.path).map(|reader| Memory::new(log.writer.clone(), reader))) {
-        Some(Ok(memory)) => Some(memory),
-        Some(Err(fault)) => return Err(Failure::new("the scan log cannot be read").because(fault)),
-        None => None,
-    };
-    let screen = hub.screen(&settings.id).expect("the hub was made from the same lanes");
-    let station = Station::new(index, Arc::clone(shared), gate, memory, screen);
-    let (frames_in, frames) = slot();
-    let (texts_in, texts) = mpsc::sync_channel(TEXTS);
-    for reader in &settings.readers {
-        readers::listen(reader.clone(), texts_in.clone(), Arc::clone(stop))
-            .map_err(|error| Failure::new("cannot start a reader's thread").because(error))?;
-    }
-    let has_camera = settings.camera.device != Device::None;
-    if has_camera {
-        threads.cameras.push(start_camera(index, shared, source, frames_in, stop));
-    }
-    let stop = Arc::clone(stop);
-    let inputs = Inputs { frames, texts, has_camera };
-    let thread = thread::Builder::new()
-        .name(format!("lane-{index}"))
-        .spawn(move || station.work(&inputs, &stop))
-        .map_err(|error| Failure::new("cannot start a lane's thread").because(error))?;
-    threads.lanes.push(thread);
-    Ok(())
-}
-
-fn start_camera(
-    index: usize,
-    shared: &Arc<Shared>,
-    source: &OpenSource,
-    frames: SlotSender<Frame>,
-    stop: &Arc<AtomicBool>,
-) -> JoinHandle<()> {
-    let camera = shared.config.lane[index].camera.clone();
-    let patience = supervisor::Patience { deadline: camera.deadline, longest_pause: camera.retry_at_most };
-    let source = Arc::clone(source);
-    let shared = Arc::clone(shared);
-    let heard = move |event: SourceEvent| {
-        let (lane, name) = (&shared.lanes[index], &shared.config.lane[index].id);
-        match &event {
-            SourceEvent::Back { .. } => {
-                lock(&lane.camera_trouble).take();
-                lane.set_camera(Camera::Up);
-                log::info!("lane {name}: {event}");
-            }
-            SourceEvent::Lost { why } => {
-                *lock(&lane.camera_trouble) = Some(why.clone());
-                lane.set_camera(Camera::Lost);
-                log::error!("lane {name}: {event}");
-            }
-            SourceEvent::Damaged(_) => shared.metrics.frames("damaged", 1),
-            SourceEvent::Ended => log::info!("lane {name}: {event}"),
-        }
-    };
-    supervisor::supervise_with(move || source(&camera), patience, frames, heard, Arc::clone(stop))
-}
-
-/// A thread that ends when its sender is dropped.
-type Helper = (mpsc::SyncSender<()>, JoinHandle<()>);
-
-/// Rows go to a centre on a thread of their own, where one is configured.
-fn start_upload(config: &Config, log: &OpenLog) -> Result<Option<Helper>, Failure> {
-    let Some(mut options) = upload::Options::configured(config) else { return Ok(None) };
-    let mut centre: Box<dyn upload::Centre> = if config.network.apart {
-        options.batch = options.batch.min(relay::MAX_BATCH);
-        let place = relay::place(config);
-        match Relay::listen(&place, options.timeout) {
-            Ok(relay) => Box::new(relay),
-            Err(error) => {
-                log::error!("rows stay here: {}: {error}", place.display());
-                return Ok(None);
-            }
-        }
-    } else {
-        upload::centre(&options).map_err(|error| Failure::configuration(format!("upload: {error}")))?
-    };
-    let reader = Reader::open(&log.path).map_err(|fault| Failure::new("the scan log cannot be read").because(fault))?;
-    let writer = log.writer.clone();
-    let (stop, stops) = mpsc::sync_channel(1);
-    let thread = thread::Builder::new()
-        .name("upload".to_owned())
-        .spawn(move || {
-            let status = watch::Sender::new(upload::Status::default());
-            upload::run(&options, centre.as_mut(), &writer, &reader, &stops, &status);
-        })
-        .map_err(|error| Failure::new("cannot start the upload's thread").because(error))?;
-    Ok(Some((stop, thread)))
-}
-
-/// Newer lists come on a thread of their own.
-fn start_keeper(shared: &Arc<Shared>, setup: &Setup) -> Result<Helper, Failure> {
-    let (stop, stops) = mpsc::sync_channel(1);
-    let (shared, lists) = (Arc::clone(shared), Arc::clone(&setup.lists));
-    let thread = thread::Builder::new()
-        .name("lists".to_owned())
-        .spawn(move || keeper::keep(&shared, &lists, &stops))
-        .map_err(|error| Failure::new("cannot start the lists' thread").because(error))?;
-    Ok((stop, thread))
-}
-
-/// The page. A taken port costs the page, not the lane.
-async fn start_page(shared: &Shared, page: &Arc<Shown>, stops: watch::Receiver<bool>) {
-    if !shared.config.page.enabled {
-        return;
-    }
-    let address = shared.config.page.listen.0;
-    match server::bind(address) {
-        Ok(listener) => {
-            let at = listener.local_addr().unwrap_or(address);
-            log::info!("page: http://{at}/");
-            shared.tell(Told::Page(at));
-            tokio::spawn(server::serve(listener, Arc::clone(page), stops));
-        }
-        Err(error) => log::error!("no page: {address}: {error}; the lane works without it"),
     }
 }

@@ -15,19 +15,14 @@ use std::{
 
 use cache::log::{self as log_of, Memory, Passage, Receipt, Unbidden, UnixMillis, Written};
 use eye::track::Tracker;
-use trustlist::{
-    code::MaskedName,
-    judge::{self, Admission, Context, Decision, Judgement, Outcome, Repetition},
-    lists::recognition::Suspension,
-    time::UnixTime,
-    verdict::Verdict,
-};
+use trustlist::{judge::Decision, lists::recognition::Suspension, time::UnixTime, verdict::Verdict};
 use uuid::Uuid;
+
+mod judging;
 
 use super::{
     Told, orders,
     preview::{hint_for_people, preview},
-    row::{self, Circumstances},
     shared::{Camera, LaneShared, Shared, lock},
     sight::Presented,
 };
@@ -67,9 +62,6 @@ pub struct Station {
     /// The configuration code in view, and when it was last seen: it is asked about once.
     configuration: Option<(SymbolId, Duration)>,
 }
-
-/// What a code came to: the decision, proof of an admission, and a name to be shown and forgotten.
-type Judged = (Decision, Option<Admission>, Option<MaskedName>);
 
 /// What reaches a lane.
 pub struct Inputs {
@@ -221,7 +213,7 @@ impl Station {
                     let judged = Event::Judged {
                         verdict: decision.verdict,
                         reason: decision.reason,
-                        notice: decision.notice.as_ref().map(notice),
+                        notice: decision.notice.as_ref().map(Suspension::notice_and_dates),
                         instead: decision.notice.as_ref().and_then(|suspension| suspension.instead.clone()),
                         admission,
                         named: name.is_some(),
@@ -263,81 +255,6 @@ impl Station {
         let verdict = decision.verdict;
         self.given(decision, took);
         Some(verdict)
-    }
-
-    /// Judges, writes the row, and waits for the disk as long as the gate can wait.
-    fn judge(&mut self, id: SymbolId, presented: &Presented, since: Instant) -> Option<Judged> {
-        let text = presented.text_of(id)?;
-        self.row = None;
-        let began = Instant::now();
-        let trust = self.shared.trust.load_full();
-        let moment = self.shared.moment(&trust);
-        let profile = self.shared.config.checkpoint.profile.as_deref();
-        let context = Context { moment, relying: self.shared.relying, profile };
-        let Outcome::Judged(mut judgement) = judge::decide(text, &trust, &context) else { return None };
-        let name = judgement.name();
-        let at = UnixMillis(clock::unix_millis());
-        let judgement = self.against_the_log(*judgement, at);
-        self.shared.metrics.stage(Stage::Judge, began.elapsed());
-        let shared = Arc::clone(&self.shared);
-        let lane = &shared.config.lane[self.index];
-        let circumstances = Circumstances { at, time_trust: moment.trust, lane, took: since.elapsed() };
-        let began = Instant::now();
-        let judgement = self.record(judgement, &circumstances);
-        self.shared.metrics.stage(Stage::Record, began.elapsed());
-        let (decision, admission) = judgement.close();
-        Some((decision, admission, name))
-    }
-
-    /// Whether the code was used already, where the lane asks. Without the log nobody can know, so nobody is admitted.
-    fn against_the_log(&mut self, judgement: Judgement, at: UnixMillis) -> Judgement {
-        let (window, group, direction) = {
-            let settings = self.settings();
-            (settings.anti_passback.as_secs(), settings.group.clone(), settings.direction)
-        };
-        let Some(cti) = judgement.token_source().filter(|_| window > 0) else { return judgement };
-        let shared = Arc::clone(&self.shared);
-        let alike = |lane: &&config::Lane| lane.group == group && lane.direction == direction;
-        let lanes: Vec<&str> = shared.config.lane.iter().filter(alike).map(|lane| lane.id.as_str()).collect();
-        let window = u32::try_from(window).unwrap_or(u32::MAX);
-        match self.memory.as_mut().map(|memory| memory.seen(cti, &lanes, at, window)) {
-            Some(Ok(None)) => judgement.with_repetition(Repetition::First),
-            Some(Ok(Some(_))) => judgement.with_repetition(Repetition::Used),
-            Some(Err(fault)) => {
-                log::error!("lane {}: earlier scans cannot be asked for: {fault}", self.settings().id);
-                judgement.log_unavailable()
-            }
-            None => judgement.log_unavailable(),
-        }
-    }
-
-    fn record(&mut self, judgement: Judgement, circumstances: &Circumstances<'_>) -> Judgement {
-        let deadline = circumstances.lane.commit_deadline;
-        let Some(memory) = &mut self.memory else { return judgement.log_unavailable() };
-        let token = match judgement.token_source().map(|cti| memory.token(cti, circumstances.at)).transpose() {
-            Ok(token) => token,
-            Err(fault) => {
-                *lock(&self.shared.log_trouble) = Some(fault.to_string());
-                return judgement.log_unavailable();
-            }
-        };
-        let receipt = memory.append(&row::scan_row(judgement.decision(), circumstances, token));
-        self.row = Some(receipt.id());
-        match receipt.wait(deadline) {
-            Written::Committed(_) => {
-                lock(&self.shared.log_trouble).take();
-                judgement
-            }
-            Written::Late => {
-                self.shared.lanes[self.index].row_was_late(self.shared.now());
-                self.late.push(receipt);
-                judgement
-            }
-            Written::Failed(fault) => {
-                *lock(&self.shared.log_trouble) = Some(fault.code().to_owned());
-                judgement.log_unavailable()
-            }
-        }
     }
 
     /// Counts a verdict once everything about it is done.
@@ -437,18 +354,6 @@ impl Station {
             }
         });
     }
-}
-
-/// A suspension's number and dates, for the screen.
-fn notice(suspension: &Suspension) -> String {
-    let day = |at: UnixTime| at.to_string().get(..10).unwrap_or_default().to_owned();
-    let dates = match (suspension.window.from.map(day), suspension.window.until.map(day)) {
-        (Some(from), Some(until)) => format!(" ({from} – {until})"),
-        (Some(from), None) => format!(" ({from} –)"),
-        (None, Some(until)) => format!(" (– {until})"),
-        (None, None) => String::new(),
-    };
-    format!("{}{dates}", suspension.notice)
 }
 
 /// The stable word of a hint, as the page and the status know it.

@@ -9,18 +9,22 @@ use std::{
     io::{Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
     thread,
-    time::{Duration, Instant},
 };
+
+#[path = "../programs/mod.rs"]
+pub mod programs;
+
+use programs::{Program, find, free_port};
 
 /// nginx over a folder, as docs/lists.md sets it up.
 pub struct Nginx {
-    child: Child,
+    _program: Program,
     port: u16,
     _place: tempfile::TempDir,
 }
@@ -42,8 +46,8 @@ impl Nginx {
     }
 
     fn start(folder: &Path, listen: &str, more: &str) -> Option<Nginx> {
-        let place = tempfile::tempdir().expect("a folder");
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
+        let program = find("nginx", "nginx-light")?;
+        let (place, port) = (tempfile::tempdir().expect("a folder"), free_port());
         let (at, root) = (place.path().display(), folder.display());
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|kind| format!("{kind}_temp_path {at}/{kind};"))
@@ -55,32 +59,9 @@ impl Nginx {
              server {{ listen 127.0.0.1:{port} {listen}; {more} root {root}; }} }}\n"
         );
         fs::write(place.path().join("nginx.conf"), config).expect("written");
-        let program = if Path::new("/usr/sbin/nginx").exists() { "/usr/sbin/nginx" } else { "nginx" };
-        let started = Command::new(program)
-            .arg("-e")
-            .arg(place.path().join("error.log"))
-            .arg("-c")
-            .arg(place.path().join("nginx.conf"))
-            .stderr(Stdio::null())
-            .spawn();
-        let Ok(child) = started else {
-            eprintln!("skipped: nginx is not installed here");
-            return None;
-        };
-        let server = Nginx { child, port, _place: place };
-        let until = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < until, "nginx does not answer");
-            thread::sleep(Duration::from_millis(20));
-        }
-        Some(server)
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let mut command = Command::new(program);
+        command.arg("-e").arg(place.path().join("error.log")).arg("-c").arg(place.path().join("nginx.conf"));
+        Some(Nginx { _program: Program::serve(&mut command, port), port, _place: place })
     }
 }
 
@@ -148,22 +129,6 @@ fn pass(mut from: TcpStream, mut to: TcpStream, count: &AtomicU64) {
         }
     }
     let _ = to.shutdown(Shutdown::Both);
-}
-
-/// An authority of one's own, `ca.pem`, and a certificate by it for the loopback, `server.pem`: P-256 both. False where openssl is not installed.
-pub fn certificates(folder: &Path) -> bool {
-    fs::write(folder.join("server.ext"), "subjectAltName=IP:127.0.0.1\n").expect("written");
-    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-    [
-        format!("req {key} -x509 -subj /CN=authority -days 30 -keyout ca.key -out ca.pem"),
-        format!("req {key} -subj /CN=mirror -keyout server.key -out server.csr"),
-        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile server.ext -out server.pem".to_owned(),
-    ]
-    .iter()
-    .all(|arguments| {
-        let made = Command::new("openssl").current_dir(folder).args(arguments.split(' ')).stderr(Stdio::null()).status();
-        made.is_ok_and(|status| status.success())
-    })
 }
 
 /// Puts files in their places below a folder.

@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize, de};
 
-use crate::{region::Region, time::Window};
+use crate::{
+    region::Region,
+    time::{UnixTime, Window},
+};
 
 /// The whole document.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,4 +126,19 @@ pub struct Suspension {
     /// From when until when.
     #[serde(flatten)]
     pub window: Window,
+}
+
+impl Suspension {
+    /// Number and dates for a screen: `2021-17 (2021-01-25 – 2021-02-10)`.
+    #[must_use]
+    pub fn notice_and_dates(&self) -> String {
+        let day = |at: UnixTime| at.to_string().get(..10).unwrap_or_default().to_owned();
+        let dates = match (self.window.from.map(day), self.window.until.map(day)) {
+            (Some(from), Some(until)) => format!(" ({from} – {until})"),
+            (Some(from), None) => format!(" ({from} –)"),
+            (None, Some(until)) => format!(" (– {until})"),
+            (None, None) => String::new(),
+        };
+        format!("{}{dates}", self.notice)
+    }
 }
