@@ -160,7 +160,7 @@ impl Metrics {
         self.stages.with_label_values(&[stage.code()]).observe(took.as_secs_f64());
     }
 
-    /// `count` frames ended as `result`, one of [`FRAMES`].
+    /// `count` frames ended as `result`, one of `FRAMES`.
     pub fn frames(&self, result: &'static str, count: u64) {
         self.frames.with_label_values(&[result]).inc_by(count);
     }
@@ -198,7 +198,7 @@ impl Metrics {
         self.lists_waiting.set(issuers as f64);
     }
 
-    /// A sync ended as `result`, one of [`SYNCS`].
+    /// A sync ended as `result`, one of `SYNCS`.
     pub fn sync(&self, result: &'static str) {
         self.sync_attempts.with_label_values(&[result]).inc();
     }
