@@ -1,7 +1,10 @@
 //! The lane-sizing formula of `hardware.md` and of the operator's page against a simulated queue: travellers arrive as they please
 //! (Poisson), each takes a lane for the same time, and waits for the first that is free. `--nocapture` prints both tables.
 
-use scanner::telemetry::predicted_wait;
+use std::time::Duration;
+
+use scanner::telemetry::{LaneHistory, Scan, predicted_wait, queue};
+use trustlist::verdict::{Reason, Verdict};
 
 /// Travellers of one simulated queue: the mean wait is known to a few hundredths of a second then.
 const TRAVELLERS: u32 = 300_000;
@@ -105,4 +108,43 @@ fn one_traveller_in_twenty_who_argues_at_the_gate_takes_two_fifths_of_a_lane() {
         println!("{:<20.2}{:.1}", share, throughput(share));
     }
     assert!((throughput(0.05) / throughput(0.0) - 0.57).abs() < 0.02);
+}
+
+/// What the operator's page would say at the end of each five minutes of a lane with so much to do: utilisations and how often one more
+/// lane would be asked for. Travellers take between 1.7 and 3.1 s, 2.4 s on average.
+fn watched(rho: f64, minutes: u64) -> (f64, f64) {
+    let (mut dice, mut at_gate) = (Dice(0x9e37_79b9_7f4a_7c15), Dice(11));
+    let arrivals: Vec<f64> = poisson(rho / 2.4, &mut dice).take_while(|at| *at < (minutes * 60) as f64).collect();
+    let takes: Vec<f64> = arrivals.iter().map(|_| 1.7 + 1.4 * at_gate.roll()).collect();
+    let mut each = takes.iter().copied();
+    let all = waits(arrivals.iter().copied(), 1, || each.next().expect("one each"));
+    let mut verdicts = arrivals.iter().zip(&all).map(|(at, wait)| Duration::from_secs_f64(at + wait + 0.5)).peekable();
+    let (mut lane, mut utilisations, mut asked) = (LaneHistory::default(), Vec::new(), 0);
+    for until in (5..=minutes).step_by(5).map(|minute| Duration::from_secs(minute * 60)) {
+        while let Some(at) = verdicts.next_if(|at| *at < until) {
+            lane.add(Scan { at, verdict: Verdict::Admit, reason: Reason::Ok, took: Duration::from_millis(20) });
+        }
+        let seen = queue([&lane], until);
+        utilisations.extend(seen.utilisation);
+        asked += u32::from(seen.open_one_more);
+    }
+    (mean(&utilisations), f64::from(asked) / (minutes / 5) as f64)
+}
+
+#[test]
+fn a_lane_learns_from_its_verdicts_alone_how_busy_it_is_and_when_one_more_would_help() {
+    println!("rho    as the page sees it   asks for one more lane");
+    let seen: Vec<(f64, f64, f64)> = [0.3, 0.5, 0.7, 0.8, 0.9, 0.97]
+        .into_iter()
+        .map(|rho| {
+            let (utilisation, asks) = watched(rho, 5_000);
+            println!("{rho:<7}{utilisation:<22.2}{:.0} %", asks * 100.0);
+            (rho, utilisation, asks)
+        })
+        .collect();
+    for (rho, utilisation, asks) in seen {
+        assert!((utilisation - rho).abs() < 0.1, "rho {rho} is seen as {utilisation:.2}");
+        assert!(rho > 0.5 || asks < 0.01, "a lane that is half idle asks for another");
+        assert!(rho < 0.95 || asks > 0.9, "a lane without a pause asks for none");
+    }
 }

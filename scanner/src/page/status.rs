@@ -62,7 +62,7 @@ pub struct LaneStatus {
     pub camera_up: bool,
     /// Frames a second that were looked at.
     pub frames_per_second: Option<f64>,
-    /// Why the latest frame with something like a symbol in it was not read.
+    /// Why the latest frame with something like a symbol in it was not read: `blurred`, `too-small`, `too-bright` or `too-dark`.
     pub no_read: Option<String>,
     /// Seconds since then.
     pub no_read_age_s: Option<u64>,
@@ -140,6 +140,9 @@ pub struct RecentScan {
     pub issuer: Option<String>,
 }
 
+/// As many of the latest verdicts fit beside the rest on a terminal.
+const RECENT: usize = 8;
+
 impl Status {
     /// The same for a terminal.
     #[must_use]
@@ -157,18 +160,7 @@ impl Status {
             or_dash(self.queue.wait_s.map(|seconds| format!("{seconds:.1} s"))),
             if self.queue.open_one_more { "  open one more lane" } else { "" },
         );
-        for lane in &self.lanes {
-            let _ = writeln!(
-                text,
-                "lane {:<5}{:.1} a minute, camera {}, time to verdict {}",
-                lane.lane,
-                lane.per_minute,
-                if lane.camera_up { "up" } else { "down" },
-                or_dash(
-                    lane.time_to_verdict_ms.map(|[p50, p95, p99]| format!("p50 {p50:.0} p95 {p95:.0} p99 {p99:.0} ms"))
-                ),
-            );
-        }
+        text.extend(self.lanes.iter().map(LaneStatus::text));
         let _ = writeln!(
             text,
             "log       {} rows, {} to upload",
@@ -188,6 +180,47 @@ impl Status {
                 or_dash(list.age_s.map(age)),
                 list.name,
             );
+        }
+        for scan in self.recent.iter().take(RECENT) {
+            let _ = writeln!(
+                text,
+                "scan      {} lane {} {:<7}{:<22}{:<7}{}",
+                scan.time,
+                scan.lane,
+                scan.verdict,
+                scan.reason,
+                scan.issuer.as_deref().unwrap_or("-"),
+                scan.by_hand.as_ref().map(|verdict| format!("by hand: {verdict}")).unwrap_or_default(),
+            );
+        }
+        text
+    }
+}
+
+impl LaneStatus {
+    fn text(&self) -> String {
+        let camera = match (self.camera_up, self.frames_per_second) {
+            (true, Some(rate)) => format!("up, {rate:.0} pictures a second"),
+            (true, None) => "up".to_owned(),
+            (false, _) => "down".to_owned(),
+        };
+        let mut text =
+            format!("lane {:<5}{:.1} a minute, camera {camera}, time to verdict ", self.lane, self.per_minute);
+        let _ = match self.time_to_verdict_ms {
+            Some([p50, p95, p99]) => writeln!(text, "p50 {p50:.0} p95 {p95:.0} p99 {p99:.0} ms"),
+            None => writeln!(text, "-"),
+        };
+        if let Some(cycle) = self.cycle_s {
+            let _ = writeln!(text, "          one traveller every {cycle:.1} s while there is a queue");
+        }
+        let shares: Vec<String> =
+            self.verdicts.iter().map(|(verdict, share)| format!("{verdict} {:.0} %", share * 100.0)).collect();
+        if !shares.is_empty() {
+            let reasons: Vec<String> = self.reasons.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+            let _ = writeln!(text, "          {} ({})", shares.join(", "), reasons.join(", "));
+        }
+        if let (Some(why), Some(ago)) = (&self.no_read, self.no_read_age_s) {
+            let _ = writeln!(text, "          a code was last not read {ago} s ago: {why}");
         }
         text
     }
@@ -223,5 +256,40 @@ mod tests {
         let text = status.text();
         assert!(text.contains("attention: list-grace 420000"), "{text}");
         assert!(text.contains("420000 grace           26 h"), "{text}");
+    }
+
+    #[test]
+    fn the_terminal_tells_of_a_lane_what_the_operators_page_does() {
+        let lane = LaneStatus {
+            lane: "1".to_owned(),
+            camera_up: true,
+            frames_per_second: Some(29.6),
+            no_read: Some("blurred".to_owned()),
+            no_read_age_s: Some(12),
+            per_minute: 24.0,
+            cycle_s: Some(2.4),
+            verdicts: [("admit".to_owned(), 0.9), ("refer".to_owned(), 0.1)].into(),
+            reasons: [("colour-yellow".to_owned(), 1), ("ok".to_owned(), 9)].into(),
+            time_to_verdict_ms: Some([21.0, 34.0, 40.0]),
+            ..LaneStatus::default()
+        };
+        let recent = RecentScan {
+            time: "2021-02-01T00:00:00Z".to_owned(),
+            lane: "1".to_owned(),
+            verdict: "refer".to_owned(),
+            reason: "colour-yellow".to_owned(),
+            by_hand: Some("admit".to_owned()),
+            ..RecentScan::default()
+        };
+        let text = Status { lanes: vec![lane], recent: vec![recent], ..Status::default() }.text();
+        for part in [
+            "lane 1    24.0 a minute, camera up, 30 pictures a second, time to verdict p50 21 p95 34 p99 40 ms\n",
+            "          one traveller every 2.4 s while there is a queue\n",
+            "          admit 90 %, refer 10 % (colour-yellow 1, ok 9)\n",
+            "          a code was last not read 12 s ago: blurred\n",
+            "scan      2021-02-01T00:00:00Z lane 1 refer  colour-yellow         -      by hand: admit\n",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
     }
 }

@@ -51,8 +51,6 @@ pub enum Hint {
     HoldStill,
     /// The symbol is too small to read.
     Closer,
-    /// The symbol does not fit in the picture.
-    Farther,
     /// Blown out.
     TooBright,
     /// Too little light.
@@ -142,7 +140,6 @@ mod tests {
         for hint in [
             Hint::HoldStill,
             Hint::Closer,
-            Hint::Farther,
             Hint::TooBright,
             Hint::TooDark,
             Hint::NotAPassCode,

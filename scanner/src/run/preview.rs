@@ -29,7 +29,7 @@ pub fn preview(luma: Luma<'_>, outline: Option<[Point; 4]>, hints: &[eye::Hint])
 }
 
 /// What the eye would like, in words a traveller can act on.
-pub fn hint_for_people(hint: eye::Hint) -> Hint {
+fn hint_for_people(hint: eye::Hint) -> Hint {
     match hint {
         eye::Hint::TooDark => Hint::TooDark,
         eye::Hint::TooBright => Hint::TooBright,
@@ -38,9 +38,31 @@ pub fn hint_for_people(hint: eye::Hint) -> Hint {
     }
 }
 
+/// The same for who looks after the camera: the stable word for why a code was not read.
+pub fn cause(hint: eye::Hint) -> &'static str {
+    match hint {
+        eye::Hint::TooDark => "too-dark",
+        eye::Hint::TooBright => "too-bright",
+        eye::Hint::TooSmall => "too-small",
+        eye::Hint::Blurred => "blurred",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn why_a_code_was_not_read_has_its_words_in_every_language() {
+        let strings: serde_json::Value =
+            serde_json::from_str(crate::page::strings::BUILT_IN).expect("the strings file is JSON");
+        for (language, words) in strings.as_object().expect("a language each") {
+            for hint in [eye::Hint::TooDark, eye::Hint::TooBright, eye::Hint::TooSmall, eye::Hint::Blurred] {
+                let key = format!("no-read.{}", cause(hint));
+                assert!(words.get(&key).is_some(), "{language} has no words for {key}");
+            }
+        }
+    }
 
     #[test]
     fn a_preview_is_small_and_has_the_outline_in_parts_of_its_size() {

@@ -1,6 +1,7 @@
 //! Once a second: the device's state in one value for the pages, and in numbers for the metrics.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     sync::atomic::Ordering,
     time::Duration,
@@ -162,9 +163,10 @@ fn sync(shared: &Shared, moment: Moment) -> SyncStatus {
     }
 }
 
+/// The worst first: of a country's lists those are looked for.
 fn lists(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<ListStatus> {
     let profile = trust.profile(shared.config.checkpoint.profile.as_deref());
-    trust
+    let mut lists: Vec<ListStatus> = trust
         .issuers()
         .map(|issuer| {
             let known = trust.freshness(issuer.entry.id, moment, &profile);
@@ -176,7 +178,9 @@ fn lists(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<ListStatus> {
                 generation: issuer.repository.map(|repository| repository.generation),
             }
         })
-        .collect()
+        .collect();
+    lists.sort_by_key(|list| Reverse(FRESHNESSES.iter().position(|freshness| *freshness == list.freshness)));
+    lists
 }
 
 fn count(shared: &Shared, status: &Status, time_trust: TimeTrust, outbox: Option<Counts>) {

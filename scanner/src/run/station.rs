@@ -22,7 +22,7 @@ mod judging;
 
 use super::{
     Told, orders,
-    preview::{hint_for_people, preview},
+    preview::{cause, preview},
     shared::{Camera, LaneShared, Shared, lock},
     sight::Presented,
 };
@@ -160,7 +160,7 @@ impl Station {
             self.screen.preview(preview(frame.luma(), outline, &sight.hints));
         }
         if let Some(hint) = sight.outline.and(sight.hints.first()) {
-            *lock(&self.told().no_read) = Some((hint_word(*hint), now));
+            *lock(&self.told().no_read) = Some((cause(*hint), now));
         }
         let size = (frame.width(), frame.height());
         let presented = Presented::in_picture(sight.symbols, size, &self.settings().aim, self.settings().aim_radius);
@@ -353,16 +353,5 @@ impl Station {
                 false
             }
         });
-    }
-}
-
-/// The stable word of a hint, as the page and the status know it.
-fn hint_word(hint: eye::Hint) -> &'static str {
-    use crate::page::view::Hint;
-    match hint_for_people(hint) {
-        Hint::TooDark => "too-dark",
-        Hint::TooBright => "too-bright",
-        Hint::Closer => "closer",
-        _ => "hold-still",
     }
 }

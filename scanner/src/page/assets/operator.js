@@ -132,14 +132,12 @@ const draw = (state) => {
       make("div", { class: "lane" },
         card("operator.per_minute", fixed(lane.per_minute, 1), lane.cycle_s === null ? null : `${say("operator.cycle")} ${lane.cycle_s.toFixed(1)} s`),
         card("operator.time_to_verdict", times ? `${times[0].toFixed(0)} ms` : "–", times ? `p95 ${times[1].toFixed(0)} · p99 ${times[2].toFixed(0)} ms` : null, times && times[1] > 150),
-        card("operator.camera", lane.camera_up ? say("operator.up") : say("operator.down"), [`${fixed(lane.frames_per_second, 0)} fps`, lane.no_read ? `${say("operator.no_read")} ${say("hint." + lane.no_read)}, ${ago(lane.no_read_age_s)}` : null].filter(Boolean).join(" · "), !lane.camera_up),
+        card("operator.camera", lane.camera_up ? say("operator.up") : say("operator.down"), [`${fixed(lane.frames_per_second, 0)} fps`, lane.no_read ? `${say("operator.no_read")} ${say("no-read." + lane.no_read)}, ${ago(lane.no_read_age_s)}` : null].filter(Boolean).join(" · "), !lane.camera_up),
         make("div", { class: "card wide" }, make("small", {}, say("operator.shares")), shares(lane.verdicts), make("small", {}, reasons(lane.reasons))),
         make("div", { class: "card wide" }, make("small", {}, say("operator.times")), spread(lane.times)),
         make("div", { class: "card wide" }, make("small", {}, say("operator.steps")), plot(lane.steps))));
   }));
-  // The worst first: of a country's lists those are looked for.
-  const worst = (list) => ["missing", "stale", "restricted", "grace", "fresh"].indexOf(list.freshness);
-  element("lists").replaceChildren(...[...state.lists].sort((one, other) => worst(one) - worst(other)).map((list) => make("tr", {},
+  element("lists").replaceChildren(...state.lists.map((list) => make("tr", {},
     make("td", {}, list.issuer), make("td", {}, list.name), make("td", {}, make("span", { class: `tag ${list.freshness}` }, say("fresh." + list.freshness))), make("td", {}, age(list.age_s)), make("td", {}, list.generation ?? ""))));
   element("recent").replaceChildren(...state.recent.map((scan) => make("tr", {},
     make("td", {}, scan.time.slice(11, 19)), make("td", {}, scan.lane), make("td", {}, make("span", { class: `tag ${scan.verdict}` }, say("verdict." + scan.verdict))), make("td", {}, say("why." + scan.reason) || scan.reason), make("td", {}, scan.issuer ?? ""), make("td", {}, byHand(scan)))));
