@@ -62,9 +62,11 @@ class Client:
     def refresh(self, at=None):
         return self.run("--metadata-url", f"{SERVER.url}/metadata/", "refresh", at=at)
 
-    def download(self, name, at=None):
+    def download(self, *names, at=None):
+        """Targets one after the other in one run, which the first that fails ends."""
+        asked = [argument for name in names for argument in ("--target-name", name)]
         return self.run(
-            "--metadata-url", f"{SERVER.url}/metadata/", "--target-name", name,
+            "--metadata-url", f"{SERVER.url}/metadata/", *asked,
             "--target-base-url", f"{SERVER.url}/targets/", "--target-dir", str(self.targets), "download", at=at,
         )  # fmt: skip
 
@@ -682,6 +684,19 @@ def another_content_than_was_signed_for_is_never_kept(new):
 
 
 @case()
+def targets_are_downloaded_in_one_run_until_one_fails(new):
+    repository = Repository()
+    repository.add_target("first", b"first")
+    repository.add_target("third", b"third")
+    repository.everything()
+    client = new(repository).init()
+    same(client.download("first", "nobody has it", "third"), 1)
+    same(client.downloaded(), [b"first"])
+    same(client.download("first", "third"), 0)
+    same(client.downloaded(), [b"first", b"third"])
+
+
+@case()
 def a_target_that_changes_is_replaced(new):
     repository = Repository()
     client = new(repository).init()
@@ -795,8 +810,9 @@ def a_delegated_role_with_too_few_signatures_is_refused(new):
     same("province" in client.held(), False)
 
 
-@case()
-def a_delegated_role_that_is_here_is_verified_again_for_another_delegator(new):
+@case(("in a run of its own", lambda client: client.download("one/keys") or client.download("two/keys")),
+      ("in the same run", lambda client: client.download("one/keys", "two/keys")))  # fmt: skip
+def a_delegated_role_that_is_here_is_verified_again_for_another_delegator(new, download):
     repository = Repository()
     repository.delegate("targets", "A", ["one/*"])
     repository.delegate("targets", "B", ["two/*"])
@@ -810,8 +826,7 @@ def a_delegated_role_that_is_here_is_verified_again_for_another_delegator(new):
     repository.add_target("two/keys", b"two", role="C")
     repository.everything()
     client = new(repository).init()
-    same(client.download("one/keys"), 0)
-    same(client.download("two/keys"), 1)
+    same(download(client), 1)
     same(client.downloaded(), [b"one"])
 
 
@@ -825,8 +840,9 @@ def reference(arguments):
     from tuf.ngclient import Updater
 
     parser = argparse.ArgumentParser()
-    for name in ("metadata-dir", "metadata-url", "target-name", "target-base-url", "target-dir"):
+    for name in ("metadata-dir", "metadata-url", "target-base-url", "target-dir"):
         parser.add_argument(f"--{name}")
+    parser.add_argument("--target-name", action="append")
     parser.add_argument("command")
     parser.add_argument("root", nargs="?")
     line = parser.parse_args(arguments)
@@ -835,8 +851,8 @@ def reference(arguments):
         return 0
     updater = Updater(line.metadata_dir, line.metadata_url, line.target_dir, line.target_base_url, bootstrap=None)
     updater.refresh()
-    if line.command == "download":
-        target = updater.get_targetinfo(line.target_name)
+    for name in line.target_name or ():
+        target = updater.get_targetinfo(name)
         if target is None:
             return 1
         if updater.find_cached_target(target) is None:

@@ -12,7 +12,7 @@ use std::{
 use clap::{Parser, Subcommand};
 use trustlist::{
     time::UnixTime,
-    tuf::{self, Answer, Request, Trusted},
+    tuf::{self, Answer, Request, Trusted, schema::TargetFile},
 };
 use ureq::Agent;
 
@@ -26,7 +26,7 @@ struct Line {
     #[arg(long)]
     metadata_url: Option<String>,
     #[arg(long)]
-    target_name: Option<String>,
+    target_name: Vec<String>,
     #[arg(long)]
     target_base_url: Option<String>,
     #[arg(long)]
@@ -41,7 +41,7 @@ enum What {
     Init { root: PathBuf },
     /// Refresh the top-level metadata
     Refresh,
-    /// Refresh, then download a target
+    /// Refresh, then download the targets in their order, until one fails
     Download,
 }
 
@@ -77,27 +77,35 @@ fn run(line: &Line) -> Result<(), String> {
     refreshed.map_err(|refusal| refusal.to_string())?;
     if matches!(line.what, What::Download) {
         restore_delegated(folder, &mut trusted);
-        let name = asked(line.target_name.as_deref(), "--target-name")?;
-        let found = tuf::find_target(&mut trusted, name, now, &mut fetch);
-        keep(folder, &trusted)?;
-        let target = found.map_err(|refusal| refusal.to_string())?.ok_or_else(|| format!("nobody names {name}"))?;
-        let place = line.target_dir.as_deref().ok_or("--target-dir is needed")?.join(quoted(name));
-        if fs::read(&place).is_ok_and(|held| target.is(&held)) {
-            return Ok(());
+        if line.target_name.is_empty() {
+            return Err("--target-name is needed".to_owned());
         }
-        let request = tuf::target_request(&trusted, name, &target);
-        if request.limit > MAX_TARGET {
-            return Err(format!("{name}: more than {MAX_TARGET} bytes"));
-        }
-        let base = asked(line.target_base_url.as_deref(), "--target-base-url")?;
-        match get(&agent, base, &request) {
-            Answer::Bytes(bytes) if target.is(&bytes) => write(&place, &bytes)?,
-            Answer::Bytes(_) => return Err(format!("{name}: not the content that was signed for")),
-            Answer::NotFound => return Err(format!("{name}: not there")),
-            Answer::Unreachable(why) => return Err(why),
+        for name in &line.target_name {
+            let found = tuf::find_target(&mut trusted, name, now, &mut fetch);
+            keep(folder, &trusted)?;
+            let target = found.map_err(|refusal| refusal.to_string())?.ok_or_else(|| format!("nobody names {name}"))?;
+            download(line, &agent, name, &target, &tuf::target_request(&trusted, name, &target))?;
         }
     }
     Ok(())
+}
+
+/// A target into its folder, unless it is there.
+fn download(line: &Line, agent: &Agent, name: &str, target: &TargetFile, request: &Request) -> Result<(), String> {
+    let place = line.target_dir.as_deref().ok_or("--target-dir is needed")?.join(quoted(name));
+    if fs::read(&place).is_ok_and(|held| target.is(&held)) {
+        return Ok(());
+    }
+    if request.limit > MAX_TARGET {
+        return Err(format!("{name}: more than {MAX_TARGET} bytes"));
+    }
+    let base = asked(line.target_base_url.as_deref(), "--target-base-url")?;
+    match get(agent, base, request) {
+        Answer::Bytes(bytes) if target.is(&bytes) => write(&place, &bytes),
+        Answer::Bytes(_) => Err(format!("{name}: not the content that was signed for")),
+        Answer::NotFound => Err(format!("{name}: not there")),
+        Answer::Unreachable(why) => Err(why),
+    }
 }
 
 fn asked<'a>(value: Option<&'a str>, name: &str) -> Result<&'a str, String> {
