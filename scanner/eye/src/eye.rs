@@ -174,13 +174,16 @@ impl Search {
         scanner: &mut Scanner,
     ) -> [Vec<Finder>; 2] {
         let mut finders: [Vec<Finder>; 2] = [Vec::new(), Vec::new()];
+        // Middle and reach of those that the row may cross again.
+        let mut here: [Vec<(Point, f32)>; 2] = [Vec::new(), Vec::new()];
         scanner.start();
         for y in (1..view.luma.height()).step_by(3) {
+            here.iter_mut().for_each(|here| here.retain(|(center, reach)| center.y + reach > y as f32));
             scanner.row(view.luma, view.light, y, |crossing| {
                 let polarity = usize::from(crossing.inverted);
-                let known = &mut finders[polarity];
+                let (known, here) = (&mut finders[polarity], &mut here[polarity]);
                 let p = Point::new(crossing.x, y as f32 + 0.5);
-                if known.iter().any(|f| (f.center - p).length() < f.size * 0.5) {
+                if here.iter().any(|(center, reach)| (*center - p).length() < *reach) {
                     return;
                 }
                 self.crossings += 1;
@@ -188,7 +191,10 @@ impl Search {
                     self.reading.statistics.capped = true;
                     return;
                 }
-                known.extend(finder::check(&planes[polarity], crossing));
+                if let Some(finder) = finder::check(&planes[polarity], crossing) {
+                    here.push((finder.center, finder.size * 0.5));
+                    known.push(finder);
+                }
             });
         }
         finders

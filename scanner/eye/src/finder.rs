@@ -1,6 +1,11 @@
 //! Turns a crossing in one row into a finder pattern, or dismisses it: the pattern has to be there in other
 //! directions too.
 
+use std::{
+    f32::consts::{FRAC_PI_4, PI, TAU},
+    sync::LazyLock,
+};
+
 use crate::{
     plane::Plane,
     scan::{Crossing, is_finder},
@@ -21,6 +26,19 @@ pub(crate) struct Finder {
     /// Its own line between dark and light, halfway between its stone and its light ring, where the line of the blocks
     /// around it is another: bent by a dark card, glare or a slope of light.
     pub(crate) threshold: Option<f32>,
+    /// From its middle to where its light ring ends, two and a half modules, by direction; both ways are one.
+    pub(crate) light_ring: [f32; RAYS / 2],
+}
+
+impl Finder {
+    /// Pixels a module along a direction in which one of its sides runs.
+    pub(crate) fn module_along(&self, direction: Point) -> f32 {
+        let turn = (direction.y.atan2(direction.x) - FIRST_RAY).rem_euclid(PI) / PI * (RAYS / 2) as f32;
+        let (i, part) = (turn as usize, turn.fract());
+        let (a, b) = (self.light_ring[i % (RAYS / 2)], self.light_ring[(i + 1) % (RAYS / 2)]);
+        // On a straight edge it is the inverse of the distance that runs evenly.
+        0.4 * a * b / (b + (a - b) * part)
+    }
 }
 
 /// Runs from a point through a finder pattern, in whole steps.
@@ -58,12 +76,29 @@ pub(crate) fn check(plane: &Plane<'_>, crossing: Crossing) -> Option<Finder> {
     if seen == 0 || most > 5.0 * least {
         return None;
     }
-    let Rings { center, quality, angle, threshold } = rings(plane, Point::new(center_x, center_y), most)?;
-    (quality >= MIN_QUALITY).then_some(Finder { center, size: (least + most) / 2.0, angle, quality, threshold })
+    let Rings { center, quality, angle, threshold, light_ring } = rings(plane, Point::new(center_x, center_y), most)?;
+    (quality >= MIN_QUALITY).then_some(Finder {
+        center,
+        size: (least + most) / 2.0,
+        angle,
+        quality,
+        threshold,
+        light_ring,
+    })
 }
 
 /// Directions in which the rings are looked for.
 const RAYS: usize = 16;
+/// Angle of the first.
+const FIRST_RAY: f32 = 0.1;
+/// One step along each.
+static RAY: LazyLock<[Point; RAYS]> =
+    LazyLock::new(|| std::array::from_fn(|i| Point::new(ray_angle(i).cos(), ray_angle(i).sin())));
+
+fn ray_angle(i: usize) -> f32 {
+    i as f32 * TAU / RAYS as f32 + FIRST_RAY
+}
+
 /// Share of them that have to show both: a finder may be damaged, but data that looks like one in the directions of
 /// the raster does so in few others.
 const MIN_QUALITY: f32 = 0.75;
@@ -74,6 +109,7 @@ struct Rings {
     quality: f32,
     angle: f32,
     threshold: Option<f32>,
+    light_ring: [f32; RAYS / 2],
 }
 
 /// How far the line of the blocks may lie from a finder's own, in parts of the contrast there.
@@ -83,18 +119,12 @@ const MAX_BEND: f32 = 0.15;
 /// angle of a side, and the line between dark and light.
 fn rings(plane: &Plane<'_>, center: Point, reach: f32) -> Option<Rings> {
     let mut edges = [[0.0_f32; 3]; RAYS];
-    let direction = |i: usize| {
-        let angle = i as f32 * std::f32::consts::TAU / RAYS as f32 + 0.1;
-        Point::new(angle.cos(), angle.sin())
-    };
     let mut good = 0;
-    for (i, edges) in edges.iter_mut().enumerate() {
-        let d = direction(i);
+    for (i, (edges, ray)) in edges.iter_mut().zip(&*RAY).enumerate() {
         let (mut next, mut distance, mut dark) = (0, 0.0, true);
         while distance < reach {
             distance += 1.0;
-            let p = center + d * distance;
-            if plane.dark(p.x.floor() as i32, p.y.floor() as i32) != dark {
+            if plane.dark_at(center + *ray * distance) != dark {
                 edges[next] = distance - 0.5;
                 next += 1;
                 dark = !dark;
@@ -124,26 +154,30 @@ fn rings(plane: &Plane<'_>, center: Point, reach: f32) -> Option<Rings> {
         let (a, b) = (edges[i], edges[i + RAYS / 2]);
         if a[1] > 0.0 && b[1] > 0.0 {
             // Projected on each direction, half the squares' difference; over all directions this sums to half.
-            sum = sum + direction(i) * ((a[1] - b[1] + a[0] - b[0]) * 0.5);
+            sum = sum + RAY[i] * ((a[1] - b[1] + a[0] - b[0]) * 0.5);
             pairs += 1.0;
         }
     }
     if pairs < 4.0 {
         return None;
     }
+    let light_ring = std::array::from_fn(|i| match (edges[i][1], edges[i + RAYS / 2][1]) {
+        (a, b) if a > 0.0 && b > 0.0 => (a + b) / 2.0,
+        (a, b) if a.max(b) > 0.0 => a.max(b),
+        _ => reach * 2.5 / 7.0,
+    });
     // A square's outline has four bumps: its fourth harmonic points at a corner.
     let (mut re, mut im) = (0.0, 0.0);
     for (i, edge) in edges.iter().enumerate() {
-        let d = direction(i);
-        let angle = 4.0 * d.y.atan2(d.x);
+        let angle = 4.0 * ray_angle(i);
         re += edge[1] * angle.cos();
         im += edge[1] * angle.sin();
     }
     let corner = im.atan2(re) / 4.0;
     let (mut stone, mut ring, mut seen) = (0.0, 0.0, 0.0);
-    for (i, edge) in edges.iter().enumerate().filter(|(_, edge)| edge[1] > 0.0) {
-        stone += plane.ink(center + direction(i) * (edge[0] * 0.4));
-        ring += plane.ink(center + direction(i) * ((edge[0] + edge[1]) / 2.0));
+    for (edge, ray) in edges.iter().zip(&*RAY).filter(|(edge, _)| edge[1] > 0.0) {
+        stone += plane.ink(center + *ray * (edge[0] * 0.4));
+        ring += plane.ink(center + *ray * ((edge[0] + edge[1]) / 2.0));
         seen += 1.0;
     }
     let (own, contrast) = ((stone + ring) / (2.0 * seen), (stone - ring) / seen);
@@ -151,8 +185,9 @@ fn rings(plane: &Plane<'_>, center: Point, reach: f32) -> Option<Rings> {
     Some(Rings {
         center: center + sum * (1.0 / pairs),
         quality: good as f32 / RAYS as f32,
-        angle: corner + std::f32::consts::FRAC_PI_4,
+        angle: corner + FRAC_PI_4,
         threshold: bent.then_some(own),
+        light_ring,
     })
 }
 

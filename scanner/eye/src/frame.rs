@@ -56,6 +56,11 @@ struct Edge {
     line: f32,
 }
 
+/// Edges a finder has to show of the 52 that are looked for, and three of them together of 156. A true one that is
+/// damaged, blurred or bent shows most of them, clutter that looks like one hardly more than half.
+const MIN_EDGES: usize = 24;
+const MIN_EDGES_OF_THREE: usize = 96;
+
 /// Agreement below which a size is not believed.
 const MIN_EVIDENCE: f32 = 0.3;
 
@@ -78,13 +83,12 @@ enum Line {
 
 fn frames_by(plane: &Plane<'_>, triple: &Triple, line: Line) -> Vec<Frame> {
     let Some((corners, along_u, along_v)) = measure(plane, triple, line) else { return Vec::new() };
-    if along_u > 1.6 * along_v + 6.0 || along_v > 1.6 * along_u + 6.0 {
+    if !square(&corners, along_u, along_v) {
         return Vec::new();
     }
-    let edges = edges(plane, &corners);
-    if edges.len() < 30 {
+    let Some(edges) = edges(plane, &corners).filter(|edges| edges.len() >= MIN_EDGES_OF_THREE) else {
         return Vec::new();
-    }
+    };
     let mut sizes: Vec<usize> = Vec::new();
     let mut add = |modules: f32| {
         let version = ((modules - 17.0) / 4.0).round().max(1.0) as usize;
@@ -138,10 +142,8 @@ pub(crate) fn micro_frames(plane: &Plane<'_>, finder: &Finder) -> Vec<Frame> {
         let axes = Axes { center, u, v, threshold: None };
         let mut fit = Fit::around(center, 3.5 * axes.module());
         fit.stiffen();
-        let edges = edges(plane, &[axes]);
-        if edges.len() < 20 {
-            continue;
-        }
+        // From every direction they are the same edges.
+        let Some(edges) = edges(plane, &[axes]) else { return frames };
         for edge in edges {
             if edge.horizontal {
                 fit.column(edge.at, 3.5 + edge.line, 1.0);
@@ -253,10 +255,11 @@ fn crossings(plane: &Plane<'_>, finder: &Finder, direction: Point, threshold: Op
     out
 }
 
-/// Looks for every edge of the finders where it is expected.
-fn edges(plane: &Plane<'_>, corners: &[Axes]) -> Vec<Edge> {
+/// Looks for every edge of the finders where it is expected; `None` when one of the finders shows too few.
+fn edges(plane: &Plane<'_>, corners: &[Axes]) -> Option<Vec<Edge>> {
     let mut edges = Vec::with_capacity(160);
     for (finder, axes) in corners.iter().enumerate() {
+        let before = edges.len();
         for (horizontal, along, aside) in [(true, axes.u, axes.v), (false, axes.v, axes.u)] {
             for offset in [-2.0_f32, -1.0, 0.0, 1.0, 2.0] {
                 let start = axes.center + aside * offset;
@@ -272,8 +275,25 @@ fn edges(plane: &Plane<'_>, corners: &[Axes]) -> Vec<Edge> {
                 }
             }
         }
+        if edges.len() < before + MIN_EDGES {
+            return None;
+        }
     }
-    edges
+    Some(edges)
+}
+
+/// Whether three finders with these axes, and so many modules apart, can be those of a square that is seen from somewhere.
+fn square(corners: &[Axes; 3], along_u: f32, along_v: f32) -> bool {
+    let (most, least) = (along_u.max(along_v), along_u.min(along_v));
+    // From the smallest symbol to the largest, which is 177, with what tilt and bent paper do to the measure.
+    if most > 1.35 * least + 3.0 || least < 17.5 || most > 190.0 {
+        return false;
+    }
+    let alike = |sizes: [f32; 3]| {
+        let most = sizes.into_iter().fold(0.0, f32::max);
+        sizes.into_iter().all(|size| most < 2.6 * size)
+    };
+    alike(corners.map(|c| c.u.length())) && alike(corners.map(|c| c.v.length()))
 }
 
 /// The edge nearest to `line` modules along an axis, within three quarters of a module.

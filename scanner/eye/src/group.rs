@@ -11,7 +11,6 @@ pub(crate) struct Triple {
     pub(crate) top_left: Finder,
     pub(crate) top_right: Finder,
     pub(crate) bottom_left: Finder,
-    score: f32,
     /// Places in the list of finders, to know what is used.
     pub(crate) members: [usize; 3],
 }
@@ -21,7 +20,7 @@ const NEIGHBOURS: usize = 14;
 
 /// The most plausible triples, best first, at most `limit`; says whether more were left out.
 pub(crate) fn triples(finders: &[Finder], limit: usize) -> (Vec<Triple>, bool) {
-    let mut all = Vec::new();
+    let mut guesses = Vec::new();
     let mut near: Vec<(f32, usize)> = Vec::new();
     for (i, a) in finders.iter().enumerate() {
         // Larger finders first in the list's order by size: every triple is met once, from its largest.
@@ -39,59 +38,71 @@ pub(crate) fn triples(finders: &[Finder], limit: usize) -> (Vec<Triple>, bool) {
         near.truncate(NEIGHBOURS);
         for (n, (_, j)) in near.iter().enumerate() {
             for (_, k) in &near[n + 1..] {
-                corners_of(finders, [i, *j, *k], &mut all);
+                corners_of(finders, [i, *j, *k], &mut guesses);
             }
         }
     }
-    all.sort_by(|a, b| a.score.total_cmp(&b.score));
-    let capped = all.len() > limit;
-    all.truncate(limit);
-    (all, capped)
+    let capped = guesses.len() > limit;
+    if capped {
+        guesses.select_nth_unstable_by(limit, |a, b| a.0.total_cmp(&b.0));
+        guesses.truncate(limit);
+    }
+    guesses.sort_by(|a, b| a.0.total_cmp(&b.0));
+    (guesses.into_iter().map(|(_, members)| Triple::of(finders, members)).collect(), capped)
 }
 
 /// The corner lies opposite the longest side; where tilt leaves that in doubt, both are tried.
-fn corners_of(finders: &[Finder], ids: [usize; 3], all: &mut Vec<Triple>) {
+fn corners_of(finders: &[Finder], ids: [usize; 3], guesses: &mut Vec<(f32, [usize; 3])>) {
     let side = |a: usize, b: usize| (finders[ids[a]].center - finders[ids[b]].center).length();
-    let mut opposite = [(side(1, 2), 0), (side(2, 0), 1), (side(0, 1), 2)];
-    opposite.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let longest = opposite[0].0;
-    for (length, corner) in opposite {
+    let opposite = [side(1, 2), side(2, 0), side(0, 1)];
+    let longest = opposite.into_iter().fold(0.0, f32::max);
+    for (corner, length) in opposite.into_iter().enumerate() {
         if length > 0.8 * longest {
-            all.extend(triple(finders, [ids[corner], ids[(corner + 1) % 3], ids[(corner + 2) % 3]], length / longest));
+            let ids = [ids[corner], ids[(corner + 1) % 3], ids[(corner + 2) % 3]];
+            guesses.extend(score(finders, ids, length / longest).map(|score| (score, ids)));
         }
     }
 }
 
-fn triple(finders: &[Finder], ids: [usize; 3], likely: f32) -> Option<Triple> {
-    let [corner, mut one, mut two] = ids.map(|i| finders[i]);
-    let mut members = ids;
+/// How little the three look like those of one symbol, the first being its corner; `None` when they cannot be.
+fn score(finders: &[Finder], ids: [usize; 3], likely: f32) -> Option<f32> {
+    let [corner, one, two] = ids.map(|i| &finders[i]);
     let (u, v) = (one.center - corner.center, two.center - corner.center);
     let (lu, lv) = (u.length(), v.length());
     if lu > 2.6 * lv || lv > 2.6 * lu {
-        return None;
-    }
-    let module = (corner.size + one.size + two.size) / 21.0;
-    let modules = (lu + lv) / 2.0 / module + 7.0;
-    if !(17.0..=177.0 * 1.5).contains(&modules) {
         return None;
     }
     let cosine = u.dot(v) / (lu * lv);
     if cosine.abs() > 0.82 {
         return None;
     }
-    if u.cross(v) < 0.0 {
-        (one, two) = (two, one);
-        members.swap(1, 2);
+    // Seen in perspective, the number of modules is the distance by the geometric mean of the modules at its ends.
+    let side = |other: &Finder, by: Point, length: f32| {
+        let (here, there) = (corner.module_along(by), other.module_along(by));
+        (length / (here * there).sqrt() + 7.0, here.max(there) / here.min(there))
+    };
+    let ((across, alike_u), (down, alike_v)) = (side(one, u, lu), side(two, v, lv));
+    let (most, least, uneven) = (across.max(down), across.min(down), alike_u.max(alike_v));
+    if most > 1.6 * least + 4.0 || !(15.0..200.0).contains(&least) || uneven > 2.8 {
+        return None;
     }
-    let unlike = (corner.size.max(one.size).max(two.size)) / corner.size.min(one.size).min(two.size) - 1.0;
+    let unlike = corner.size.max(one.size).max(two.size) / corner.size.min(one.size).min(two.size) - 1.0;
     let quality = (corner.quality + one.quality + two.quality) / 3.0;
-    // Nearer ones first, but a bad shape counts more than a long way.
-    let shape = 1.0 + unlike + 1.5 * cosine.abs() + (lu - lv).abs() / (lu + lv) * 2.0 + 4.0 * (1.0 - likely);
-    let score = (3.0 - 2.0 * quality) * shape * (lu + lv).sqrt();
-    Some(Triple { top_left: corner, top_right: one, bottom_left: two, score, members })
+    let shape =
+        1.0 + unlike + 1.5 * cosine.abs() + 2.0 * (most / least - 1.0) + 0.5 * (uneven - 1.0) + 4.0 * (1.0 - likely);
+    // Nearer ones first, where several symbols are in view; but a bad shape counts far more than a long way, because
+    // what looks like a finder in a texture has many such near it.
+    Some((1.1 - quality) * shape * (lu + lv).sqrt().sqrt())
 }
 
 impl Triple {
+    fn of(finders: &[Finder], [corner, one, two]: [usize; 3]) -> Self {
+        let (u, v) = (finders[one].center - finders[corner].center, finders[two].center - finders[corner].center);
+        let members = if u.cross(v) < 0.0 { [corner, two, one] } else { [corner, one, two] };
+        let [top_left, top_right, bottom_left] = members.map(|i| finders[i]);
+        Self { top_left, top_right, bottom_left, members }
+    }
+
     /// The middle of the line between the two outer finders: about the middle of the symbol.
     pub(crate) fn middle(&self) -> Point {
         (self.top_right.center + self.bottom_left.center) * 0.5
@@ -103,7 +114,14 @@ mod tests {
     use super::*;
 
     fn finder(x: f32, y: f32) -> Finder {
-        Finder { center: Point::new(x, y), size: 28.0, angle: 0.0, quality: 1.0, threshold: None }
+        Finder {
+            center: Point::new(x, y),
+            size: 28.0,
+            angle: 0.0,
+            quality: 1.0,
+            threshold: None,
+            light_ring: [10.0; 8],
+        }
     }
 
     #[test]

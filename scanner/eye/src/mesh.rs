@@ -22,6 +22,9 @@ pub(crate) struct Mesh {
 /// Likeness at which an alignment pattern is believed.
 const LIKENESS: f32 = 0.6;
 
+/// Alignment patterns looked for in vain before no more are; the attack: large grids laid over clutter.
+const MAX_UNSEEN: usize = 6;
+
 impl Mesh {
     /// One map for everything.
     pub(crate) fn flat(frame: &Frame) -> Self {
@@ -65,7 +68,7 @@ impl Mesh {
         known[last] = Some(tr.center - tr.u * 3.0 + tr.v * 3.0);
         known[last * n] = Some(bl.center + bl.u * 3.0 - bl.v * 3.0);
         let mut map = frame.map;
-        let mut seen = 0;
+        let (mut seen, mut sought) = (0, 0);
         // Outwards from the corner between the finders: each pattern is expected where its known neighbours put it.
         let mut order: Vec<(usize, usize)> = (0..n * n).map(|i| (i % n, i / n)).collect();
         order.sort_by_key(|(x, y)| (x + y, *x));
@@ -74,6 +77,10 @@ impl Mesh {
                 if known[y * n + x].is_some() {
                     continue;
                 }
+                if seen == 0 && sought == MAX_UNSEEN {
+                    return Self { seen: (0, n * n - 3), ..Self::flat(frame) };
+                }
+                sought += 1;
                 let guess = guess(&known, n, x, y, &map, &module);
                 let (u, v) = axes(&map, module(x, y));
                 let near = find(plane, guess, u, v, 1.0);

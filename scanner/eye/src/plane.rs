@@ -50,6 +50,12 @@ impl<'a> Plane<'a> {
         (self.luma.at(x, y) < self.light.threshold(x, y)) != self.inverted
     }
 
+    /// Whether the pixel that a place lies in counts as dark.
+    #[inline]
+    pub(crate) fn dark_at(&self, p: Point) -> bool {
+        self.contains(p) && self.dark(p.x as i32, p.y as i32)
+    }
+
     /// Brightness between pixels, darker being larger; outside it is that of the border.
     #[inline]
     pub(crate) fn ink(&self, p: Point) -> f32 {

@@ -44,7 +44,15 @@ impl Budget {
     /// For one frame of a stream: the first symbol, late tries rotated over `frame_number`.
     #[must_use]
     pub fn frame(frame_number: u32) -> Self {
-        Self { symbols: 1, effort: Effort::Rotating(frame_number), keep_unread: true, ..Self::picture() }
+        // One symbol is nearly always among the first three or four triples; fewer may be tried than of a whole wall.
+        Self {
+            symbols: 1,
+            finders: 40,
+            triples: 12,
+            effort: Effort::Rotating(frame_number),
+            keep_unread: true,
+            ..Self::picture()
+        }
     }
 
     /// For a single picture: all symbols in it, every try.

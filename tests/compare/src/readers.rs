@@ -43,7 +43,7 @@ fn thread_ms() -> f64 {
 
 /// Every try the eye knows, till the first symbol.
 fn single() -> eye::Budget {
-    eye::Budget { symbols: 1, ..eye::Budget::picture() }
+    eye::Budget { effort: eye::Effort::Thorough, keep_unread: false, ..eye::Budget::frame(0) }
 }
 
 struct Eye {
