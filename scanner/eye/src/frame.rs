@@ -190,12 +190,15 @@ fn measure(plane: &Plane<'_>, triple: &Triple, line: Line) -> Option<([Axes; 3],
     let (u, v) = (unit(across), unit(down));
     let mut axes = [Axes { center: Point::default(), u, v, threshold: None }; 3];
     for (a, finder) in axes.iter_mut().zip(&finders) {
-        let threshold = finder.threshold.filter(|_| line == Line::Own);
-        let (mu, shift_u) = module_along(plane, finder, u, threshold)?;
-        let (mv, shift_v) = module_along(plane, finder, v, threshold)?;
-        if mu > 3.5 * mv || mv > 3.5 * mu {
-            return None;
-        }
+        let own = finder.threshold.filter(|_| line == Line::Own);
+        let other = finder.threshold.filter(|_| line == Line::Blocks);
+        let by = |threshold| {
+            let (mu, shift_u) = module_along(plane, finder, u, threshold)?;
+            let (mv, shift_v) = module_along(plane, finder, v, threshold)?;
+            (mu <= 3.5 * mv && mv <= 3.5 * mu).then_some((threshold, mu, shift_u, mv, shift_v))
+        };
+        // Where a finder cannot be measured by the one line, it can by the other: glare beside one of the three.
+        let (threshold, mu, shift_u, mv, shift_v) = by(own).or_else(|| finder.threshold.and_then(|_| by(other)))?;
         a.center = finder.center + u * shift_u + v * shift_v;
         a.u = u * mu;
         a.v = v * mv;

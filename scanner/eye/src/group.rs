@@ -18,6 +18,10 @@ pub(crate) struct Triple {
 /// Neighbours of a finder that are looked at; the attack: the number of triples grows with their square.
 const NEIGHBOURS: usize = 14;
 
+/// Finder sizes between two finders of one symbol: the diagonal of the largest has √2 · 170 modules, and a finder that
+/// is seen aslant measures less than it is.
+const MAX_APART: f32 = 1.8 * 170.0 / 7.0;
+
 /// The most plausible triples, best first, at most `limit`; says whether more were left out.
 pub(crate) fn triples(finders: &[Finder], limit: usize) -> (Vec<Triple>, bool) {
     let mut guesses = Vec::new();
@@ -29,7 +33,7 @@ pub(crate) fn triples(finders: &[Finder], limit: usize) -> (Vec<Triple>, bool) {
             let first = a.size > b.size || (a.size == b.size && i < j);
             if i != j && first && a.size < 2.2 * b.size {
                 let distance = (b.center - a.center).length();
-                if distance < a.size / 7.0 * 170.0 * 1.5 && distance > a.size * 0.8 {
+                if distance < a.size * MAX_APART && distance > a.size * 0.8 {
                     near.push((distance, j));
                 }
             }
@@ -122,6 +126,32 @@ mod tests {
             threshold: None,
             light_ring: [10.0; 8],
         }
+    }
+
+    #[test]
+    fn stripes_with_many_finders_near_each_other_do_not_crowd_a_symbol_out() {
+        let mut finders: Vec<Finder> = (0..24)
+            .map(|i| Finder { quality: 0.9, ..finder((i % 6) as f32 * 70.0, 600.0 + (i / 6) as f32 * 75.0) })
+            .collect();
+        let symbol = [finder(800.0, 100.0), finder(1100.0, 140.0), finder(770.0, 390.0)];
+        finders.extend(symbol);
+        let (triples, _) = triples(&finders, 1);
+        assert_eq!(triples[0].members.map(|i| finders[i].center), symbol.map(|f| f.center));
+    }
+
+    #[test]
+    fn sides_that_differ_in_pixels_but_not_in_modules_are_those_of_a_tilted_symbol() {
+        // Half as many pixels a module from top to bottom as from left to right.
+        let light_ring = std::array::from_fn(|i| {
+            let angle = 0.1 + i as f32 * std::f32::consts::PI / 8.0;
+            2.5 / (angle.cos().abs() / 8.0).max(angle.sin().abs() / 4.0)
+        });
+        let tilted = |x, y| Finder { size: 42.0, light_ring, ..finder(x, y) };
+        let symbol = [tilted(100.0, 100.0), tilted(500.0, 100.0), tilted(100.0, 300.0)];
+        assert_eq!(triples(&symbol, 1).0[0].top_left, symbol[0]);
+        // As many pixels, but twice as many modules down as across.
+        let oblong = [tilted(100.0, 100.0), tilted(500.0, 100.0), tilted(100.0, 500.0)];
+        assert!(triples(&oblong, 8).0.is_empty());
     }
 
     #[test]
