@@ -8,8 +8,10 @@ use crate::luma::Luma;
 
 /// Side of a block in pixels.
 pub const BLOCK: usize = 8;
-/// A block whose brightness varies less than this holds no edge.
-const MIN_CONTRAST: u8 = 24;
+/// A block whose brightness varies less than this holds no edge: noise alone varies as much.
+const MIN_CONTRAST: u8 = 28;
+/// The same where every row is looked at: among twice as many pixels noise goes further.
+const MIN_CONTRAST_OF_ALL: u8 = 32;
 
 /// Blocks with an edge among the 5 × 5 around one from which their mean says something.
 const MIN_EDGES: u16 = 3;
@@ -103,7 +105,7 @@ impl Light {
         max.clear();
         max.resize(width, 0);
         // On a whole camera frame every other row tells as much.
-        let step = if luma.height() >= 480 { 2 } else { 1 };
+        let (step, contrast) = if luma.height() >= 480 { (2, MIN_CONTRAST) } else { (1, MIN_CONTRAST_OF_ALL) };
         for y in (y0..y0 + rows).step_by(step) {
             let row = luma.row(y);
             for (((p, s), lo), hi) in row.iter().zip(sum.iter_mut()).zip(min.iter_mut()).zip(max.iter_mut()) {
@@ -120,7 +122,7 @@ impl Light {
         for bx in 0..self.blocks_x {
             let Block { mean, lo, hi } = measured.next().unwrap_or(last);
             let index = by * self.blocks_x + bx;
-            let black = if hi - lo > MIN_CONTRAST {
+            let black = if hi - lo > contrast {
                 self.edges[index] = 1;
                 mean
             } else {
