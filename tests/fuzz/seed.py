@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Makes first corpora from tests/vectors and FORMAT.md: python3 tests/fuzz/seed.py, then cargo fuzz run TARGET."""
+"""Makes first corpora from tests/vectors and FORMAT.md: python3 tests/fuzz/seed.py, then cargo fuzz run TARGET.
+
+Those of the eye's targets are drawn symbols and need segno (tests/frames/requirements.txt); without it they start from nothing."""
 import base64, hashlib, json, pathlib, re, zlib
 
 HERE = pathlib.Path(__file__).parent
@@ -49,3 +51,18 @@ seed("status_delta", bytes.fromhex(re.sub(r"#.*|\s", "", delta)))
 code = re.search(r"```text configuration-code\nMRC1:(.*?)\n```", FORMAT, re.S).group(1)
 seed("configuration", code.encode())
 seed("configuration", base45(code))
+try:
+    import segno
+except ImportError:
+    print("segno is not installed: no symbols for eye_grid and eye_luma")
+    raise SystemExit
+for number, (text, version) in enumerate([("A", 1), ("MR1:" + "Z7 $" * 6, 3), ("MR1:" + "0123456789" * 14, 7), ("1234", "M2"), ("GATE", "M4")]):
+    rows = [list(row) for row in segno.make(text, version=version, boost_error=False).matrix]
+    size, which = len(rows), version if isinstance(version, int) else 39 + int(version[1])
+    # As the targets read them: size and whether the fixed modules are left alone; columns, pixels a module, way of looking.
+    seed("eye_grid", bytes([which | 64]) + bytes(100 if dark else 156 for row in rows for dark in row))
+    quiet = [[0] * size] * 3
+    cells = [[0] * 3 + row + [0] * 3 for row in quiet + rows + quiet]
+    for how in range(12):
+        light, dark = (220, 30) if how % 4 else (30, 220)
+        seed("eye_luma", bytes([size + 5, number % 4 + 1, how]) + bytes(dark if cell else light for row in cells for cell in row))
