@@ -170,7 +170,7 @@ pub fn decide(text: &str, trust: &Trust, context: &Context<'_>) -> Outcome {
         Err(ParseError::Malformed { format, detail }) => {
             decision.format = Some(format);
             decision.detail = Some(detail);
-            return judged(decision, None, None, &profile);
+            return judged(decision, by_itself(Reason::Malformed), None, None, &profile);
         }
     };
     decision.format = Some(envelope.format());
@@ -178,22 +178,22 @@ pub fn decide(text: &str, trust: &Trust, context: &Context<'_>) -> Outcome {
     let credential = match envelope.attest(trust.ring()) {
         Ok(credential) => credential,
         Err(rejection) => {
-            decision.reason = triage(rejection, trust, context.moment, &profile);
+            let reason = triage(rejection, trust, context.moment, &profile);
             decision.detail = rejection.detail;
             if let Some(repository) = rejection.issuer.and_then(|issuer| trust.speaks_for(issuer)) {
                 describe_list(&mut decision, repository.entry.id, trust, context.moment, &profile);
             }
             // Only a signature proves an issuer; a rejection after it does too.
-            let proven = matches!(decision.reason, Reason::IssuerOutOfScope | Reason::KeyRetired | Reason::KeyRevoked);
+            let proven = matches!(reason, Reason::IssuerOutOfScope | Reason::KeyRetired | Reason::KeyRevoked);
             decision.issuer = rejection.issuer.filter(|_| proven);
-            return judged(decision, None, None, &profile);
+            return judged(decision, by_itself(reason), None, None, &profile);
         }
     };
     decision.issuer = Some(credential.issuer());
     describe_list(&mut decision, credential.repository(), trust, context.moment, &profile);
-    decision.reason = weigh(&credential, trust, context, &profile, &mut decision);
+    let found = weigh(&credential, trust, context, &profile, &mut decision);
     let name = profile.show_name.then(|| credential.name()).flatten();
-    judged(decision, Some(credential.id().to_vec()), name, &profile)
+    judged(decision, found, Some(credential.id().to_vec()), name, &profile)
 }
 
 /// An unknown key is three things: an issuer nobody lists, a key that is newer than our list, or a key that is not.
@@ -224,40 +224,47 @@ fn describe_list(decision: &mut Decision, issuer: Region, trust: &Trust, moment:
         trust.issuer(issuer).and_then(|issuer| issuer.repository).map(|repository| repository.generation);
 }
 
-/// The checks after the signature, in the specification's order.
+/// What a check found: the reason, and the verdict that goes with it and with no other.
+type Found = (Reason, Verdict);
+
+/// A reason that no profile has a word of its own about.
+fn by_itself(reason: Reason) -> Found {
+    (reason, reason.verdict())
+}
+
+/// The checks after the signature, in the specification's order. The first that finds something decides; none after it is asked.
 fn weigh(
     credential: &Credential,
     trust: &Trust,
     context: &Context<'_>,
     profile: &Profile,
     decision: &mut Decision,
-) -> Reason {
+) -> Found {
     if let Some(reason) = time(credential, context.moment, profile) {
-        return reason;
+        return by_itself(reason);
     }
     let freshness = decision.freshness.unwrap_or(Freshness::Stale);
     if let Some(reason) = recognition(credential, trust, context, decision) {
         // What an old list does not recognise, a newer one may: that is ignorance, not a refusal.
         let ignorant = freshness >= Freshness::Restricted && reason.verdict() == Verdict::Refuse;
-        return if ignorant { Reason::ListStale } else { reason };
+        return by_itself(if ignorant { Reason::ListStale } else { reason });
     }
-    let checks = [
-        status(credential, trust),
-        colour(credential, profile, decision),
-        risk_areas(credential, trust, context.moment, profile, decision),
-        age(credential, context.moment, profile),
-    ];
-    if let Some(reason) = checks.into_iter().flatten().next() {
-        return reason;
+    let found = status(credential, trust)
+        .map(by_itself)
+        .or_else(|| colour(credential, profile))
+        .or_else(|| risk_areas(credential, trust, context.moment, profile))
+        .or_else(|| age(credential, context.moment, profile).map(by_itself));
+    if let Some(found) = found {
+        return found;
     }
     let home = context.relying.province().contains(spoken_for(credential));
     let restricted = if home { profile.restricted_home } else { profile.restricted_foreign };
-    match freshness {
+    by_itself(match freshness {
         Freshness::Fresh => Reason::Ok,
         Freshness::Grace => Reason::OkGrace,
         Freshness::Restricted if restricted == Verdict::Admit => Reason::OkGrace,
         Freshness::Restricted | Freshness::Stale => Reason::ListStale,
-    }
+    })
 }
 
 fn time(credential: &Credential, moment: Moment, profile: &Profile) -> Option<Reason> {
@@ -318,7 +325,7 @@ fn status(credential: &Credential, trust: &Trust) -> Option<Reason> {
     }
 }
 
-fn colour(credential: &Credential, profile: &Profile, decision: &mut Decision) -> Option<Reason> {
+fn colour(credential: &Credential, profile: &Profile) -> Option<Found> {
     use crate::code::Colour;
     let colour = credential.statement().colour?;
     let reason = match colour {
@@ -329,17 +336,10 @@ fn colour(credential: &Credential, profile: &Profile, decision: &mut Decision) -
     let wish = profile.colours.get(&colour).copied().unwrap_or(reason.verdict());
     // Red can be made no milder than refer.
     let wish = if colour == Colour::Red { wish.max(Verdict::Refer) } else { wish };
-    decision.verdict = wish;
-    (wish != Verdict::Admit).then_some(reason)
+    (wish != Verdict::Admit).then_some((reason, wish))
 }
 
-fn risk_areas(
-    credential: &Credential,
-    trust: &Trust,
-    moment: Moment,
-    profile: &Profile,
-    decision: &mut Decision,
-) -> Option<Reason> {
+fn risk_areas(credential: &Credential, trust: &Trust, moment: Moment, profile: &Profile) -> Option<Found> {
     let visits = &credential.statement().itinerary;
     let today = moment.at.0.div_euclid(DAY);
     let recent = visits.iter().filter(|visit| today - visit.last_day <= profile.risk_days);
@@ -348,8 +348,7 @@ fn risk_areas(
         .filter(|area| area.window.contains(moment.at))
         .filter_map(|area| profile.risk_areas.get(&area.level))
         .max()?;
-    decision.verdict = *worst;
-    (*worst != Verdict::Admit).then_some(Reason::RiskArea)
+    (*worst != Verdict::Admit).then_some((Reason::RiskArea, *worst))
 }
 
 fn age(credential: &Credential, moment: Moment, profile: &Profile) -> Option<Reason> {
@@ -357,11 +356,16 @@ fn age(credential: &Credential, moment: Moment, profile: &Profile) -> Option<Rea
     (moment.at.since(credential.issued_at()) > oldest).then_some(Reason::CodeTooOld)
 }
 
-/// Sets the verdict: the reason's own, what the profile says of colours and areas, or what it says stricter.
-fn judged(mut decision: Decision, id: Option<Vec<u8>>, name: Option<MaskedName>, profile: &Profile) -> Outcome {
-    let chosen_by_profile = matches!(decision.reason, Reason::ColourYellow | Reason::ColourRed | Reason::RiskArea);
-    let own = if chosen_by_profile { decision.verdict } else { decision.reason.verdict() };
-    let stricter = profile.stricter.get(&decision.reason).copied().unwrap_or(own);
-    decision.verdict = own.max(stricter);
+/// Sets reason and verdict, here and nowhere else: what was found, or what the profile says stricter of its reason.
+fn judged(
+    mut decision: Decision,
+    (reason, verdict): Found,
+    id: Option<Vec<u8>>,
+    name: Option<MaskedName>,
+    profile: &Profile,
+) -> Outcome {
+    let stricter = profile.stricter.get(&reason).copied().unwrap_or(verdict);
+    decision.reason = reason;
+    decision.verdict = verdict.max(stricter);
     Outcome::Judged(Box::new(Judgement { decision, id, name }))
 }

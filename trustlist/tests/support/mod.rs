@@ -41,6 +41,16 @@ pub fn folder(path: &str) -> Vec<String> {
 
 /// Lists by which the codes of every country in `keys` count in Hubei: entries of `keys.json` by country.
 pub fn trust_of(keys: BTreeMap<String, Vec<Value>>, format: Format, issued: UnixTime) -> Trust {
+    trust_with(keys, format, issued, Vec::new())
+}
+
+/// The same with more national lists.
+pub fn trust_with(
+    keys: BTreeMap<String, Vec<Value>>,
+    format: Format,
+    issued: UnixTime,
+    lists: Vec<(&str, Value)>,
+) -> Trust {
     let repository = |issuer: Region, targets: Vec<(&str, Value)>| Repository {
         issuer,
         generation: 1,
@@ -57,13 +67,12 @@ pub fn trust_of(keys: BTreeMap<String, Vec<Value>>, format: Format, issued: Unix
         .collect();
     let arrangements: Vec<Value> =
         keys.keys().map(|id| json!({"issuing": id, "relying": "420000", "route": "direct"})).collect();
-    let national = repository(
-        NATIONAL,
-        vec![
-            ("trustlist.json", json!({ "issuers": issuers })),
-            ("recognition.json", json!({"arrangements": arrangements, "suspensions": []})),
-        ],
-    );
+    let mut national = vec![
+        ("trustlist.json", json!({ "issuers": issuers })),
+        ("recognition.json", json!({"arrangements": arrangements, "suspensions": []})),
+    ];
+    national.extend(lists);
+    let national = repository(NATIONAL, national);
     let others = keys
         .into_iter()
         .map(|(id, keys)| {
