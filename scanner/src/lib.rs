@@ -14,6 +14,7 @@ pub mod lists;
 pub mod metrics;
 pub mod page;
 mod peer;
+mod posted;
 pub mod readers;
 pub mod run;
 pub mod service;

@@ -3,12 +3,14 @@
 //! Labels come from closed sets (lanes of the configuration, reason codes, stages), so their number is bounded. Nothing that
 //! a traveller shows becomes a label.
 
-use std::{fs, io, path::Path, time::Duration};
+use std::{io, path::Path, time::Duration};
 
 use prometheus::{
     Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder, core::Collector,
 };
 use trustlist::verdict::{Reason, Verdict};
+
+use crate::posted;
 
 /// Bounds of the time-to-verdict and stage histograms, in seconds: fine below the budget, one at the 500 ms alarm.
 const SECONDS: &[f64] = &[0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0];
@@ -234,14 +236,12 @@ impl Metrics {
         String::from_utf8(text).expect("Prometheus text is UTF-8")
     }
 
-    /// Writes the text to `path` for node_exporter, which must never see half a file: written aside, then renamed.
+    /// Writes the text to `path` for node_exporter, which must never see half a file.
     ///
     /// # Errors
     /// When the folder cannot be written to.
     pub fn write_textfile(&self, path: &Path) -> io::Result<()> {
-        let aside = path.with_extension("prom.new");
-        fs::write(&aside, self.text())?;
-        fs::rename(&aside, path)
+        posted::write(path, &self.text())
     }
 }
 

@@ -19,16 +19,14 @@ mod wires;
 mod wires;
 pub mod wiring;
 
-use std::{
-    fmt, fs, io,
-    path::{Path, PathBuf},
-};
+use std::{fmt, path::PathBuf};
 
 use trustlist::judge::Admission;
 
 use crate::{
     config::{self, GateDriver},
     peer::{Peer, PeerError},
+    posted,
 };
 use panel::Order;
 use signal::Signal;
@@ -234,7 +232,7 @@ impl Mover for File {
             Move::Open => "open\n",
             Move::Close => "closed\n",
         };
-        self.trouble = write_whole(&self.path, text).err().map(|cause| format!("{}: {cause}", self.path.display()));
+        self.trouble = posted::write(&self.path, text).err().map(|cause| format!("{}: {cause}", self.path.display()));
     }
 
     fn tend(&mut self) -> Option<String> {
@@ -242,15 +240,10 @@ impl Mover for File {
     }
 }
 
-/// Written aside and renamed: whoever watches the file never sees half a word.
-fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    let aside = path.with_extension("new");
-    fs::write(&aside, text)?;
-    fs::rename(&aside, path)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::config::{Config, Line};
 
