@@ -1,7 +1,7 @@
 //! `checkpointd bench`: replays pictures through the real eye and the real judge of this machine, and says where the time goes.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -66,9 +66,9 @@ struct Report {
 ///
 /// # Errors
 /// When there is no picture, or lists were named that cannot be used.
-pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
     let asked = arguments.judging.trust.is_some();
-    let judge = match arguments.judging.load(config) {
+    let judge = match arguments.judging.load(said) {
         Ok(judge) => Some(judge),
         Err(failure) if asked => return Err(failure),
         Err(_) => None,

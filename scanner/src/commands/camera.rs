@@ -94,12 +94,12 @@ pub struct View {
 ///
 /// # Errors
 /// When there is no camera, or none that can be opened.
-pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.what {
         What::List { json } => list(json),
         What::Probe(probe) => {
             let mut camera =
-                super::configuration(config)?.lane.first().map(|lane| lane.camera.clone()).unwrap_or_default();
+                super::configuration(said)?.lane.first().map(|lane| lane.camera.clone()).unwrap_or_default();
             if let Some(device) = probe.device {
                 camera.device = device;
             }

@@ -1,7 +1,5 @@
 //! `checkpointd check-config`: reads the configuration as the daemon would, and prints what holds.
 
-use std::path::Path;
-
 use clap::Args;
 
 use crate::failure::{Exit, Failure};
@@ -20,8 +18,8 @@ pub struct Arguments {
 ///
 /// # Errors
 /// When the configuration is wrong, or lacks what only its owner can know.
-pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure> {
-    let config = super::configuration(config)?;
+pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
+    let config = super::configuration(said)?;
     let effective = config.effective();
     let shown = if arguments.json {
         serde_json::to_string_pretty(&effective).map_err(|error| Failure::new("cannot print it").because(error))?

@@ -57,8 +57,8 @@ impl Judging {
     ///
     /// # Errors
     /// When the lists cannot be verified, or no region is known.
-    pub fn load(self, config: Option<&Path>) -> Result<Judge, Failure> {
-        let config = super::configuration(config)?;
+    pub fn load(self, said: &super::Said) -> Result<Judge, Failure> {
+        let config = super::configuration(said)?;
         let trust = load_trust(self.trust.as_deref(), &config)?;
         let moment = match self.at {
             Some(at) => Moment { at, trust: TimeTrust::Synced },

@@ -5,10 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    config::{self, Config, Overlay},
+    config::{self, Assignment, Config, Overlay},
     failure::{Exit, Failure},
 };
 
@@ -39,6 +39,20 @@ pub mod verify;
     after_help = "Exit status: 0 done or admitted · 10 refused · 11 referred · 12 no pass code found · 1 failure · 2 usage · 78 configuration"
 )]
 pub struct Line {
+    /// Where the configuration is said.
+    #[command(flatten)]
+    pub said: Said,
+    /// Say more in the journal.
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Where the configuration is said.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Said {
     /// The configuration; a folder `conf.d` beside it is read after it.
     #[arg(
         long,
@@ -46,13 +60,11 @@ pub struct Line {
         value_name = "FILE",
         help = "The configuration [default: /etc/checkpointd/config.toml]"
     )]
-    pub config: Option<PathBuf>,
-    /// Say more in the journal.
-    #[arg(long, short, global = true)]
-    pub verbose: bool,
-    /// What to do.
-    #[command(subcommand)]
-    pub command: Command,
+    config: Option<PathBuf>,
+    /// Set a key, above files and environment; before the command, once or more: --set checkpoint.relying=420100 --set lane.east-1.rearm=1s
+    // Not global: of a repeated argument in two places clap would keep the latter alone, and one key would quietly not be set.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<Assignment>,
 }
 
 /// What to do.
@@ -91,10 +103,10 @@ pub enum Command {
 ///
 /// # Errors
 /// With every problem at once, each with file, line and key.
-pub fn configuration(named: Option<&Path>) -> Result<Config, Failure> {
-    let environment = Overlay::default().environment(std::env::vars());
-    let file = named.unwrap_or_else(|| Path::new(config::DEFAULT_FILE));
-    Config::load(file, named.is_some(), &environment).map_err(|error| Failure::configuration(error.to_string()))
+pub fn configuration(said: &Said) -> Result<Config, Failure> {
+    let overlay = Overlay::default().environment(std::env::vars()).set(&said.set);
+    let file = said.config.as_deref().unwrap_or_else(|| Path::new(config::DEFAULT_FILE));
+    Config::load(file, said.config.is_some(), &overlay).map_err(|error| Failure::configuration(error.to_string()))
 }
 
 /// Prints to standard output. A reader that has gone (`| head`) ends the command without a word, as it does other programs.
@@ -110,22 +122,22 @@ fn print(text: &str) {
 /// # Errors
 /// With what happened, where, and what to do about it.
 pub fn run(line: Line) -> Result<Exit, Failure> {
-    let config = line.config.as_deref();
+    let said = &line.said;
     match line.command {
-        Command::Bench(arguments) => bench::run(config, arguments),
-        Command::Camera(arguments) => camera::run(config, arguments),
-        Command::Doctor(arguments) => doctor::run(config, arguments),
-        Command::Status(arguments) => status::run(config, arguments),
-        Command::CheckConfig(arguments) => check_config::run(config, arguments),
+        Command::Bench(arguments) => bench::run(said, arguments),
+        Command::Camera(arguments) => camera::run(said, arguments),
+        Command::Doctor(arguments) => doctor::run(said, arguments),
+        Command::Status(arguments) => status::run(said, arguments),
+        Command::CheckConfig(arguments) => check_config::run(said, arguments),
         #[cfg(feature = "demo")]
         Command::Demo(arguments) => demo::run(arguments),
-        Command::Run(arguments) => run::run(config, arguments),
-        Command::Log(arguments) => log::run(log_place(&configuration(config)?), arguments),
-        Command::Scan(arguments) => scan::run(config, arguments),
-        Command::ServiceWindow(arguments) => service_window::run(config, arguments),
-        Command::Sync(arguments) => sync::run(config, arguments),
-        Command::Trust(arguments) => trust::run(config, arguments),
-        Command::Verify(arguments) => verify::run(config, arguments),
+        Command::Run(arguments) => run::run(said, arguments),
+        Command::Log(arguments) => log::run(log_place(&configuration(said)?), arguments),
+        Command::Scan(arguments) => scan::run(said, arguments),
+        Command::ServiceWindow(arguments) => service_window::run(said, arguments),
+        Command::Sync(arguments) => sync::run(said, arguments),
+        Command::Trust(arguments) => trust::run(said, arguments),
+        Command::Verify(arguments) => verify::run(said, arguments),
     }
 }
 
@@ -148,7 +160,36 @@ fn device_key(credentials: Option<PathBuf>, state: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn what_the_line_sets_outranks_the_files_and_is_named_when_it_is_wrong() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("gate.toml");
+        std::fs::write(&file, "[checkpoint]\nrelying = \"420000\"\n[[lane]]\nid = \"east-1\"\n").expect("written");
+        let file = file.to_str().expect("a plain path");
+        let line = |words: &[&str]| {
+            let words = ["checkpointd", "--config", file].into_iter().chain(words.iter().copied());
+            Line::try_parse_from(words).map(|line| configuration(&line.said))
+        };
+        let config = line(&["--set", "checkpoint.relying=420100", "--set", "lane.east-1.rearm=1s", "check-config"]);
+        let config = config.expect("a line").expect("a configuration");
+        assert_eq!(config.relying().expect("set").as_str(), "420100");
+        assert_eq!(config.lane[0].rearm, Duration::from_secs(1));
+        let failure = line(&["--set", "checkpoint.relyng=1", "check-config"]).expect("a line").expect_err("a typo");
+        assert_eq!(failure.exit(), Exit::Configuration);
+        let said = failure.to_string();
+        assert!(
+            said.contains("command line (checkpoint.relyng=1)") && said.contains("did you mean relying?"),
+            "{said}"
+        );
+        for none in ["relying=420100", "checkpoint.relying", ""] {
+            let error = line(&["--set", none, "check-config"]).expect_err("no assignment");
+            assert_eq!(error.exit_code(), 2, "{error}");
+        }
+    }
 
     #[test]
     fn the_key_that_the_service_manager_hands_in_goes_before_the_one_in_the_state_folder() {

@@ -1,9 +1,6 @@
 //! `checkpointd run`: the daemon.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 
@@ -29,10 +26,10 @@ pub struct Arguments {
 ///
 /// # Errors
 /// When it cannot start.
-pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure> {
-    let file = config.map(Path::to_owned);
+pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
+    let said = said.clone();
     let setup = Setup {
-        config: Arc::new(move || super::configuration(file.as_deref())),
+        config: Arc::new(move || super::configuration(&said)),
         lists: Arc::new(move |config| judging::load(arguments.trust.as_deref(), config)),
         source: Arc::new(source::open),
         observer: None,

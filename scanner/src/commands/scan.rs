@@ -99,8 +99,8 @@ impl Serialize for Edition {
 ///
 /// # Errors
 /// When the lists cannot be loaded, or the output breaks.
-pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure> {
-    let judge = if arguments.decode_only { None } else { Some(arguments.judging.load(config)?) };
+pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
+    let judge = if arguments.decode_only { None } else { Some(arguments.judging.load(said)?) };
     let mut eye = Eye::new();
     let mut output = io::stdout().lock();
     let mut verdicts = Vec::new();

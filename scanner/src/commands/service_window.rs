@@ -1,6 +1,6 @@
 //! `checkpointd service-window`: opens and closes the time in which configuration codes count.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use clap::Args;
 
@@ -28,8 +28,8 @@ pub struct Arguments {
 ///
 /// # Errors
 /// When this user may not.
-pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure> {
-    let runtime = super::configuration(config)?.places.runtime;
+pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
+    let runtime = super::configuration(said)?.places.runtime;
     let failed = |error| {
         Failure::new(format!("cannot write into {}; be root, or the user checkpointd", runtime.display()))
             .because(error)

@@ -3,7 +3,6 @@
 use std::{
     io::{self, IsTerminal},
     net::SocketAddr,
-    path::Path,
     thread,
     time::Duration,
 };
@@ -39,8 +38,8 @@ pub struct Arguments {
 ///
 /// # Errors
 /// When no daemon answers.
-pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure> {
-    let listen = super::configuration(config)?.page.listen.0;
+pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
+    let listen = super::configuration(said)?.page.listen.0;
     loop {
         if arguments.json {
             super::print(&format!("{}\n", ask(listen)?));

@@ -2,7 +2,6 @@
 
 use std::{
     io::{IsTerminal, Write},
-    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -61,16 +60,16 @@ struct Json {
 ///
 /// # Errors
 /// When there are no mirrors, or the store cannot be used.
-pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.what {
-        What::Status(Json { json }) => status(config, json),
+        What::Status(Json { json }) => status(said, json),
         What::Once(Json { json }) => {
             let mut progress = Progress::default();
-            let round = once(&super::configuration(config)?, &mut |path, bytes| progress.came(path, bytes));
+            let round = once(&super::configuration(said)?, &mut |path, bytes| progress.came(path, bytes));
             progress.end();
             report(&round?, json)
         }
-        What::Run => keep_asking(&super::configuration(config)?),
+        What::Run => keep_asking(&super::configuration(said)?),
     }
 }
 
@@ -124,8 +123,8 @@ fn carry_rows(config: &Config) -> Result<bool, Failure> {
     Ok(true)
 }
 
-fn status(config: Option<&Path>, json: bool) -> Result<Exit, Failure> {
-    let settings = super::configuration(config)?;
+fn status(said: &super::Said, json: bool) -> Result<Exit, Failure> {
+    let settings = super::configuration(said)?;
     let (last, held) = if round::store_path(&settings).exists() {
         let store = round::open(&settings)?;
         (round::last(&store)?, activation::held(&store)?)
@@ -144,7 +143,7 @@ fn status(config: Option<&Path>, json: bool) -> Result<Exit, Failure> {
         at(last.last_success),
         held.map_or("nothing".to_owned(), |held| held.line()),
     ));
-    trust::show(config, false)
+    trust::show(said, false)
 }
 
 /// Prints what came of a sync or an import.

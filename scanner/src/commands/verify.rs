@@ -34,11 +34,11 @@ pub struct Arguments {
 ///
 /// # Errors
 /// When the lists cannot be loaded, or input or output breaks.
-pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
     if let Some(key) = &arguments.attestation {
         return inspect(key, arguments.json);
     }
-    let judge = arguments.judging.load(config)?;
+    let judge = arguments.judging.load(said)?;
     let broken = |error| Failure::new("cannot write the verdicts").because(error);
     let mut input = io::stdin().lock();
     let mut output = io::stdout().lock();

@@ -117,8 +117,6 @@ pub enum ConfigError {
         /// What the parser says.
         says: String,
     },
-    /// An assignment on the command line is not `section.key=value`.
-    NotAnAssignment(String),
     /// Values that cannot be used, all of them.
     Invalid(Vec<Problem>),
     /// Nobody said for which region this checkpoint decides.
@@ -130,7 +128,6 @@ impl fmt::Display for ConfigError {
         match self {
             Self::Unreadable { file, cause } => write!(f, "cannot read {}: {cause}", file.display()),
             Self::Syntax { origin, says } => write!(f, "{origin}: {says}"),
-            Self::NotAnAssignment(text) => write!(f, "\"{text}\" is not an assignment such as checkpoint.relying=420000"),
             Self::Invalid(problems) => {
                 for (index, problem) in problems.iter().enumerate() {
                     let separator = if index == 0 { "" } else { "\n" };

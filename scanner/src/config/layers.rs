@@ -4,8 +4,9 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
+    str::FromStr,
     sync::Arc,
 };
 
@@ -30,6 +31,37 @@ pub struct Overlay {
     command_line: Vec<(Vec<String>, String, Origin)>,
 }
 
+/// What the command line sets: `checkpoint.relying=420000`, or for a lane of the name `lane.east-1.rearm=1s`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    path: Vec<String>,
+    value: String,
+    text: Arc<str>,
+}
+
+impl FromStr for Assignment {
+    type Err = NotAnAssignment;
+
+    fn from_str(text: &str) -> Result<Assignment, NotAnAssignment> {
+        let (path, value) =
+            text.split_once('=').filter(|(path, _)| path.trim().split('.').count() > 1).ok_or(NotAnAssignment)?;
+        let path = path.trim().split('.').map(str::to_owned).collect();
+        Ok(Assignment { path, value: value.trim().to_owned(), text: text.into() })
+    }
+}
+
+/// It names no key of a section, or no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAnAssignment;
+
+impl fmt::Display for NotAnAssignment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an assignment is written such as checkpoint.relying=420000 or lane.east-1.rearm=1s")
+    }
+}
+
+impl std::error::Error for NotAnAssignment {}
+
 impl Overlay {
     /// Takes the variables that are settings: `CHECKPOINTD_`, then section and key joined by two underscores.
     ///
@@ -44,15 +76,13 @@ impl Overlay {
         self
     }
 
-    /// Takes an assignment of the command line such as `checkpoint.relying=420000` or `lane.east-1.rearm=1s`.
-    pub fn set(mut self, assignment: &str) -> Result<Overlay, ConfigError> {
-        let (path, value) = assignment
-            .split_once('=')
-            .filter(|(path, _)| path.contains('.'))
-            .ok_or_else(|| ConfigError::NotAnAssignment(assignment.to_owned()))?;
-        let path = path.trim().split('.').map(str::to_owned).collect();
-        self.command_line.push((path, value.trim().to_owned(), Origin::CommandLine(assignment.into())));
-        Ok(self)
+    /// Takes what the command line sets.
+    #[must_use]
+    pub fn set(mut self, assignments: &[Assignment]) -> Overlay {
+        for Assignment { path, value, text } in assignments {
+            self.command_line.push((path.clone(), value.clone(), Origin::CommandLine(text.clone())));
+        }
+        self
     }
 }
 

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 pub use codes::Codes;
 pub use error::{ConfigError, Origin, Problem};
 pub use lane::{Camera, Direction, Gate, GateDriver, Gpio, Host, Lane, Line, Reader};
-pub use layers::{Layers, Overlay};
+pub use layers::{Assignment, Layers, Overlay};
 pub use sections::{Checkpoint, Log, Metrics, Network, Page, Places, Signals, Sync, Trust, Upload};
 use trustlist::region::Region;
 pub use values::{Aim, Backend, Device, Level, Listen, PixelOrder, Resolution, Share, Url, UsbId};
@@ -276,14 +276,14 @@ mod tests {
                 ("CHECKPOINTD_LANE__EAST_1__STUCK".to_owned(), "90s".to_owned()),
                 ("PATH".to_owned(), "/bin".to_owned()),
             ])
-            .set("checkpoint.id=d")
-            .expect("an assignment");
+            .set(&["checkpoint.id=d", "lane.west.rearm=4s"].map(|text| text.parse().expect("an assignment")));
         let config = Config::load(&file, true, &overlay).expect("valid");
         assert_eq!(config.checkpoint.id, "d");
         assert_eq!(config.relying().expect("set").as_str(), "420000");
         assert_eq!(config.lane.len(), 2);
         assert_eq!(config.lane[0].rearm, Duration::from_secs(3));
         assert_eq!(config.lane[0].stuck, Duration::from_secs(90));
+        assert_eq!(config.lane[1].rearm, Duration::from_secs(4));
     }
 
     #[test]

@@ -92,8 +92,8 @@ fn bad(what: &'static str, standing: Standing, fact: impl Into<String>, advice: 
 ///
 /// # Errors
 /// When the report cannot be written.
-pub fn run(named: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure> {
-    let findings = match super::configuration(named) {
+pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
+    let findings = match super::configuration(said) {
         Err(failure) => vec![bad(
             "configuration",
             Standing::Fault,

@@ -118,10 +118,10 @@ struct Explain {
 ///
 /// # Errors
 /// When the lists cannot be loaded.
-pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.what {
         What::Show(arguments) => {
-            let trust = judging::load_trust(arguments.trust.as_deref(), &super::configuration(config)?)?;
+            let trust = judging::load_trust(arguments.trust.as_deref(), &super::configuration(said)?)?;
             let moment = match arguments.at {
                 Some(at) => Moment { at, trust: TimeTrust::Synced },
                 None => judging::now(&trust),
@@ -129,7 +129,7 @@ pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure>
             print(&Lists::of(&trust, moment), arguments.json, Lists::text)
         }
         What::Import(import) => {
-            let config = super::configuration(config)?;
+            let config = super::configuration(said)?;
             let read = |file: PathBuf| {
                 std::fs::read(&file).map_err(|error| Failure::new(file.display().to_string()).because(error))
             };
@@ -140,27 +140,27 @@ pub fn run(config: Option<&Path>, arguments: Arguments) -> Result<Exit, Failure>
             super::sync::report(&round, import.json)
         }
         What::Export(export) => {
-            let files = carry::export(&round::open(&super::configuration(config)?)?, &export.folder)?;
+            let files = carry::export(&round::open(&super::configuration(said)?)?, &export.folder)?;
             super::print(&format!("{files} files in {}\n", export.folder.display()));
             Ok(Exit::Ok)
         }
         What::Diff(diff) => {
-            print(&Changes::of(&super::configuration(config)?, diff.folder.as_deref())?, diff.json, Changes::text)
+            print(&Changes::of(&super::configuration(said)?, diff.folder.as_deref())?, diff.json, Changes::text)
         }
         What::Activate(Json { json }) => {
-            let settled = activation::settle_by_hand(&mut round::open(&super::configuration(config)?)?)?;
+            let settled = activation::settle_by_hand(&mut round::open(&super::configuration(said)?)?)?;
             print(&Activated(settled.activated), json, Activated::text)
         }
         What::Explain(explain) => {
-            let judge = explain.judging.load(config)?;
+            let judge = explain.judging.load(said)?;
             print(&Explained::of(explain.issuer, &judge), explain.json, Explained::text)
         }
     }
 }
 
 /// The lists of this device, now.
-pub(super) fn show(config: Option<&Path>, json: bool) -> Result<Exit, Failure> {
-    let trust = judging::load_trust(None, &super::configuration(config)?)?;
+pub(super) fn show(said: &super::Said, json: bool) -> Result<Exit, Failure> {
+    let trust = judging::load_trust(None, &super::configuration(said)?)?;
     print(&Lists::of(&trust, judging::now(&trust)), json, Lists::text)
 }
 
