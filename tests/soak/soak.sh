@@ -40,7 +40,6 @@ mirrors = ["http://127.0.0.1:$mirror"]
 every = "30s"
 [upload]
 url = "http://127.0.0.1:$centre/rows"
-every = "5s"
 [[lane]]
 id = "1"
 same_symbol_timeout = "200ms"

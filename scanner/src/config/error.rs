@@ -56,6 +56,15 @@ pub enum Fault {
         /// What would be accepted.
         expected: &'static str,
     },
+    /// A value of the right shape that would make no sense.
+    Outside {
+        /// What was found.
+        found: String,
+        /// The least that would be accepted.
+        from: String,
+        /// The most.
+        to: String,
+    },
     /// A name that must be unique is not.
     Twice {
         /// The name.
@@ -94,6 +103,7 @@ impl fmt::Display for Problem {
             Fault::Unknown { nearest: Some(nearest) } => write!(f, "{key} is not known; did you mean {nearest}?"),
             Fault::Unknown { nearest: None } => write!(f, "{key} is not known"),
             Fault::Value { found, expected } => write!(f, "{key}: {found} is not {expected}"),
+            Fault::Outside { found, from, to } => write!(f, "{key}: {found} is not from {from} to {to}"),
             Fault::Twice { name } => write!(f, "{key}: \"{name}\" is used twice; each needs its own"),
             Fault::Needed { by } => write!(f, "{key} is not set, and {by} needs it"),
         }

@@ -10,6 +10,10 @@ use super::{
     values::{Aim, Backend, Device, Level, PixelOrder, Resolution, Url},
 };
 
+const TENTH: Duration = Duration::from_millis(100);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
 settings! {
     /// `[[lane]]`
     pub struct Lane {
@@ -25,18 +29,18 @@ settings! {
         readers: Vec<Reader> = Vec::new(),
         /// Where travellers are asked to hold their code.
         aim: Aim = Aim { x: 0.5, y: 0.5 },
-        /// How far from there a code still counts, as a fraction of the half diagonal; 1 is the whole picture.
-        aim_radius: f64 = 1.0,
+        /// How far from there a code still counts, as a fraction of the way to the picture's farthest corner; 1 is the whole picture.
+        aim_radius: f64 = 1.0 => 0.05..=1.0,
         /// A code judged already must be out of view this long before it is judged again.
-        same_symbol_timeout: Duration = Duration::from_secs(3),
+        same_symbol_timeout: Duration = Duration::from_secs(3) => TENTH..=HOUR,
         /// A code must be out of view this long before another one is judged.
-        rearm: Duration = Duration::from_millis(500),
+        rearm: Duration = Duration::from_millis(500) => Duration::ZERO..=MINUTE,
         /// A code in view this long is not a traveller's but stuck to the glass.
-        stuck: Duration = Duration::from_secs(60),
+        stuck: Duration = Duration::from_secs(60) => TENTH * 10..=HOUR,
         /// How long a verdict stays on the screen.
-        show_for: Duration = Duration::from_secs(4),
+        show_for: Duration = Duration::from_secs(4) => TENTH..=HOUR,
         /// How long the gate waits for the scan row to be on disk.
-        commit_deadline: Duration = Duration::from_millis(50),
+        commit_deadline: Duration = Duration::from_millis(50) => Duration::ZERO..=MINUTE,
         /// A code admitted here in the same direction within this time was used already; 0 switches it off.
         anti_passback: Duration = Duration::ZERO,
         /// What it opens.
@@ -56,13 +60,13 @@ settings! {
         /// The picture size asked for.
         resolution: Resolution = Resolution { width: 1280, height: 720 },
         /// Pictures a second asked for.
-        rate: u32 = 30,
+        rate: u32 = 30 => 1..=1000,
         /// Pixel formats in the order they are tried: the cheapest first.
         formats: Vec<PixelOrder> = vec![PixelOrder::Grey, PixelOrder::Nv12, PixelOrder::Yuyv, PixelOrder::Mjpeg],
         /// Without a picture for this long, the camera is lost and opened anew.
-        deadline: Duration = Duration::from_secs(1),
+        deadline: Duration = Duration::from_secs(1) => TENTH..=MINUTE,
         /// Longest pause between attempts to open it.
-        retry_at_most: Duration = Duration::from_secs(5),
+        retry_at_most: Duration = Duration::from_secs(5) => TENTH..=HOUR,
         /// Fixed focus, in the camera's own steps; its autofocus when absent.
         focus: Option<i64> = None,
         /// Fixed exposure, in 100 µs; automatic when absent.
@@ -84,7 +88,7 @@ settings! {
         /// Who moves it.
         driver: GateDriver = GateDriver::None,
         /// How long it stays open when nobody passes.
-        open_for: Duration = Duration::from_secs(3),
+        open_for: Duration = Duration::from_secs(3) => TENTH / 2..=HOUR,
         /// For `file`: the file that holds `open` or `closed`.
         path: Option<PathBuf> = None,
         /// For `command`: the program and its arguments; `open` or `close` follows as the last one.
@@ -104,7 +108,7 @@ settings! {
         /// For `http` and `mqtt`: a file with the password, or without a user the bearer token, on its first line.
         secret: Option<PathBuf> = None,
         /// How long a command or a request may take.
-        timeout: Duration = Duration::from_secs(2),
+        timeout: Duration = Duration::from_secs(2) => TENTH..=MINUTE,
     }
 }
 
@@ -321,6 +325,11 @@ impl Lane {
         };
         if let (Some(expected), Some(url)) = (wrong, gate.and_then(|gate| gate.child("url"))) {
             problems.push(Problem::value(url, "lane.gate.url", expected));
+        }
+        // The log is asked in whole seconds: half of one would quietly be none.
+        let whole = self.anti_passback.subsec_nanos() == 0;
+        if let (false, Some(window)) = (whole, node.and_then(|node| node.child("anti_passback"))) {
+            problems.push(Problem::value(window, "lane.anti_passback", "a number of whole seconds, or 0"));
         }
         self.gpio.check(node.and_then(|node| node.child("gpio")).or(node), problems);
         if self.camera.device == Device::None && self.readers.is_empty() {

@@ -244,6 +244,34 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_would_make_no_sense_is_refused_with_what_would() {
+        for (text, says) in [
+            ("[sync]\nevery = \"0\"", "config.toml:2: sync.every: \"0\" is not from \"1s\" to \"7d\""),
+            ("[sync]\ntimeout = \"0\"", "sync.timeout"),
+            ("[upload]\nbatch = 0", "upload.batch: 0 is not from 1 to 10000"),
+            ("[log]\nretention = \"1h\"", "log.retention"),
+            ("[log]\nanchor_rows = 0", "log.anchor_rows"),
+            ("[metrics]\nevery = \"10ms\"", "metrics.every"),
+            ("[[lane]]\naim_radius = -1.0", "lane.aim_radius: -1 is not from 0.05 to 1.0"),
+            ("[[lane]]\naim_radius = 1.5", "lane.aim_radius"),
+            ("[[lane]]\nsame_symbol_timeout = \"0\"", "lane.same_symbol_timeout"),
+            (
+                "[[lane]]\nanti_passback = \"500ms\"",
+                "lane.anti_passback: \"500ms\" is not a number of whole seconds, or 0",
+            ),
+            (
+                "[[lane]]\n[lane.camera]\ndeadline = \"0\"",
+                "lane.camera.deadline: \"0\" is not from \"100ms\" to \"1min\"",
+            ),
+            ("[[lane]]\n[lane.camera]\nrate = 0", "lane.camera.rate"),
+            ("[[lane]]\n[lane.gate]\nopen_for = \"0\"", "lane.gate.open_for"),
+        ] {
+            let said = problems(&format!("{text}\n"));
+            assert!(said.contains(says) && !said.contains('\n'), "{text}: {said}");
+        }
+    }
+
+    #[test]
     fn a_text_that_is_no_toml_is_refused_with_its_line() {
         let said = problems("[checkpoint]\nid = \n");
         assert!(said.contains("config.toml:2"), "{said}");

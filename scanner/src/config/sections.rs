@@ -9,6 +9,9 @@ use super::{
     values::{Listen, Share, Url},
 };
 
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(86_400);
+
 settings! {
     /// `[checkpoint]`
     pub struct Checkpoint {
@@ -36,8 +39,6 @@ settings! {
     pub struct Trust {
         /// The repositories the package brings, for the first boot without a network.
         seed: PathBuf = PathBuf::from("/usr/share/checkpointd/trust"),
-        /// How far the clocks of issuer and checkpoint may differ.
-        skew: Duration = Duration::from_secs(300),
         /// Newer lists that would change more than this part of the last day's verdicts wait for an operator's word…
         hold_above: Share = Share(0.25),
         /// …and at most so long: a revoked key must not count for ever because nobody looks.
@@ -49,11 +50,11 @@ settings! {
     /// `[log]`
     pub struct Log {
         /// How long rows are kept; then they and the day's key are destroyed.
-        retention: Duration = Duration::from_secs(14 * 86_400),
+        retention: Duration = Duration::from_secs(14 * 86_400) => DAY..=DAY * 3650,
         /// An anchor is written after this many rows…
-        anchor_rows: u32 = 256,
+        anchor_rows: u32 = 256 => 1..=100_000,
         /// …or this long after the last one, whichever comes first.
-        anchor_every: Duration = Duration::from_secs(60),
+        anchor_every: Duration = Duration::from_secs(60) => SECOND..=DAY,
     }
 }
 
@@ -79,7 +80,7 @@ settings! {
         /// A file for node_exporter's textfile collector, replaced whole.
         textfile: Option<PathBuf> = None,
         /// How often it is written.
-        every: Duration = Duration::from_secs(15),
+        every: Duration = Duration::from_secs(15) => SECOND..=DAY,
     }
 }
 
@@ -97,9 +98,9 @@ settings! {
         /// Mirrors of the repositories, tried in this order; none must be trusted.
         mirrors: Vec<Url> = Vec::new(),
         /// How often they are asked.
-        every: Duration = Duration::from_secs(15 * 60),
+        every: Duration = Duration::from_secs(15 * 60) => SECOND..=DAY * 7,
         /// How long one request may take.
-        timeout: Duration = Duration::from_secs(20),
+        timeout: Duration = Duration::from_secs(20) => SECOND..=SECOND * 600,
         /// The proxy through which mirrors are reached; that of the environment (`https_proxy`, `no_proxy`) when absent.
         proxy: Option<Url> = None,
         /// Authorities that vouch for mirrors (PEM); the web's when absent.
@@ -114,12 +115,10 @@ settings! {
     pub struct Upload {
         /// Where rows are sent; nowhere when absent.
         url: Option<Url> = None,
-        /// How often waiting rows are sent.
-        every: Duration = Duration::from_secs(60),
         /// Rows in one request.
-        batch: u32 = 500,
+        batch: u32 = 500 => 1..=10_000,
         /// How long one request may take.
-        timeout: Duration = Duration::from_secs(20),
+        timeout: Duration = Duration::from_secs(20) => SECOND..=SECOND * 600,
         /// Authorities that vouch for the centre's certificate (PEM); the web's when absent.
         ca: Option<PathBuf> = None,
         /// MQTT user name.

@@ -3,7 +3,7 @@
 //! A section is a struct whose fields are settings with a default each; the macro keeps name, type, default and
 //! description in one line, so that they cannot drift apart.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use trustlist::region::Region;
 
@@ -111,9 +111,28 @@ pub(super) fn unknown_keys(
     }
 }
 
-/// A section: `name: Type = default` with a description each.
+/// Whether `value` lies in `range`; tells if it does not.
+pub(super) fn within<T: Setting + PartialOrd>(
+    value: &T,
+    range: &RangeInclusive<T>,
+    node: &Node,
+    key: &str,
+    problems: &mut Vec<Problem>,
+) -> bool {
+    let within = range.contains(value);
+    if !within {
+        let shown = |end: &T| end.show().map(|end| end.to_string()).unwrap_or_default();
+        let fault = Fault::Outside { found: node.describe(), from: shown(range.start()), to: shown(range.end()) };
+        problems.push(Problem { origin: Some(node.origin.clone()), key: key.to_owned(), fault });
+    }
+    within
+}
+
+/// A section: `name: Type = default` with a description each, and `=> range` where not every value of the type makes sense.
 macro_rules! settings {
-    ($(#[$meta:meta])+ pub struct $name:ident { $($(#[$doc:meta])+ $field:ident: $type:ty = $default:expr,)+ }) => {
+    ($(#[$meta:meta])+ pub struct $name:ident {
+        $($(#[$doc:meta])+ $field:ident: $type:ty = $default:expr $(=> $range:expr)?,)+
+    }) => {
         $(#[$meta])+
         #[derive(Clone, Debug, PartialEq)]
         pub struct $name { $($(#[$doc])+ pub $field: $type,)+ }
@@ -152,7 +171,10 @@ macro_rules! settings {
                 $(
                     if let Some(node) = table.get(stringify!($field)) {
                         let key = $crate::config::setting::below(section, stringify!($field));
-                        if let Some(value) = <$type as $crate::config::setting::Setting>::read(node, &key, problems) {
+                        let value = <$type as $crate::config::setting::Setting>::read(node, &key, problems);
+                        $(let value = value
+                            .filter(|value| $crate::config::setting::within(value, &$range, node, &key, problems));)?
+                        if let Some(value) = value {
                             read.$field = value;
                         }
                     }

@@ -71,7 +71,7 @@ pub struct Seen {
     pub id: SymbolId,
     /// Whether it claims to be a pass code.
     pub pass_code: bool,
-    /// How far from the aim point, in half diagonals of the picture.
+    /// How far from the aim point, as a part of the way to the picture's farthest corner.
     pub distance: f32,
 }
 

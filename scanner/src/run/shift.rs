@@ -145,7 +145,7 @@ async fn tend(
     let mut ready_at = interval(READY_CHECK);
     let mut forget_at = interval(RETENTION);
     let mut retry_log_at = interval(LOG_RETRY);
-    let mut textfile_at = interval(shared.config.metrics.every.max(REPORT));
+    let mut textfile_at = interval(shared.config.metrics.every);
     for timer in [&mut report_at, &mut ready_at, &mut forget_at, &mut retry_log_at, &mut textfile_at] {
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     }

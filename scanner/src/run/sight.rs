@@ -24,15 +24,15 @@ pub struct Presented {
 }
 
 impl Presented {
-    /// What a picture of this size shows around the aim point.
+    /// What a picture of this size shows around the aim point, up to `radius` of the way to the corner farthest from it.
     pub fn in_picture(symbols: Vec<Symbol>, (width, height): (usize, usize), aim: &Aim, radius: f64) -> Presented {
         let (width, height) = (width as f64, height as f64);
-        let half_diagonal = width.hypot(height) / 2.0;
+        let farthest = (aim.x.max(1.0 - aim.x) * width).hypot(aim.y.max(1.0 - aim.y) * height);
         let mut presented = Presented::default();
         for symbol in symbols {
             let centre = symbol.center();
             let away = (f64::from(centre.x) - aim.x * width).hypot(f64::from(centre.y) - aim.y * height);
-            let distance = away / half_diagonal;
+            let distance = away / farthest;
             if distance <= radius {
                 presented.add(symbol.payload, distance as f32);
             }
@@ -79,7 +79,31 @@ impl Presented {
 
 #[cfg(test)]
 mod tests {
+    use eye::{EcLevel, Point, Version};
+
     use super::*;
+
+    #[test]
+    fn all_of_the_picture_counts_with_radius_one_and_less_of_it_with_less_wherever_the_aim_point_is() {
+        let at = |x: f32, y: f32| Symbol {
+            payload: b"MR1:NOTHING".to_vec(),
+            corners: [Point::new(x, y); 4],
+            version: Version::Model2(2),
+            ec_level: EcLevel::M,
+            mirrored: false,
+            inverted: false,
+            structured_append: None,
+            eci: None,
+        };
+        let counts = |symbol, aim: Aim, radius| {
+            !Presented::in_picture(vec![symbol], (1280, 720), &aim, radius).seen().is_empty()
+        };
+        let (centre, corner) = (Aim { x: 0.5, y: 0.5 }, Aim { x: 0.0, y: 0.0 });
+        assert!(counts(at(1280.0, 720.0), centre, 1.0));
+        assert!(counts(at(1280.0, 720.0), corner, 1.0), "the farthest corner of all");
+        assert!(!counts(at(1280.0, 720.0), corner, 0.95));
+        assert!(counts(at(640.0, 360.0), corner, 0.55) && !counts(at(640.0, 360.0), corner, 0.45));
+    }
 
     #[test]
     fn a_pass_code_is_told_from_a_bus_ticket_by_its_prefix_even_when_it_is_broken() {

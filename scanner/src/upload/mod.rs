@@ -93,7 +93,7 @@ impl Options {
             ca: upload.ca.clone(),
             user: upload.user.clone(),
             secret: upload.secret.clone(),
-            batch: usize::try_from(upload.batch.max(1)).unwrap_or(usize::MAX),
+            batch: usize::try_from(upload.batch).unwrap_or(usize::MAX),
             timeout: upload.timeout,
             ..Options::new(&url.0, &config.checkpoint.id)
         })
