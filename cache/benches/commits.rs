@@ -237,7 +237,7 @@ fn grown(path: &Path) {
     clock("verify the whole chain", start);
     let start = Instant::now();
     let now = Moment { at: row(ROWS * 3 + 60_000).at_ms.second(), trust: TimeTrust::Synced };
-    let removed = log.retain(Retention { days: 14, hard_days: 56 }, now).expect("cut");
+    let removed = log.retain(Retention::of(14), now).expect("cut");
     clock("receipt of retention", start);
     let (mut steps, mut longest, start) = (0, Duration::ZERO, Instant::now());
     while {

@@ -39,9 +39,17 @@ pub struct Retention {
     pub hard_days: u32,
 }
 
+impl Retention {
+    /// Rows go after so many days; those that no centre has acknowledged after four times as many.
+    #[must_use]
+    pub const fn of(days: u32) -> Retention {
+        Retention { days, hard_days: days.saturating_mul(4) }
+    }
+}
+
 impl Default for Retention {
     fn default() -> Self {
-        Retention { days: 14, hard_days: 56 }
+        Retention::of(14)
     }
 }
 

@@ -160,3 +160,14 @@ fn a_log_that_may_not_grow_gives_up_acknowledged_rows_and_nothing_else() {
     log.anchor().expect("anchored");
     sound(directory.path());
 }
+
+#[test]
+fn rows_that_no_centre_took_are_kept_four_periods_however_long_one_is() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut log = open(directory.path(), true);
+    append(&mut log, (0..10).map(|_| on_day(0)));
+    assert_eq!(log.retain(Retention::of(2), moment(7)).expect("nothing to cut").rows, 0);
+    let removed = log.retain(Retention::of(2), moment(9)).expect("cut");
+    assert_eq!(removed.unsent, removed.rows);
+    assert!(removed.rows >= 10, "{removed:?}");
+}

@@ -33,8 +33,7 @@ pub(super) fn prune(place: &Place, arguments: &Prune, out: &mut dyn Write) -> Re
 }
 
 pub(super) fn forget(log: &mut ScanLog, days: u32, now: Moment) -> Result<String, Failure> {
-    let retention = Retention { days, hard_days: days.saturating_mul(4) };
-    let removed = log.retain(retention, now).map_err(wrong)?;
+    let removed = log.retain(Retention::of(days), now).map_err(wrong)?;
     while log.sweep().map_err(wrong)? {}
     Ok(format!(
         "{} rows older than {days} days deleted ({} never acknowledged by a centre), {} day keys destroyed",
