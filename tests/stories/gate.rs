@@ -288,6 +288,33 @@ fn a_damaged_log_is_set_aside_and_the_lane_goes_on() {
 }
 
 #[test]
+fn damage_deep_in_a_large_log_is_found_while_the_gate_works_shown_and_set_aside_at_the_next_start() {
+    let world = today();
+    picture(&world.path("frames"), world.text("with a forged code"));
+    let first = Daemon::start(&world, "");
+    eventually("it is refused", || first.get("/status.json").contains("bad-signature"));
+    assert!(!first.get("/status.json").contains("log-damaged"));
+    assert_eq!(first.stop(), Some(0));
+    // Too large to be checked before the first row, and damaged where no row of today lies.
+    let grow = "import sqlite3, sys; log = sqlite3.connect(sys.argv[1]); log.execute('CREATE TABLE old (text)'); \
+                log.executemany('INSERT INTO old VALUES (?)', (('x' * 900,) for _ in range(24000))); log.commit()";
+    let state = world.path("state/scans.db");
+    assert!(Command::new("python3").args(["-c", grow]).arg(&state).status().expect("python3").success());
+    let mut bytes = fs::read(&state).expect("there");
+    assert!(bytes.len() > 18 << 20, "{}", bytes.len());
+    bytes[10 << 20..(10 << 20) + 65536].fill(0xA5);
+    fs::write(&state, &bytes).expect("written");
+    let second = Daemon::start(&world, "");
+    eventually("the damage is shown", || second.get("/status.json").contains("log-damaged"));
+    eventually("the lane goes on", || second.get("/status.json").contains("\"reason\":\"bad-signature\""));
+    assert!(world.path("state/scans.db-damaged").exists(), "the next start will know");
+    assert_eq!(second.stop(), Some(0));
+    let third = Daemon::start(&world, "");
+    assert!(third.get("/status.json").contains("log-quarantined"));
+    assert!(!third.get("/status.json").contains("log-damaged"));
+}
+
+#[test]
 fn rows_reach_the_centre_while_the_lane_works_and_only_once() {
     let world = today();
     picture(&world.path("frames"), world.text("from Guangdong, green"));

@@ -77,11 +77,14 @@ fn marker(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// The check of a large log, after the gate is ready: run it once at start on a thread of its own.
+/// The check of a log that was too large to be checked when it was opened: run it once, on a thread of its own, when the gate is ready.
 ///
 /// Damage is [`Fault::Damaged`] and leaves a mark beside the file: restart the daemon, and the log is set aside and a new one
 /// begins.
 pub fn check(path: &Path) -> Result<(), Fault> {
+    if fs::metadata(path).is_ok_and(|file| file.len() <= CHECKED_AT_BOOT) {
+        return Ok(());
+    }
     let answer = quick_check(&readable(path)?, path);
     if let Err(Fault::Damaged { complaint, .. }) = &answer {
         fs::write(marker(path), complaint).map_err(|error| Fault::File(marker(path), error))?;

@@ -34,6 +34,9 @@ pub fn faults(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<Fault> {
     if let Some(aside) = &shared.log_set_aside {
         add("log-quarantined", aside.clone());
     }
+    if let Some(damage) = shared.log_damaged.get() {
+        add("log-damaged", damage.clone());
+    }
     if let Some(trouble) = lock(&shared.log_trouble).clone() {
         add("log-unavailable", trouble);
     }

@@ -3,7 +3,7 @@
 use std::{
     path::PathBuf,
     sync::{Arc, atomic::Ordering},
-    thread::JoinHandle,
+    thread::{self, JoinHandle},
 };
 
 use cache::log::{Event, Options, Reader, ScanLog, UnixMillis, Writer, device_key, retention::Retention};
@@ -78,10 +78,25 @@ pub fn close_log(log: OpenLog) {
     join_within(thread, PATIENCE);
 }
 
+/// What was too large to be checked before the first row is checked now, on a thread that nobody waits for. Damage is shown, and the log
+/// is set aside at the next start.
+pub fn check(shared: &Arc<Shared>, log: &OpenLog) {
+    let (shared, path) = (Arc::clone(shared), log.path.clone());
+    let checking = thread::Builder::new().name("log-check".to_owned()).spawn(move || {
+        if let Err(fault) = cache::log::check(&path) {
+            log::error!("{fault}");
+            let _ = shared.log_damaged.set(fault.to_string());
+        }
+    });
+    if let Err(error) = checking {
+        log::error!("the log is not checked: {error}");
+    }
+}
+
 /// Old rows go, on the log's own thread: this one must not wait for it.
 pub fn forget(shared: &Arc<Shared>, writer: &Writer) {
     let days = crate::commands::log_place(&shared.config).retention_days;
-    let retention = Retention { days, hard_days: days.max(Retention::default().hard_days) };
+    let retention = Retention::of(days);
     let moment = shared.moment(&shared.trust.load());
     let writer = writer.clone();
     tokio::task::spawn_blocking(move || match writer.with_log(move |log| log.retain(retention, moment)) {

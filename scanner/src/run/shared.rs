@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     path::Path,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering},
         mpsc,
     },
@@ -62,6 +62,8 @@ pub struct Shared {
     pub held: Mutex<Option<Held>>,
     /// Rows cannot be written, and why.
     pub log_trouble: Mutex<Option<String>>,
+    /// The log is damaged where nothing has touched it yet.
+    pub log_damaged: OnceLock<String>,
     /// When the configuration is to be read anew, in milliseconds since the start; 0 for not.
     reload_at: AtomicU64,
     recent: Mutex<VecDeque<RecentScan>>,
@@ -172,6 +174,7 @@ impl Shared {
             sync: Mutex::new(LastSync::default()),
             held: Mutex::new(None),
             log_trouble: Mutex::new(None),
+            log_damaged: OnceLock::new(),
             reload_at: AtomicU64::new(0),
             recent: Mutex::new(VecDeque::new()),
             observer,

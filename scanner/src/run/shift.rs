@@ -18,7 +18,7 @@ use trustlist::trust::Trust;
 use super::{
     Setup, Told,
     desk::OfficersDesk,
-    logbook::{OpenLog, begin_log, close_log, forget, open_log, try_log},
+    logbook::{OpenLog, begin_log, check, close_log, forget, open_log, try_log},
     notify,
     pulse::{Pulse, Sign, Stuck},
     report::{self, Reporter},
@@ -169,6 +169,7 @@ async fn tend(
                     notify::ready(&report::one_line(&status));
                     log::info!("ready after {:?}: {}", shared.now(), report::one_line(&status));
                     shared.tell(Told::Ready { after: shared.now() });
+                    log.inspect(|log| check(shared, log));
                 }
             }
             _ = report_at.tick() => {
