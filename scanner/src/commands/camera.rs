@@ -13,7 +13,7 @@ use crate::{
     config::{Camera, Device},
     failure::{Exit, Failure},
     frame::Frame,
-    source::{self, Next},
+    source::{self, Abilities, Knob, Next, Offer},
 };
 
 /// `camera`
@@ -34,7 +34,7 @@ enum What {
         #[arg(long)]
         json: bool,
     },
-    /// Take pictures for a while and say how well they can be read
+    /// Take pictures for a while and say how well they can be read, and what the camera could do beside
     #[command(
         after_help = "Examples:\n  checkpointd camera probe\n  checkpointd camera probe --device usb:046d:0825 --save view.png\n\n\
         Hold a phone with a pass code where travellers will hold theirs. Ends with 1 when no picture arrives."
@@ -88,6 +88,9 @@ pub struct View {
     pub pixels_per_module: Option<f32>,
     /// Pictures in which a symbol was read.
     pub read: u32,
+    /// What the camera could do beside that.
+    #[serde(flatten)]
+    pub abilities: Abilities,
 }
 
 /// Lists or probes.
@@ -125,7 +128,7 @@ pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
 pub fn look(camera: &Camera, how_long: Duration) -> Result<(View, Option<Frame>), Failure> {
     let began = Instant::now();
     let mut source = source::open(camera).map_err(|error| Failure::new("no picture").because(error))?;
-    let mut view = View { source: source.describe(), ..View::default() };
+    let mut view = View { source: source.describe(), abilities: source.abilities(), ..View::default() };
     let mut eye = Eye::new();
     let mut last = None;
     let mut first = None;
@@ -208,6 +211,18 @@ impl View {
             or_dash(self.pixels_per_module),
             self.read,
         );
+        for Offer { order, size, rates } in &self.abilities.offers {
+            let rates: Vec<String> = rates.iter().map(|rate| format!("{rate:.4}")).collect();
+            let rates: Vec<&str> = rates.iter().map(|rate| rate.trim_end_matches('0').trim_end_matches('.')).collect();
+            let rates = if rates.is_empty() { "as it likes".to_owned() } else { rates.join(", ") };
+            let size = format!("{}x{}", size.width, size.height);
+            text.push_str(&format!("offers {} {size:<10} pictures a second: {rates}\n", order.code()));
+        }
+        for knob in &self.abilities.knobs {
+            let now = knob.now.map_or(String::new(), |now| format!(", now {now}"));
+            let Knob { key, least, most, step, usual, .. } = knob;
+            text.push_str(&format!("{key}: {least} to {most} in steps of {step} (usually {usual}{now})\n"));
+        }
         for advice in self.advice() {
             text.push_str(&format!("advice: {advice}\n"));
         }
@@ -261,4 +276,37 @@ fn list(json: bool) -> Result<Exit, Failure> {
 #[cfg(not(all(target_os = "linux", feature = "camera")))]
 fn list(_: bool) -> Result<Exit, Failure> {
     Err(Failure::new("this build cannot list cameras; give lane.camera.device a number, beginning with 0"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{PixelOrder, Resolution};
+
+    #[test]
+    fn an_installer_is_told_formats_rates_and_what_can_be_set_and_a_script_the_same() {
+        let size = Resolution { width: 1280, height: 720 };
+        let abilities = Abilities {
+            offers: vec![
+                Offer { order: PixelOrder::Yuyv, size, rates: vec![10.0, 5.0] },
+                Offer { order: PixelOrder::Mjpeg, size, rates: vec![30.0, 12.5] },
+                Offer { order: PixelOrder::Grey, size, rates: Vec::new() },
+            ],
+            knobs: vec![Knob { key: "focus", least: 0, most: 250, step: 5, usual: 0, now: Some(30) }],
+        };
+        let view = View { frames: 90, rate: 30.0, brightness: 120, abilities, ..View::default() };
+        let text = view.text();
+        for line in [
+            "offers YUYV 1280x720   pictures a second: 10, 5\n",
+            "offers MJPG 1280x720   pictures a second: 30, 12.5\n",
+            "offers GREY 1280x720   pictures a second: as it likes\n",
+            "focus: 0 to 250 in steps of 5 (usually 0, now 30)\n",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+        let json = serde_json::to_value(&view).expect("plain data");
+        assert_eq!(json["offers"][1]["format"], "MJPG");
+        assert_eq!(json["offers"][1]["rates"][1], 12.5);
+        assert_eq!(json["knobs"][0]["most"], 250);
+    }
 }

@@ -13,8 +13,10 @@ pub mod v4l;
 
 use std::{fmt, io, time::Duration};
 
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
 use crate::{
-    config::{self, Backend, Device},
+    config::{self, Backend, Device, PixelOrder, Resolution},
     frame::{Damage, Frame},
 };
 
@@ -63,6 +65,59 @@ pub trait FrameSource: Send {
 
     /// What it is and how it delivers, for the journal and for an installer's eyes.
     fn describe(&self) -> String;
+
+    /// What it could do beside that. A folder of pictures can do nothing else.
+    fn abilities(&self) -> Abilities {
+        Abilities::default()
+    }
+}
+
+/// What a camera could do, for whoever chooses its settings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Abilities {
+    /// Formats that are read here, each in one size.
+    pub offers: Vec<Offer>,
+    /// What of `lane.camera` it lets itself be set.
+    pub knobs: Vec<Knob>,
+}
+
+/// One format of a camera in one size.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offer {
+    /// The format.
+    pub order: PixelOrder,
+    /// The size.
+    pub size: Resolution,
+    /// Pictures a second, fastest first; empty when the driver does not say.
+    pub rates: Vec<f64>,
+}
+
+impl Serialize for Offer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut offer = serializer.serialize_struct("Offer", 4)?;
+        offer.serialize_field("format", self.order.code())?;
+        offer.serialize_field("width", &self.size.width)?;
+        offer.serialize_field("height", &self.size.height)?;
+        offer.serialize_field("rates", &self.rates)?;
+        offer.end()
+    }
+}
+
+/// Something of a camera that can be set to a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Knob {
+    /// Its key in `lane.camera`.
+    pub key: &'static str,
+    /// The least it can be set to, in the units of that key.
+    pub least: i64,
+    /// The most.
+    pub most: i64,
+    /// From one position to the next.
+    pub step: i64,
+    /// Where it stands when nobody has touched it.
+    pub usual: i64,
+    /// Where it stands now; a camera's automatic moves it.
+    pub now: Option<i64>,
 }
 
 /// What waiting for a frame ended with.

@@ -5,18 +5,10 @@
 
 use std::cmp::Reverse;
 
-use crate::config::{Camera, PixelOrder, Resolution};
-
-/// One format of a camera in one size.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Offer {
-    /// The format.
-    pub order: PixelOrder,
-    /// The size.
-    pub size: Resolution,
-    /// Pictures a second, fastest first; empty when the driver does not say.
-    pub rates: Vec<f64>,
-}
+use crate::{
+    config::{Camera, Resolution},
+    source::Offer,
+};
 
 /// A driver that offers 29.97 pictures a second offers thirty.
 const NEARLY: f64 = 0.95;
@@ -73,6 +65,7 @@ pub fn nearest_step(wanted: u32, least: u32, most: u32, step: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::PixelOrder;
 
     fn offer(order: PixelOrder, width: u32, height: u32, rates: &[f64]) -> Offer {
         Offer { order, size: Resolution { width, height }, rates: rates.to_vec() }

@@ -4,14 +4,17 @@
 //! What the configuration does not fix is given back to the camera's own automatic: a knob stays where the last user left it.
 //! A knob that the camera does not have is a warning where it was asked for, and nothing where it was not.
 
-use std::io;
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use v4l::{
     Device,
-    control::{Control, Value},
+    control::{Control, Description, Flags, Value},
 };
 
-use crate::config::Camera;
+use crate::{config::Camera, source::Knob};
 
 // Control ids of linux/v4l2-controls.h.
 const BASE: u32 = 0x0098_0900;
@@ -97,11 +100,57 @@ pub fn apply(device: &Device, path: &str, camera: &Camera) {
 
 fn set(device: &Device, turn: Turn) -> io::Result<i64> {
     device.set_control(Control { id: turn.id, value: Value::Integer(turn.to) })?;
-    match device.control(turn.id)?.value {
-        Value::Integer(value) => Ok(value),
-        Value::Boolean(value) => Ok(value.into()),
-        // A button or a compound: nothing to compare.
-        _ => Ok(turn.to),
+    // A button or a compound has nothing to compare.
+    Ok(number(&device.control(turn.id)?.value).unwrap_or(turn.to))
+}
+
+/// The knobs that the configuration can turn, as this camera has them.
+#[must_use]
+pub fn knobs(device: &Device) -> Vec<Knob> {
+    // The crate panics on a name that is not UTF-8 and on a menu without steps, and both are the camera's own words.
+    let controls = catch_unwind(AssertUnwindSafe(|| device.query_controls())).unwrap_or_else(|_| Ok(Vec::new()));
+    let now = |id| device.control(id).ok().and_then(|control| number(&control.value));
+    controls.unwrap_or_default().iter().filter_map(|control| knob(control, now(control.id))).collect()
+}
+
+fn knob(control: &Description, now: Option<i64>) -> Option<Knob> {
+    let (key, in_units): (_, fn(i64) -> i64) = match control.id {
+        FOCUS => ("focus", |position| position),
+        EXPOSURE => ("exposure", |position| position),
+        GAIN => ("gain", |position| position),
+        WHITE_BALANCE => ("white_balance", |position| position),
+        BACKLIGHT => ("backlight", |position| position),
+        MAINS => ("mains", hertz),
+        _ => return None,
+    };
+    if control.flags.intersects(Flags::DISABLED | Flags::READ_ONLY) {
+        return None;
+    }
+    Some(Knob {
+        key,
+        // Before 50 Hz the menu of mains frequencies has off, and behind 60 Hz perhaps an automatic: neither is a frequency.
+        least: in_units(if control.id == MAINS { 1 } else { control.minimum }),
+        most: in_units(if control.id == MAINS { control.maximum.min(2) } else { control.maximum }),
+        step: if control.id == MAINS { 10 } else { i64::try_from(control.step).unwrap_or(1) },
+        usual: in_units(control.default),
+        now: now.map(in_units),
+    })
+}
+
+/// What a position of the menu of mains frequencies means.
+fn hertz(position: i64) -> i64 {
+    match position {
+        1 => 50,
+        2 => 60,
+        _ => 0,
+    }
+}
+
+fn number(value: &Value) -> Option<i64> {
+    match value {
+        Value::Integer(value) => Some(*value),
+        Value::Boolean(value) => Some(i64::from(*value)),
+        _ => None,
     }
 }
 
@@ -128,5 +177,31 @@ mod tests {
         assert!(turns.iter().any(|turn| turn.id == FOCUS_AUTO && turn.to == 1));
         assert!(turns.iter().any(|turn| turn.id == EXPOSURE_AUTO && turn.to == EXPOSURE_IS_AUTOMATIC));
         assert!(!turns.iter().any(|turn| turn.id == MAINS || turn.id == BACKLIGHT));
+    }
+
+    #[test]
+    fn a_knob_is_told_in_the_units_of_its_key_and_one_that_cannot_be_turned_is_not() {
+        let control = |id, minimum, maximum, step, default, flags| Description {
+            id,
+            typ: v4l::control::Type::Integer,
+            name: String::new(),
+            minimum,
+            maximum,
+            step,
+            default,
+            flags,
+            items: None,
+        };
+        assert_eq!(
+            knob(&control(FOCUS, 0, 250, 5, 0, Flags::INACTIVE), Some(30)),
+            Some(Knob { key: "focus", least: 0, most: 250, step: 5, usual: 0, now: Some(30) }),
+            "inactive while the automatic has it, and to be had all the same"
+        );
+        assert_eq!(
+            knob(&control(MAINS, 0, 3, 1, 2, Flags::empty()), Some(1)),
+            Some(Knob { key: "mains", least: 50, most: 60, step: 10, usual: 60, now: Some(50) })
+        );
+        assert_eq!(knob(&control(GAIN, 0, 100, 1, 0, Flags::READ_ONLY), None), None);
+        assert_eq!(knob(&control(BASE, 0, 255, 1, 128, Flags::empty()), None), None, "no key sets its brightness");
     }
 }

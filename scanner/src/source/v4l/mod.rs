@@ -30,8 +30,7 @@ use v4l::{
     video::{Capture, capture::Parameters},
 };
 
-use self::choice::Offer;
-use super::{FrameSource, Next, SourceError};
+use super::{Abilities, FrameSource, Next, Offer, SourceError};
 use crate::{
     config::{Camera, PixelOrder, Resolution},
     frame::{Damage, Frame, Layout, Pool, to_luma},
@@ -158,6 +157,13 @@ impl FrameSource for V4l {
     fn describe(&self) -> String {
         let Layout { order, width, height, .. } = self.layout;
         format!("{} {width}x{height} {}", self.path, order.code())
+    }
+
+    /// Asked through a second handle, which a driver allows while pictures stream.
+    fn abilities(&self) -> Abilities {
+        let Ok(device) = Device::with_path(&self.path) else { return Abilities::default() };
+        let size = Resolution { width: self.layout.width as u32, height: self.layout.height as u32 };
+        Abilities { offers: offers(&device, size), knobs: controls::knobs(&device) }
     }
 }
 
