@@ -11,7 +11,7 @@ use ciborium::Value;
 
 use crate::{
     code::{
-        IssuerKey, KeyState, Usage,
+        IssuerKey, Usage,
         cbor::{self, Strictness},
         cose::{Profile, Sign1},
         cwt::{self, Map},
@@ -240,12 +240,7 @@ pub fn decide(text: &str, trust: &Trust, context: &Context<'_>) -> Result<Order,
     if claims.to != "*" && claims.to != context.checkpoint {
         return Err(Refusal::Elsewhere);
     }
-    let in_use = match key.state {
-        KeyState::Active => key.window.contains(claims.issued_at),
-        KeyState::Retired { at } => claims.issued_at < at && key.window.contains(claims.issued_at),
-        KeyState::Revoked => false,
-    };
-    if !in_use {
+    if !key.good_at(claims.issued_at) {
         return Err(Refusal::KeySpent);
     }
     if !timely(&claims, context) {

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::{
     key::{KeyId, PublicKey},
-    region::Region,
+    region::{NATIONAL, Region},
     time::{UnixTime, Window},
     verdict::Reason,
 };
@@ -256,7 +256,8 @@ impl Envelope {
             KeyState::Retired { at } if claims.issued_at >= at => return Err(reject(Reason::KeyRetired, None)),
             KeyState::Active | KeyState::Retired { .. } => (),
         }
-        let vouched = issuer != crate::region::NATIONAL && self.message.vouched_by(&ring.national_keys());
+        let vouchers = ring.vouchers(self.format(), claims.kind, claims.issued_at);
+        let vouched = issuer != NATIONAL && self.message.vouched_by(&vouchers);
         Ok(Credential {
             format: self.format(),
             kid,

@@ -81,6 +81,19 @@ pub struct IssuerKey {
     pub state: KeyState,
 }
 
+impl IssuerKey {
+    /// Whether what it signs counts that says of itself to be of `at`: inside its validity, before it was retired, never once revoked.
+    #[must_use]
+    pub fn good_at(&self, at: UnixTime) -> bool {
+        let standing = match self.state {
+            KeyState::Active => true,
+            KeyState::Retired { at: retired } => at < retired,
+            KeyState::Revoked => false,
+        };
+        standing && self.window.contains(at)
+    }
+}
+
 /// All keys by id.
 #[derive(Clone, Debug, Default)]
 pub struct KeyRing {
@@ -104,11 +117,12 @@ impl KeyRing {
         self.by_kid.get(&kid).map_or(&[], Vec::as_slice)
     }
 
-    /// The national platform's keys that may vouch: those for codes that are not revoked.
+    /// The national platform's keys that may vouch for a code of this format and kind that was issued at `issued`: those that could
+    /// have signed it themselves. A word is given after what it is given for, so a key that was retired by then did not give it.
     #[must_use]
-    pub fn national_keys(&self) -> Vec<&IssuerKey> {
-        let all = self.by_kid.values().flatten();
-        all.filter(|key| key.issuer == NATIONAL && key.usage.signs_codes() && key.state != KeyState::Revoked).collect()
+    pub fn vouchers(&self, format: Format, kind: Option<Kind>, issued: UnixTime) -> Vec<&IssuerKey> {
+        let national = self.by_kid.values().flatten().filter(|key| key.issuer == NATIONAL);
+        national.filter(|key| key.formats.contains(&format) && key.usage.allows(kind) && key.good_at(issued)).collect()
     }
 
     /// Every key.
