@@ -30,6 +30,13 @@ pub fn picture(folder: &Path, text: &str) {
     hang(folder, &frame);
 }
 
+/// The same by a camera that is out of focus by so many pixels.
+pub fn blurred(folder: &Path, text: &str, by: f32) {
+    picture(folder, text);
+    let sharp = image::open(folder.join("frame.png")).expect("just written").into_luma8();
+    hang(folder, &image::imageops::fast_blur(&sharp, by));
+}
+
 /// Writes a picture of nobody.
 pub fn nobody(folder: &Path) {
     hang(folder, &empty());

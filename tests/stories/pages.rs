@@ -7,7 +7,7 @@ use trustlist::time::UnixTime;
 
 use super::{
     browser::Browser,
-    gate::{Daemon, also, eventually, nobody, picture, today},
+    gate::{Daemon, also, blurred, eventually, nobody, picture, today},
     looks::{colours, contrast, keep, luminance},
     support::World,
 };
@@ -149,6 +149,23 @@ fn the_operators_page_shows_lanes_lists_and_recent_verdicts() {
         }
     }
     keep(&browser.picture(), "operator.png");
+}
+
+#[test]
+fn a_code_that_is_out_of_focus_is_drawn_round_and_who_holds_it_and_who_looks_after_the_camera_know_why() {
+    let Some(browser) = Browser::start() else { return };
+    let world = today();
+    blurred(&world.path("frames"), world.text("from Guangdong, green"), 4.0);
+    let daemon = Daemon::start(&world, "");
+    browser.open(&format!("{}/?lang=en", daemon.page()));
+    let next = || browser.ask("document.getElementById('next').textContent");
+    eventually("the traveller is told what would help", || next() == "Hold still");
+    let corners = "document.querySelector('#outline polygon').points.length";
+    assert_eq!(browser.ask(corners), "4", "the code is drawn round");
+    eventually("the status knows", || daemon.get("/status.json").contains("\"no_read\":\"blurred\""));
+    browser.open(&format!("{}/operator?lang=en", daemon.page()));
+    eventually("so does the page", || browser.ask("document.body.innerText").contains("last not read: blurred, "));
+    assert!(daemon.get("/status.json").contains("\"recent\":[]"), "nobody was judged");
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod light;
 mod luma;
 mod mesh;
 mod plane;
+pub mod presence;
 mod reader;
 mod sample;
 mod scan;

@@ -124,6 +124,22 @@ pub enum Hint {
     Blurred,
 }
 
+impl Hint {
+    /// Every one.
+    pub const ALL: [Hint; 4] = [Hint::TooDark, Hint::TooBright, Hint::TooSmall, Hint::Blurred];
+
+    /// The stable word, for who looks after the camera.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Hint::TooDark => "too-dark",
+            Hint::TooBright => "too-bright",
+            Hint::TooSmall => "too-small",
+            Hint::Blurred => "blurred",
+        }
+    }
+}
+
 impl Reading {
     /// What to do better, in order of importance; empty when a symbol was read.
     #[must_use]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
-use eye::{Budget, Eye, Reader};
+use eye::{Budget, Eye, Hint, Reader, presence::Watch};
 use serde::Serialize;
 
 use crate::{
@@ -88,6 +88,8 @@ pub struct View {
     pub pixels_per_module: Option<f32>,
     /// Pictures in which a symbol was read.
     pub read: u32,
+    /// Why a symbol that is held up is not read: `blurred`, `too-small`, `too-bright` or `too-dark`; `null` where none is, or it is read.
+    pub unread: Option<&'static str>,
     /// What the camera could do beside that.
     #[serde(flatten)]
     pub abilities: Abilities,
@@ -129,7 +131,7 @@ pub fn look(camera: &Camera, how_long: Duration) -> Result<(View, Option<Frame>)
     let began = Instant::now();
     let mut source = source::open(camera).map_err(|error| Failure::new("no picture").because(error))?;
     let mut view = View { source: source.describe(), abilities: source.abilities(), ..View::default() };
-    let mut eye = Eye::new();
+    let (mut eye, mut watch) = (Eye::new(), Watch::default());
     let mut last = None;
     let mut first = None;
     while began.elapsed() < how_long {
@@ -143,6 +145,8 @@ pub fn look(camera: &Camera, how_long: Duration) -> Result<(View, Option<Frame>)
                 view.brightness = reading.statistics.mean;
                 view.sharpness = reading.statistics.sharpness.or(view.sharpness);
                 view.pixels_per_module = reading.statistics.module_size.or(view.pixels_per_module);
+                let held_up = if reading.symbols.is_empty() { watch.look(frame.luma()) } else { None };
+                view.unread = held_up.map(|presence| presence.hint.code());
                 (view.width, view.height) = (frame.width(), frame.height());
                 last = Some(frame);
             }
@@ -184,11 +188,11 @@ impl View {
         when(self.frames > 0 && self.brightness < 40, "too dark: more light, or more exposure");
         when(self.brightness > 220, "too bright: less exposure, or turn the camera away from the lamp");
         when(
-            self.sharpness.is_some_and(|sharpness| sharpness < 0.4),
+            self.sharpness.is_some_and(|sharpness| sharpness < 0.4) || self.unread == Some(Hint::Blurred.code()),
             "a symbol is blurred: set the focus to the working distance",
         );
         when(
-            self.pixels_per_module.is_some_and(|module| module < 2.5),
+            self.pixels_per_module.is_some_and(|module| module < 2.5) || self.unread == Some(Hint::TooSmall.code()),
             "symbols are small: nearer, or a longer lens (hardware.md)",
         );
         advice

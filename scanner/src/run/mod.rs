@@ -8,6 +8,7 @@ mod desk;
 mod faults;
 mod keeper;
 mod logbook;
+mod notice;
 mod notify;
 mod orders;
 mod preview;

@@ -9,7 +9,7 @@ use crate::page::view::{Hint, Preview};
 const WIDTH: usize = 160;
 
 /// Makes a preview of `luma`, as the camera sees it; the page turns it into a mirror.
-pub fn preview(luma: Luma<'_>, outline: Option<[Point; 4]>, hints: &[eye::Hint]) -> Preview {
+pub fn preview(luma: Luma<'_>, outline: Option<[Point; 4]>, hint: Option<eye::Hint>) -> Preview {
     let step = luma.width().div_ceil(WIDTH).max(1);
     let (width, height) = (luma.width() / step, luma.height() / step);
     let mut small = Vec::with_capacity(width * height);
@@ -24,7 +24,7 @@ pub fn preview(luma: Luma<'_>, outline: Option<[Point; 4]>, hints: &[eye::Hint])
         height,
         luma: BASE64.encode(&small),
         outline: outline.map(|corners| corners.map(part)),
-        hint: hints.first().map(|hint| hint_for_people(*hint)),
+        hint: hint.map(hint_for_people),
     }
 }
 
@@ -38,16 +38,6 @@ fn hint_for_people(hint: eye::Hint) -> Hint {
     }
 }
 
-/// The same for who looks after the camera: the stable word for why a code was not read.
-pub fn cause(hint: eye::Hint) -> &'static str {
-    match hint {
-        eye::Hint::TooDark => "too-dark",
-        eye::Hint::TooBright => "too-bright",
-        eye::Hint::TooSmall => "too-small",
-        eye::Hint::Blurred => "blurred",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,8 +47,8 @@ mod tests {
         let strings: serde_json::Value =
             serde_json::from_str(crate::page::strings::BUILT_IN).expect("the strings file is JSON");
         for (language, words) in strings.as_object().expect("a language each") {
-            for hint in [eye::Hint::TooDark, eye::Hint::TooBright, eye::Hint::TooSmall, eye::Hint::Blurred] {
-                let key = format!("no-read.{}", cause(hint));
+            for hint in eye::Hint::ALL {
+                let key = format!("no-read.{}", hint.code());
                 assert!(words.get(&key).is_some(), "{language} has no words for {key}");
             }
         }
@@ -71,7 +61,7 @@ mod tests {
         let luma = Luma::new(&plane, 640, 360).expect("a plane");
         let corner = |x, y| Point { x, y };
         let outline = [corner(0.0, 0.0), corner(320.0, 0.0), corner(320.0, 180.0), corner(0.0, 180.0)];
-        let preview = preview(luma, Some(outline), &[eye::Hint::Blurred]);
+        let preview = preview(luma, Some(outline), Some(eye::Hint::Blurred));
         assert_eq!((preview.width, preview.height), (160, 90));
         let small = BASE64.decode(preview.luma.as_bytes()).expect("Base64");
         assert_eq!((small[0], small[159]), (200, 0));

@@ -21,8 +21,10 @@ use uuid::Uuid;
 mod judging;
 
 use super::{
-    Told, orders,
-    preview::{cause, preview},
+    Told,
+    notice::Notice,
+    orders,
+    preview::preview,
     shared::{Camera, LaneShared, Shared, lock},
     sight::Presented,
 };
@@ -47,6 +49,7 @@ pub struct Station {
     index: usize,
     shared: Arc<Shared>,
     eye: Tracker,
+    notice: Notice,
     lane: Lane,
     gate: Gate,
     memory: Option<Memory>,
@@ -88,6 +91,7 @@ impl Station {
         Station {
             index,
             eye: Tracker::new(),
+            notice: Notice::default(),
             lane: Lane::new(patience),
             gate,
             memory,
@@ -154,13 +158,16 @@ impl Station {
         self.shared.metrics.stage(Stage::Read, began.elapsed());
         self.told().frames.fetch_add(1, Ordering::Relaxed);
         let now = self.shared.now();
+        let found = sight.symbols.first().map(|symbol| symbol.corners).or(sight.outline);
+        let noticed = self.notice.of(frame.luma(), found.is_some(), now);
+        let outline = found.or(noticed.map(|presence| presence.outline));
+        let hint = sight.hints.first().copied().or(noticed.map(|presence| presence.hint));
         if self.screen.watched() && now >= self.next_preview {
             self.next_preview = now + PREVIEW_EVERY;
-            let outline = sight.symbols.first().map(|symbol| symbol.corners).or(sight.outline);
-            self.screen.preview(preview(frame.luma(), outline, &sight.hints));
+            self.screen.preview(preview(frame.luma(), outline, hint));
         }
-        if let Some(hint) = sight.outline.and(sight.hints.first()) {
-            *lock(&self.told().no_read) = Some((cause(*hint), now));
+        if let Some(hint) = hint.filter(|_| sight.symbols.is_empty() && outline.is_some()) {
+            *lock(&self.told().no_read) = Some((hint.code(), now));
         }
         let size = (frame.width(), frame.height());
         let presented = Presented::in_picture(sight.symbols, size, &self.settings().aim, self.settings().aim_radius);

@@ -4,6 +4,7 @@
 //! drawn as a small block so that finder patterns are within a fuzzer's reach.
 #![no_main]
 
+use eye::presence::Watch;
 use eye::track::Tracker;
 use eye::{Budget, Effort, Eye, Luma, Reader};
 use libfuzzer_sys::fuzz_target;
@@ -23,6 +24,10 @@ fuzz_target!(|data: &[u8]| {
     let budget = Budget { effort, keep_unread: how & 4 != 0, ..Budget::picture() };
     let reading = Eye::new().read(luma, budget);
     let _ = reading.hints();
+    if let Some(presence) = Watch::default().look(luma) {
+        let [from, _, to, _] = presence.outline;
+        assert!(from.x >= 0.0 && from.y >= 0.0 && to.x <= width as f32 && to.y <= height as f32, "outside the frame");
+    }
     if how & 8 != 0 {
         let mut tracker = Tracker::new();
         for _ in 0..3 {
