@@ -97,6 +97,31 @@ fn endless_data_is_read_to_its_bound_and_refused() {
 }
 
 #[test]
+fn a_province_that_lists_more_than_a_gate_can_hold_ages_alone_and_nothing_of_it_is_fetched() {
+    const MIB: u64 = 1024 * 1024;
+    for (targets, length, why) in [
+        (4096, 1, "more than 4096 targets"),
+        (6, 7 * MIB, "more than 41943040 bytes of targets"),
+        (1, 9 * MIB, "more than 8388608 bytes"),
+        (3, u64::MAX / 2, "more than 8388608 bytes"),
+    ] {
+        let mut post = Post::new();
+        let greedy = region("120000");
+        post.publish(NOW.plus(HOUR));
+        let wanted = (0..targets).map(|number| (format!("status/{number}"), length)).collect();
+        post.overload(greedy, Keys::Seed([7; 32]), &wanted);
+        let before = post.generation(greedy);
+        post.mirror.wanted.borrow_mut().clear();
+        let report = post.sync(NOW.plus(HOUR));
+        assert!(reason(&report, greedy).contains(why), "{}", reason(&report, greedy));
+        assert_eq!(post.generation(greedy), before);
+        assert_eq!(newer(&report), 34, "those after it are served");
+        let asked = post.mirror.wanted.borrow().iter().filter(|path| path.starts_with("120000/targets/")).count();
+        assert_eq!(asked, 0, "what cannot all be kept is not begun");
+    }
+}
+
+#[test]
 fn a_captive_portal_and_an_empty_answer_are_refusals_and_not_news() {
     for page in [&b"<html>Please log in</html>"[..], b""] {
         let mut post = Post::new();

@@ -10,7 +10,7 @@ use trustlist::{
     tuf::{self, Answer, Trusted, schema::TargetFile},
 };
 
-use super::{MAX_TARGET, Mirror};
+use super::Mirror;
 
 /// The target `name` as it was signed for, made from `held`; `None` where no delta leads there.
 pub(super) fn by_delta(
@@ -23,7 +23,7 @@ pub(super) fn by_delta(
 ) -> Option<Vec<u8>> {
     let wanted = stated.get(name)?;
     let way = delta::name(name, held);
-    let offered = stated.get(&way).filter(|offered| offered.length < wanted.length.min(MAX_TARGET))?;
+    let offered = stated.get(&way).filter(|offered| offered.length < wanted.length)?;
     let request = tuf::target_request(trusted, &way, offered);
     let Answer::Bytes(bytes) = mirror.fetch(&format!("{issuer}/targets/{}", request.path), request.limit) else {
         log::debug!("{issuer}/{way}: not to be had; the whole list is fetched");

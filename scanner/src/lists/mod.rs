@@ -14,7 +14,7 @@ use trustlist::{
     status::delta::is_delta,
     time::UnixTime,
     trust::{Repository, Trust},
-    tuf::{self, Answer, Fetch, MAX_METADATA, Refusal, Request, Trusted},
+    tuf::{self, Answer, Fetch, MAX_METADATA, Refusal, Request, Trusted, schema::TargetFile},
 };
 
 use crate::failure::Failure;
@@ -29,6 +29,11 @@ pub use store::{from_store, with_staged};
 
 /// Largest target read: a status shard with room to grow. Stops endless data.
 const MAX_TARGET: u64 = 8 * 1024 * 1024;
+/// Most targets of one issuer, deltas apart. Stops a province that lists crumbs without end.
+const MAX_TARGETS: usize = 4096;
+/// Most bytes in all targets of one issuer, deltas apart: as many status lists as a gate keeps in memory, and room for the rest. They are
+/// held twice while newer ones come. Stops a province that fills the memory of the process that fetches, and with it ends the others' lists.
+const MAX_REPOSITORY: u64 = 40 * 1024 * 1024;
 
 /// The lists, and what is not as it should be with where they come from.
 #[derive(Debug)]
@@ -143,6 +148,7 @@ pub(crate) fn targets(
 ) -> Result<BTreeMap<String, Vec<u8>>, Refusal> {
     let mut targets = BTreeMap::new();
     let stated = trusted.targets("targets").map(|targets| targets.signed.targets.clone()).unwrap_or_default();
+    bounded(&stated)?;
     for (name, target) in stated.iter().filter(|(name, _)| !is_delta(name)) {
         let name = name.clone();
         let held = held.and_then(|held| held.get(&name));
@@ -156,9 +162,6 @@ pub(crate) fn targets(
         }
         let request = tuf::target_request(trusted, &name, target);
         let refused = |why| Refusal { role: name.clone(), why };
-        if request.limit > MAX_TARGET {
-            return Err(refused(tuf::Why::TooLong { limit: MAX_TARGET }));
-        }
         match mirror.fetch(&format!("{issuer}/targets/{}", request.path), request.limit) {
             Answer::Bytes(bytes) if target.is(&bytes) => targets.insert(name, bytes),
             Answer::Bytes(_) => return Err(refused(tuf::Why::OtherContent)),
@@ -167,6 +170,26 @@ pub(crate) fn targets(
         };
     }
     Ok(targets)
+}
+
+/// Refuses what this device could not hold, before anything of it is fetched: the signed lengths say it.
+fn bounded(stated: &BTreeMap<String, TargetFile>) -> Result<(), Refusal> {
+    let refused = |role: &str, why| Err(Refusal { role: role.to_owned(), why });
+    let (mut number, mut together) = (0, 0_u64);
+    for (name, target) in stated.iter().filter(|(name, _)| !is_delta(name)) {
+        if target.length > MAX_TARGET {
+            return refused(name, tuf::Why::TooLong { limit: MAX_TARGET });
+        }
+        number += 1;
+        together = together.saturating_add(target.length);
+    }
+    if number > MAX_TARGETS {
+        return refused("targets", tuf::Why::TooMany { limit: MAX_TARGETS });
+    }
+    if together > MAX_REPOSITORY {
+        return refused("targets", tuf::Why::TooMuch { limit: MAX_REPOSITORY });
+    }
+    Ok(())
 }
 
 /// The lists of this device: what it has accepted, where that does not verify any more the generation before, else what the package brought.

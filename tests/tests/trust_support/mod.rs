@@ -5,7 +5,11 @@
 
 use std::{cell::RefCell, collections::BTreeMap, path::Path, rc::Rc};
 
-use authority::{Federation, Source as Keys};
+use authority::{
+    Federation, Source as Keys,
+    key::KeyType,
+    metadata::{self, FileFacts, MetaFacts, Role, Snapshot, Targets, Timestamp},
+};
 use cache::trust_store::{Slot, TrustStore};
 use scanner::{
     failure::Failure,
@@ -25,6 +29,7 @@ pub type Files = BTreeMap<String, Vec<u8>>;
 pub struct Shelfful {
     pub files: Rc<RefCell<Files>>,
     pub asked: Rc<RefCell<u32>>,
+    pub wanted: Rc<RefCell<Vec<String>>>,
     pub bytes: Rc<RefCell<usize>>,
     pub endless: bool,
     pub silent: bool,
@@ -33,6 +38,7 @@ pub struct Shelfful {
 impl Mirror for Shelfful {
     fn fetch(&mut self, path: &str, limit: u64) -> Answer {
         *self.asked.borrow_mut() += 1;
+        self.wanted.borrow_mut().push(path.to_owned());
         if self.silent {
             return Answer::Unreachable("no route to host".to_owned());
         }
@@ -112,6 +118,35 @@ impl Post {
 
     pub fn tamper(&self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
         change(self.mirror.files.borrow_mut().get_mut(path).expect("it is on the mirror"));
+    }
+
+    /// An issuer whose keys come from `keys` signs that it has these targets too, by name and length.
+    pub fn overload(&self, issuer: Region, keys: Keys, wanted: &BTreeMap<String, u64>) {
+        let mut files = self.mirror.files.borrow_mut();
+        let sign = |role: Role| {
+            keys.key(issuer, &format!("{}-0", role.name()), KeyType::Ed25519).expect("keys of a seed are always there")
+        };
+        let timestamp_path = format!("{issuer}/metadata/timestamp.json");
+        let mut timestamp: Timestamp = metadata::read(&files[&timestamp_path]).expect("published");
+        let place = |version: u64, file: &str| format!("{issuer}/metadata/{version}.{file}");
+        let held = &files[&place(timestamp.meta["snapshot.json"].version, "snapshot.json")];
+        let mut snapshot: Snapshot = metadata::read(held).expect("published");
+        let held = &files[&place(snapshot.meta["targets.json"].version, "targets.json")];
+        let mut targets: Targets = metadata::read(held).expect("published");
+        for (name, length) in wanted {
+            targets.targets.insert(name.clone(), FileFacts { length: *length, ..FileFacts::of(name.as_bytes()) });
+        }
+        targets.version += 1;
+        let file = metadata::sign(&targets, [&sign(Role::Targets)]).expect("signed");
+        snapshot.meta.insert("targets.json".to_owned(), MetaFacts::of(targets.version, &file));
+        files.insert(place(targets.version, "targets.json"), file);
+        snapshot.version += 1;
+        let file = metadata::sign(&snapshot, [&sign(Role::Snapshot)]).expect("signed");
+        timestamp.meta.insert("snapshot.json".to_owned(), MetaFacts::of(snapshot.version, &file));
+        files.insert(place(snapshot.version, "snapshot.json"), file);
+        timestamp.version += 1;
+        let file = metadata::sign(&timestamp, [&sign(Role::Timestamp)]).expect("signed");
+        files.insert(timestamp_path, file);
     }
 
     pub fn generation(&self, issuer: Region) -> u64 {

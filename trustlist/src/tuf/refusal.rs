@@ -50,6 +50,16 @@ pub enum Why {
         /// Bytes allowed.
         limit: u64,
     },
+    /// More targets than the bound.
+    TooMany {
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// Targets that are longer together than the bound.
+    TooMuch {
+        /// Bytes allowed.
+        limit: u64,
+    },
     /// Shorter or other bytes than stated.
     OtherContent,
     /// The role above it does not name it.
@@ -87,6 +97,8 @@ impl fmt::Display for Refusal {
                 write!(f, "{role}: expired at {at}; the publisher must publish again, or this clock is wrong")
             }
             Why::TooLong { limit } => write!(f, "{role}: more than {limit} bytes"),
+            Why::TooMany { limit } => write!(f, "{role}: more than {limit} targets"),
+            Why::TooMuch { limit } => write!(f, "{role}: more than {limit} bytes of targets together"),
             Why::OtherContent => {
                 write!(f, "{role}: not the content that was signed for; the mirror is damaged or half updated")
             }
