@@ -4,6 +4,8 @@
 //! code age → already used. The first that fails is the reason. What the *device* does not know refers: it never admits, and it never
 //! calls a traveller a forger.
 
+use std::iter::repeat;
+
 use serde::Serialize;
 
 use crate::{
@@ -17,7 +19,7 @@ use crate::{
     recognise::{self, Outcome as Recognised, Presented},
     region::{NATIONAL, Region},
     status::Status,
-    time::{Moment, TimeTrust},
+    time::{Moment, TimeTrust, UnixTime, Window},
     trust::Trust,
     verdict::{Reason, Verdict},
 };
@@ -340,15 +342,24 @@ fn colour(credential: &Credential, profile: &Profile) -> Option<Found> {
 }
 
 fn risk_areas(credential: &Credential, trust: &Trust, moment: Moment, profile: &Profile) -> Option<Found> {
-    let visits = &credential.statement().itinerary;
     let today = moment.at.0.div_euclid(DAY);
-    let recent = visits.iter().filter(|visit| today - visit.last_day <= profile.risk_days);
+    // A visit that is to come counts as one of today.
+    let days = credential.statement().itinerary.iter().map(|visit| (visit.area, visit.last_day.min(today)));
+    let recent = days.filter(|(_, day)| today.saturating_sub(*day) <= profile.risk_days);
+    let areas = &trust.risk_areas().areas;
     let worst = recent
-        .flat_map(|visit| trust.risk_areas().areas.iter().filter(move |area| area.area.contains(visit.area)))
-        .filter(|area| area.window.contains(moment.at))
-        .filter_map(|area| profile.risk_areas.get(&area.level))
+        .flat_map(|(visited, day)| areas.iter().filter(move |listed| listed.area.contains(visited)).zip(repeat(day)))
+        .filter(|(listed, day)| falls_under(*day, listed.window, moment.at))
+        .filter_map(|(listed, _)| profile.risk_areas.get(&listed.level))
         .max()?;
     (*worst != Verdict::Admit).then_some((Reason::RiskArea, *worst))
+}
+
+/// Whether a visit that ended on `day` counts under a listing: the listing has begun, since what an area is listed for happened before; and
+/// the day had begun when the listing ended, since a visit does not become another one when the area is cleared.
+fn falls_under(day: i64, listing: Window, now: UnixTime) -> bool {
+    let began = UnixTime(day.saturating_mul(DAY));
+    listing.from.is_none_or(|from| from <= now) && listing.until.is_none_or(|until| began < until)
 }
 
 fn age(credential: &Credential, moment: Moment, profile: &Profile) -> Option<Reason> {

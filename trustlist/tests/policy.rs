@@ -13,6 +13,7 @@ use support::{
 };
 use trustlist::{
     code::Format,
+    time::UnixTime,
     trust::Trust,
     verdict::{Actor, Reason, Verdict},
 };
@@ -28,7 +29,11 @@ const AREAS: [&str; 2] = ["130104", "130105"];
 
 /// Guangdong's key, this profile as the default one, and two risk areas.
 fn trust(profile: &Json) -> Trust {
-    let areas = json!({"areas": [{"area": AREAS[0], "level": LEVELS[0]}, {"area": AREAS[1], "level": LEVELS[1]}]});
+    with_areas(profile, &json!([{"area": AREAS[0], "level": LEVELS[0]}, {"area": AREAS[1], "level": LEVELS[1]}]))
+}
+
+fn with_areas(profile: &Json, areas: &Json) -> Trust {
+    let areas = json!({ "areas": areas });
     let policy = json!({"default": "ours", "profiles": {"ours": profile}});
     let keys = vec![entry("EdDSA", ed25519().verifying_key().as_bytes(), "MR1")];
     trust_with(
@@ -89,4 +94,39 @@ fn the_check_that_gives_the_reason_gives_the_verdict_whatever_the_colour_the_are
 /// What a profile may say of yellow, red, medium and high.
 fn every_profile() -> impl Iterator<Item = (Verdict, Verdict, Verdict, Verdict)> {
     (0..81).map(|n: usize| (VERDICTS[n % 3], VERDICTS[n / 3 % 3], VERDICTS[n / 9 % 3], VERDICTS[n / 27]))
+}
+
+#[test]
+fn a_visit_counts_while_the_area_is_listed_and_one_before_the_end_of_the_listing_goes_on_counting() {
+    let today = NOW.0 / DAY;
+    let time = |day: i64| UnixTime(day * DAY).to_string();
+    // Listed from ten days ago until the beginning of the day three days ago.
+    let ended = json!([{"area": AREAS[0], "level": "high", "from": time(today - 10), "until": time(today - 3)}]);
+    let open = json!([{"area": AREAS[0], "level": "high", "from": time(today - 10)}]);
+    let to_come = json!([{"area": AREAS[0], "level": "high", "from": time(today + 1)}]);
+    for (areas, days_ago, counts, case) in [
+        (&open, 0, true, "there today"),
+        (&open, 12, true, "before the listing: it was listed for what had happened by then"),
+        (&open, 15, false, "longer ago than visits count"),
+        (&ended, 12, true, "before the listing, which has ended since"),
+        (&ended, 8, true, "while it was listed"),
+        (&ended, 4, true, "on the listing's last day"),
+        (&ended, 3, false, "on the day that began without the listing"),
+        (&ended, 0, false, "after the listing"),
+        (&ended, 15, false, "longer ago than visits count"),
+        (&to_come, 0, false, "a listing that has not begun"),
+    ] {
+        let decision = judge(&code(0, &[(AREAS[0], today - days_ago)]), &with_areas(&json!({}), areas), NOW);
+        let decision = decision.expect("a pass code");
+        let expected = if counts { (Refer, Reason::RiskArea) } else { (Admit, Reason::Ok) };
+        assert_eq!((decision.verdict, decision.reason), expected, "{case}");
+    }
+}
+
+#[test]
+fn a_visit_of_any_day_that_can_be_written_is_judged() {
+    for day in [i64::MIN, -1, i64::MAX] {
+        let decision = judge(&code(0, &[(AREAS[0], day)]), &trust(&json!({})), NOW).expect("a pass code");
+        assert_eq!(decision.reason == Reason::RiskArea, day == i64::MAX, "{day}: what is to come counts as today");
+    }
 }

@@ -32,7 +32,7 @@ pub struct RiskArea {
     /// What people call it.
     #[serde(default)]
     pub name: Names,
-    /// From when until when.
+    /// From when until when. A visit whose last day began before the end goes on counting.
     #[serde(flatten)]
     pub window: Window,
 }
