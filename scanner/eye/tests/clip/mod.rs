@@ -82,7 +82,7 @@ impl Clip {
         let pose = self.hand(index);
         let (white, black, noise) = match self.spoiler {
             Spoiler::Glare => (170.0, 24.0, 3.0),
-            Spoiler::Noise => (66.0 - 10.0 * self.strength, 20.0, 16.0 + 2.0 * self.strength),
+            Spoiler::Noise => (66.0 - 10.0 * self.strength, 20.0, 22.0 + 2.0 * self.strength),
             Spoiler::Fingers => (120.0, 28.0, 9.0),
         };
         let mut picture = self.ground.clone();
