@@ -70,7 +70,7 @@ pub struct Metrics {
 }
 
 /// What becomes of a frame.
-const FRAMES: [&str; 5] = ["read", "no-code", "not-a-pass-code", "replaced", "damaged"];
+const FRAMES: [&str; 6] = ["read", "no-code", "not-a-pass-code", "replaced", "damaged", "panicked"];
 /// What becomes of a sync.
 const SYNCS: [&str; 4] = ["updated", "waiting", "unchanged", "failed"];
 

@@ -22,14 +22,24 @@ pub(super) struct Publisher {
 
 impl Publisher {
     pub(super) fn new() -> Publisher {
-        let at = UnixTime(scanner::clock::unix_millis() / 1000).plus(-3600);
+        Publisher::begun(3600)
+    }
+
+    /// One whose first lists are so many seconds old.
+    pub(super) fn begun(seconds_ago: i64) -> Publisher {
+        let at = UnixTime(scanner::clock::unix_millis() / 1000).plus(-seconds_ago);
         let federation = Federation::of_provinces(Source::Seed([7; 32]), at.plus(-DAY)).expect("a country");
         Publisher { federation, at }
     }
 
     /// Publishes into `mirror`, over what is there.
     pub(super) fn publish(&mut self, mirror: &Path) {
-        self.at = self.at.plus(60);
+        self.publish_at(mirror, self.at.plus(60));
+    }
+
+    /// The same at another time.
+    pub(super) fn publish_at(&mut self, mirror: &Path, at: UnixTime) {
+        self.at = at;
         for (path, bytes) in self.federation.publish(self.at).expect("published") {
             let path = mirror.join(path);
             fs::create_dir_all(path.parent().expect("a folder above it")).expect("made");

@@ -7,7 +7,7 @@ use super::{
     lists::Publisher,
     support::{World, checkpointd, said},
 };
-use authority::code::Draft;
+use authority::{Source, code::Draft, key::KeyType};
 use scanner::demo::country::GATE;
 use trustlist::{code::KeyState, lists::keys::KeyUse, time::UnixTime};
 
@@ -130,6 +130,29 @@ fn lists_that_change_under_a_stream_of_travellers_cost_nobody_a_verdict() {
     let generations: Vec<u64> = rows.iter().filter_map(|row| row["row"]["list_generation"].as_u64()).collect();
     assert!(generations.is_sorted(), "never back to older lists");
     assert_eq!(generations.into_iter().collect::<BTreeSet<_>>(), (1..=wanted).collect(), "judged by each in turn");
+}
+
+#[test]
+fn a_code_of_a_key_that_is_newer_than_the_list_has_newer_lists_asked_for_long_before_their_time() {
+    let world = today();
+    // Lists of yesterday morning: in grace, and a key that is not on them may be a new one.
+    let mut publisher = Publisher::begun(30 * 3600);
+    fs::remove_dir_all(world.path("trust")).expect("removed");
+    publisher.publish(&world.path("trust"));
+    publisher.publish(&world.path("mirror"));
+    let (now, home) = (UnixTime(scanner::clock::unix_millis() / 1000), GATE.parse().expect("a region"));
+    let desk = publisher.federation.authority(home).expect("there");
+    let key = Source::Seed([8; 32]).key(home, "Code-9", KeyType::Ed25519).expect("a key");
+    desk.rotate_key(KeyUse::Code, key, now.plus(-60)).expect("rotated");
+    let code = publisher.federation.issue(&Draft::new(home, now.plus(-30)), false, None).expect("signed");
+    queue(&world, &code);
+    let mirrors = format!("[sync]\nevery = \"24h\"\nmirrors = [\"file://{}\"]\n", world.path("mirror").display());
+    let daemon = Daemon::start_with(&world, AGAIN, 0, &mirrors);
+    eventually("it is referred", || daemon.get("/status.json").contains("\"reason\":\"key-newer-than-list\""));
+    publisher.publish_at(&world.path("mirror"), now);
+    eventually("the new list is here, and the traveller admitted", || {
+        daemon.get("/status.json").contains("\"reason\":\"ok\"")
+    });
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //!
 //! Each lane has its own; none waits for another, except for the disk.
 
+use std::time::Duration;
+
 use trustlist::time::TimeTrust;
 
 use super::{
@@ -28,15 +30,18 @@ impl Memory {
         Memory { reader, writer, keys: Vec::new() }
     }
 
-    /// The code's name on the day of `at`.
-    pub fn token(&mut self, cti: &[u8], at: UnixMillis) -> Result<Token, Fault> {
+    /// The code's name on the day of `at`. Should that day have no key yet, the disk is waited for `within` this time.
+    ///
+    /// # Errors
+    /// When there is no key in time.
+    pub fn token(&mut self, cti: &[u8], at: UnixMillis, within: Duration) -> Result<Token, Fault> {
         let day = at.day();
         if let Some(key) = self.keys.iter().find(|key| key.day == day) {
             return Ok(key.token(cti));
         }
         let mut key = day_keys::read(&self.reader.connection, day)?;
         if key.is_none() {
-            self.writer.make_day_key(day)?;
+            self.writer.make_day_key(day, within)?;
             key = day_keys::read(&self.reader.connection, day)?;
         }
         let key = key.ok_or(Fault::Closed)?;

@@ -80,7 +80,7 @@ fn a_code_seen_before_is_found_by_its_token_within_the_window_and_the_group() {
     let mut scan = row(0);
     scan.at_ms = before_midnight;
     scan.lane = "1".into();
-    scan.token = Some(memory.token(b"code", before_midnight).expect("a token"));
+    scan.token = Some(memory.token(b"code", before_midnight, Duration::from_secs(60)).expect("a token"));
     let receipt = memory.append(&scan);
     assert!(matches!(receipt.wait(Duration::from_secs(5)), Written::Committed(_)));
 

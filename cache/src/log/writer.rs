@@ -190,9 +190,22 @@ impl Writer {
         Receipt { id: Uuid::nil(), answer: result }
     }
 
-    /// Makes the key of a day, should the clock have jumped to one that has none.
-    pub(super) fn make_day_key(&self, day: i64) -> Result<(), Fault> {
-        self.with_log(move |log| log.commit(&[Change::DayKey(day)]).map(|_| ()))
+    /// Makes the key of a day, should the clock have jumped to one that has none. A traveller waits, so not for longer than `within`.
+    pub(super) fn make_day_key(&self, day: i64, within: Duration) -> Result<(), Fault> {
+        let (answer, result) = mpsc::sync_channel(1);
+        match self.sender.try_send(Job::Change(Change::DayKey(day), Some(answer))) {
+            Ok(()) => (),
+            Err(TrySendError::Full(_)) => return Err(Fault::Busy),
+            Err(TrySendError::Disconnected(_)) => return Err(Fault::Closed),
+        }
+        match (Receipt { id: Uuid::nil(), answer: result }).wait(within) {
+            Written::Committed(_) => Ok(()),
+            Written::Late => Err(Fault::Busy),
+            Written::Failed(WriteFault::Full) => Err(Fault::Full),
+            Written::Failed(WriteFault::Busy | WriteFault::Overloaded) => Err(Fault::Busy),
+            // The journal has the writer's own words.
+            Written::Failed(_) => Err(Fault::Closed),
+        }
     }
 
     fn send(&self, at: UnixMillis, trust: TimeTrust, body: impl FnOnce(&Uuid) -> String) -> Receipt {

@@ -18,6 +18,7 @@ use crate::{
         Word, activation, link,
         pace::{self, Pace},
         round::{self, Round},
+        wanted,
     },
     upload::{self, relay},
 };
@@ -93,7 +94,13 @@ fn keep_asking(config: &Config) -> Result<Exit, Failure> {
     }
     let up = link::listen();
     let mut pace = Pace::new(config.sync.every, pace::FIRST_PAUSE, Instant::now());
+    let mut heeded = wanted::told(config);
     loop {
+        let told = wanted::told(config);
+        if told != heeded {
+            heeded = told;
+            pace.wanted(Instant::now());
+        }
         if up.as_ref().is_some_and(|up| up.try_recv().is_ok()) {
             log::info!("the link is up");
             pace.link_is_up(Instant::now(), pace::dice());

@@ -161,6 +161,8 @@ pub struct Lane {
     beam_free: Option<Duration>,
     alarm: bool,
     show_until: Option<Duration>,
+    /// What is shown until then is a traveller's verdict.
+    shows_verdict: bool,
     name_until: Option<Duration>,
     hint: Option<Hint>,
     camera: bool,
@@ -180,6 +182,7 @@ impl Lane {
             beam_free: None,
             alarm: false,
             show_until: None,
+            shows_verdict: false,
             name_until: None,
             hint: None,
             camera: true,
@@ -198,6 +201,7 @@ impl Lane {
                 self.name_until = named.then_some(now + NAME_FOR);
                 self.hint = None;
                 self.show_until = Some(now + self.patience.show_for);
+                self.shows_verdict = true;
                 if let Some(admission) = admission {
                     let until = now + self.patience.open_for;
                     self.open_until = Some(until);
@@ -208,9 +212,12 @@ impl Lane {
                 }
                 actions.push(Action::Show(LaneState::Verdict { verdict, reason, notice, instead }));
             }
+            // Whoever is judged is told so; a code that sets nothing does not hide it.
+            Event::Configured(outcome) if outcome != "taken" && self.is_with_somebody() => (),
             Event::Configured(outcome) => {
                 self.hint = None;
                 self.show_until = Some(now + self.patience.show_for);
+                self.shows_verdict = false;
                 actions.push(Action::Show(LaneState::Configured { outcome }));
             }
             Event::Tick => (),
@@ -282,6 +289,11 @@ impl Lane {
         let same_symbol = self.patience.same_symbol;
         self.judged.retain(|_, last| now.saturating_sub(*last) < same_symbol);
         actions
+    }
+
+    /// Whether a traveller stands here, or still reads what became of their code.
+    fn is_with_somebody(&self) -> bool {
+        self.present.is_some() || (self.shows_verdict && self.show_until.is_some())
     }
 
     /// What the screen says when there is nobody to speak to.

@@ -331,3 +331,18 @@ fn a_name_leaves_the_screen_after_two_seconds_or_with_the_next_traveller() {
     let of = |what: &str| next.done.iter().position(|done| done == what).unwrap_or(usize::MAX);
     assert!(of("forget the name") < of("judge 2"), "{:?}", next.done);
 }
+
+#[test]
+fn a_configuration_code_that_sets_nothing_hides_no_travellers_verdict() {
+    let mut lane = Clocked::new().show(&[code(CODE)], 100);
+    lane.done.clear();
+    lane.take(Event::Configured("no-window"));
+    assert!(lane.done.is_empty(), "{:?}", lane.done);
+    lane.take(Event::Configured("taken"));
+    assert_eq!(lane.done, [r#"show Configured { outcome: "taken" }"#]);
+    // On an idle screen an installer is told what is missing.
+    let mut idle = Clocked::new();
+    idle.take(Event::Configured("no-window"));
+    idle.take(Event::Configured("elsewhere"));
+    assert_eq!(idle.done.len(), 2, "{:?}", idle.done);
+}

@@ -6,7 +6,7 @@ use std::{io, path::Path};
 
 use evdev::{Device, EventSummary, KeyCode};
 
-use super::{Listener, lines::Line};
+use super::{Listener, lines::Line, watched};
 
 /// Pressed, as an event's value says it; 0 is released and 2 repeated.
 const PRESSED: i32 = 1;
@@ -17,8 +17,11 @@ pub(super) fn read(path: &Path, listener: &Listener) -> io::Result<()> {
     let mut device = Device::open(path)?;
     device.grab()?;
     let mut typed = Typed::default();
-    // A wait cannot be ended from outside; the thread ends with the next key, or with the process.
     while !listener.stopped() {
+        match watched::wait(&device) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            ready => ready?,
+        }
         for event in device.fetch_events()? {
             let EventSummary::Key(_, key, value) = event.destructure() else { continue };
             if let Some(text) = typed.take(key, value)

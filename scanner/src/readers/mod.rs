@@ -10,6 +10,8 @@ mod lines;
 mod serial;
 #[cfg(unix)]
 mod socket;
+#[cfg(unix)]
+mod watched;
 
 use std::{
     io,
@@ -18,7 +20,7 @@ use std::{
         atomic::AtomicBool,
         mpsc::{Sender, SyncSender},
     },
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -65,10 +67,9 @@ impl Asker {
 ///
 /// # Errors
 /// When the system gives no thread.
-pub fn listen(reader: Reader, texts: SyncSender<Heard>, stop: Arc<AtomicBool>) -> io::Result<()> {
+pub fn listen(reader: Reader, texts: SyncSender<Heard>, stop: Arc<AtomicBool>) -> io::Result<JoinHandle<()>> {
     let listener = Listener { texts, stop, answer: None };
-    // Detached: one that waits for a terminal cannot be woken, and owns nothing that needs an orderly end.
-    thread::Builder::new().name("reader".to_owned()).spawn(move || listener.keep_listening(&reader)).map(drop)
+    thread::Builder::new().name("reader".to_owned()).spawn(move || listener.keep_listening(&reader))
 }
 
 /// Where texts go, and until when.
@@ -91,7 +92,11 @@ impl Listener {
         while !self.stopped() {
             let ended = match reader {
                 Reader::Stdin => {
-                    let ended = lines::read(io::stdin().lock(), self);
+                    #[cfg(unix)]
+                    let input = watched::Watched(rustix::stdio::stdin());
+                    #[cfg(not(unix))]
+                    let input = io::stdin().lock();
+                    let ended = lines::read(input, self);
                     log::info!("{name} has ended");
                     match ended {
                         Ok(()) => return,
@@ -117,7 +122,16 @@ impl Listener {
                 }
                 Err(_) => (),
             }
-            thread::sleep(LOOK_AGAIN);
+            self.pause();
+        }
+    }
+
+    /// Until it is time to look again, or to stop.
+    fn pause(&self) {
+        let mut left = LOOK_AGAIN;
+        while !self.stopped() && !left.is_zero() {
+            thread::sleep(NOTICE);
+            left = left.saturating_sub(NOTICE);
         }
     }
 

@@ -30,6 +30,7 @@ use crate::{
         Outcome, Word, activation, link,
         pace::{FIRST_PAUSE, Pace, dice},
         round::{self, Round},
+        wanted,
     },
 };
 
@@ -58,6 +59,15 @@ pub fn keep(shared: &Arc<Shared>, lists: &LoadLists, stop: &Receiver<()>) {
         let now = Instant::now();
         if up.as_ref().is_some_and(|up| up.try_recv().is_ok()) {
             mirrors.link_is_up(now, dice());
+        }
+        if shared.lists_are_wanted() {
+            if asks {
+                mirrors.wanted(now);
+            } else if shared.config.network.apart
+                && let Err(error) = wanted::tell(&shared.config)
+            {
+                log::warn!("newer lists are wanted, and the process with the network cannot be told: {error}");
+            }
         }
         let there = timestamps(&inbox);
         if there != seen_in_inbox {

@@ -6,7 +6,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use cache::log::{Event, Options, Reader, ScanLog, UnixMillis, Writer, device_key, retention::Retention};
+use cache::log::{Event, Options, ScanLog, UnixMillis, Writer, device_key, retention::Retention};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
@@ -20,7 +20,6 @@ use crate::{clock, config::Config};
 pub struct OpenLog {
     pub writer: Writer,
     pub thread: JoinHandle<()>,
-    pub reader: Reader,
     pub path: PathBuf,
 }
 
@@ -40,14 +39,13 @@ pub fn try_log(config: &Config) -> Result<ScanLog, String> {
 
 /// Opens the log and its writing thread. Without one the lanes work and refer: a row is the price of an admission.
 pub fn open_log(shared: &mut Shared) -> Option<OpenLog> {
-    let opened = try_log(&shared.config).and_then(|log| {
+    let opened = try_log(&shared.config).map(|log| {
         shared.log_set_aside = log.set_aside().map(|path| path.display().to_string());
         let floor = log.time_floor().map_or(i64::MIN, |floor| floor.second().0);
         shared.stored_floor.store(floor, Ordering::Relaxed);
         let path = log.path().to_owned();
         let (writer, thread) = Writer::spawn(log);
-        let reader = Reader::open(&path).map_err(|fault| fault.to_string())?;
-        Ok(OpenLog { writer, thread, reader, path })
+        OpenLog { writer, thread, path }
     });
     match opened {
         Ok(log) => Some(log),
@@ -73,8 +71,8 @@ pub fn close_log(log: OpenLog) {
     if let Err(fault) = log.writer.with_log(ScanLog::anchor) {
         log::error!("the log's end is not anchored: {fault}");
     }
-    let OpenLog { writer, thread, reader, path: _ } = log;
-    drop((writer, reader));
+    let OpenLog { writer, thread, path: _ } = log;
+    drop(writer);
     join_within(thread, PATIENCE);
 }
 

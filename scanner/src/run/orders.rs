@@ -7,7 +7,7 @@ use std::{fs, io::Write, path::Path, time::Duration};
 
 use cache::log::{Event, Memory, UnixMillis, Written};
 use trustlist::{
-    configuration::{self, Context, Order, Wifi},
+    configuration::{self, Context, Order, Refusal, Wifi},
     freshness,
     time::UnixTime,
 };
@@ -23,6 +23,14 @@ const WIFI: &str = "wifi.nmconnection";
 /// Takes a configuration code that the lane `lane` saw; what came of it, as the screen says it.
 pub fn take(shared: &Shared, lane: usize, text: &str, memory: Option<&Memory>) -> &'static str {
     let name = &shared.config.lane[lane].id;
+    // Asked first: outside of a window anybody may hold up such a code, and it is not looked into.
+    let window = service::remaining(&shared.config.places.runtime).is_some();
+    if !window {
+        log::info!(
+            "lane {name}: a configuration code outside of a service window (checkpointd service-window opens one)"
+        );
+        return Refusal::NoWindow.code();
+    }
     let state = &shared.config.places.state;
     let codes = match Codes::read(state) {
         Ok(codes) => codes,
@@ -34,7 +42,7 @@ pub fn take(shared: &Shared, lane: usize, text: &str, memory: Option<&Memory>) -
     let trust = shared.trust.load();
     let stored = UnixTime(shared.stored_floor.load(std::sync::atomic::Ordering::Relaxed));
     let context = Context {
-        window: service::remaining(&shared.config.places.runtime).is_some(),
+        window,
         checkpoint: &shared.config.checkpoint.id,
         moment: shared.moment(&trust),
         floor: freshness::floor(clock::built(), Some(stored), Some(trust.newest_issue())),

@@ -1,16 +1,21 @@
-//! Once a second: the device's state in one value for the pages, and in numbers for the metrics.
+//! Once a second: the device's state in one value for the pages, and in numbers for the metrics. On a thread of its own, because it asks the disk:
+//! one that hangs must not keep the watchdog from being petted.
 
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
-    sync::atomic::Ordering,
-    time::Duration,
+    sync::{
+        atomic::Ordering,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
 };
 
 use cache::{
     log::{Reader, Writer},
     outbox::Counts,
 };
+use tokio::sync::watch;
 use trustlist::{
     freshness::Freshness,
     time::{Moment, TimeTrust, UnixTime},
@@ -19,17 +24,24 @@ use trustlist::{
 
 use super::{
     faults::faults,
+    notify,
     shared::{Camera, LaneShared, Shared, lock},
 };
 use crate::{
     config,
     page::{
+        server::Shown,
         status::{FaultStatus, LaneStatus, ListStatus, LogStatus, QueueStatus, Status, SyncStatus},
         view::Fault,
     },
     sync::activation::Held,
     telemetry,
 };
+
+/// How often the state is put together.
+const REPORT: Duration = Duration::from_secs(1);
+/// How often acknowledged rows are counted, each of which is looked at.
+const COUNT: Duration = Duration::from_secs(60);
 
 const TIME_TRUSTS: [&str; 4] = ["synced", "holdover", "floor-only", "untrusted"];
 const FRESHNESSES: [&str; 5] = ["fresh", "grace", "restricted", "stale", "missing"];
@@ -41,22 +53,52 @@ pub struct Reporter {
     last: Duration,
     /// Lanes on which bad signatures come in a burst.
     bursts: BTreeSet<String>,
+    /// Rows that the centre has acknowledged, and when they were counted.
+    acknowledged: Option<(Instant, u64)>,
 }
 
-/// What a report is made from beside what lanes share.
-pub struct Log<'a> {
-    /// Reads the log; `None` while there is none.
-    pub reader: Option<&'a Reader>,
-    /// Writes it.
-    pub writer: Option<&'a Writer>,
+/// The log that is reported about; `None` while there is none.
+pub type Log = Option<(Reader, Writer)>;
+
+/// Reports each second, and when woken, until the other end of `wakes` is dropped.
+pub fn keep_reporting(
+    shared: &Shared,
+    log: &Log,
+    page: &Shown,
+    status_to_page: &watch::Sender<Status>,
+    wakes: &Receiver<()>,
+) {
+    let mut reporter = Reporter::default();
+    let mut textfile_at = Instant::now();
+    loop {
+        let (status, faults) = reporter.report(shared, log);
+        page.hub.band(faults);
+        notify::status(&one_line(&status));
+        status_to_page.send_replace(status);
+        if Instant::now() >= textfile_at {
+            write_textfile(shared);
+            textfile_at = Instant::now() + shared.config.metrics.every.max(REPORT);
+        }
+        if let Err(RecvTimeoutError::Disconnected) = wakes.recv_timeout(REPORT) {
+            return;
+        }
+    }
+}
+
+fn write_textfile(shared: &Shared) {
+    let Some(path) = &shared.config.metrics.textfile else { return };
+    if let Err(error) = shared.metrics.write_textfile(path) {
+        log::warn!("metrics.textfile {}: {error}", path.display());
+    }
 }
 
 impl Reporter {
     /// The state now, its degraded parts for the band, and the same as numbers in the metrics.
-    pub fn report(&mut self, shared: &Shared, log: &Log<'_>) -> (Status, Vec<Fault>) {
+    fn report(&mut self, shared: &Shared, log: &Log) -> (Status, Vec<Fault>) {
         let trust = shared.trust.load_full();
         let moment = shared.moment(&trust);
-        if let Some(writer) = log.writer {
+        let (reader, writer) = log.as_ref().map(|(reader, writer)| (reader, writer)).unzip();
+        if let Some(writer) = writer {
             writer.note_time(moment);
             if writer.gauges().healthy() {
                 lock(&shared.log_trouble).take();
@@ -67,7 +109,7 @@ impl Reporter {
         self.sound_the_alarm(shared, now);
         let histories: Vec<_> = shared.lanes.iter().map(LaneShared::history).collect();
         let queue = telemetry::queue(&histories, now);
-        let outbox = log.reader.and_then(|reader| reader.outbox_counts().ok());
+        let outbox = reader.and_then(|reader| self.outbox(reader));
         let status = Status {
             build: crate::BUILD.to_owned(),
             checkpoint: shared.config.checkpoint.id.clone(),
@@ -86,7 +128,7 @@ impl Reporter {
             lanes: self.lanes(shared, now),
             lists: lists(shared, &trust, moment),
             log: LogStatus {
-                rows: log.reader.and_then(|reader| reader.rows().ok()),
+                rows: reader.and_then(|reader| reader.rows().ok()),
                 outbox_pending: outbox.map(|counts| counts.pending + counts.in_flight),
             },
             sync: sync(shared, moment),
@@ -111,6 +153,13 @@ impl Reporter {
                 None => drop(self.bursts.remove(&settings.id)),
             }
         }
+    }
+
+    fn outbox(&mut self, reader: &Reader) -> Option<Counts> {
+        let counted = self.acknowledged.filter(|(at, _)| at.elapsed() < COUNT);
+        let counted = counted.or_else(|| Some((Instant::now(), reader.outbox_acknowledged().ok()?)));
+        self.acknowledged = counted;
+        Some(Counts { acknowledged: counted?.1, ..reader.outbox_unacknowledged().ok()? })
     }
 
     fn lanes(&mut self, shared: &Shared, now: Duration) -> Vec<LaneStatus> {

@@ -17,7 +17,7 @@ use trustlist::{
     region::Region,
     time::{Moment, UnixTime},
     trust::Trust,
-    verdict::Verdict,
+    verdict::{Reason, Verdict},
 };
 
 use super::Told;
@@ -66,6 +66,8 @@ pub struct Shared {
     pub log_damaged: OnceLock<String>,
     /// When the configuration is to be read anew, in milliseconds since the start; 0 for not.
     reload_at: AtomicU64,
+    /// A code asked for newer lists than are here.
+    lists_wanted: AtomicBool,
     recent: Mutex<VecDeque<RecentScan>>,
     observer: Option<mpsc::Sender<Told>>,
 }
@@ -176,6 +178,7 @@ impl Shared {
             log_trouble: Mutex::new(None),
             log_damaged: OnceLock::new(),
             reload_at: AtomicU64::new(0),
+            lists_wanted: AtomicBool::new(false),
             recent: Mutex::new(VecDeque::new()),
             observer,
         }
@@ -201,6 +204,11 @@ impl Shared {
         due
     }
 
+    /// Whether a code asked for newer lists since this was last asked.
+    pub fn lists_are_wanted(&self) -> bool {
+        self.lists_wanted.swap(false, Ordering::Relaxed)
+    }
+
     /// The calendar, as far as it is believed with these lists.
     pub fn moment(&self, trust: &Trust) -> Moment {
         let stored = UnixTime(self.stored_floor.load(Ordering::Relaxed));
@@ -210,6 +218,9 @@ impl Shared {
 
     /// Counts a verdict and remembers it for the pages.
     pub fn scanned(&self, lane: usize, scan: Scan, recent: RecentScan) {
+        if scan.reason == Reason::KeyNewerThanList {
+            self.lists_wanted.store(true, Ordering::Relaxed);
+        }
         self.metrics.scan(&self.config.lane[lane].id, scan.verdict, scan.reason, scan.took);
         lock(&self.lanes[lane].history).add(scan);
         let mut list = lock(&self.recent);

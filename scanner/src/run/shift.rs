@@ -5,13 +5,15 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
+        mpsc::SyncSender,
     },
     time::Duration,
 };
 
 use tokio::{
     sync::watch,
-    time::{MissedTickBehavior, interval},
+    task::{JoinHandle, spawn_blocking},
+    time::{MissedTickBehavior, interval, timeout},
 };
 use trustlist::trust::Trust;
 
@@ -21,7 +23,7 @@ use super::{
     logbook::{OpenLog, begin_log, check, close_log, forget, open_log, try_log},
     notify,
     pulse::{Pulse, Sign, Stuck},
-    report::{self, Reporter},
+    report,
     shared::{Camera, LaneShared, Shared, lock},
     signals::{Signals, Wish},
     start::{self, PATIENCE, Threads, join_within},
@@ -33,8 +35,8 @@ use crate::{
     page::{hub::Hub, server::Shown, status::Status, strings::Strings, view::Hello},
 };
 
-/// How often the state is put together.
-const REPORT: Duration = Duration::from_secs(1);
+/// How often it is looked whether everything advances.
+const ROUND: Duration = Duration::from_secs(1);
 /// How often it is looked whether every lane can work, until they can.
 const READY_CHECK: Duration = Duration::from_millis(10);
 /// How often old rows are looked for.
@@ -76,19 +78,22 @@ pub async fn work(setup: &Setup, signals: &mut Signals, config: Config) -> Resul
     }
     let upload = log.as_ref().map(|log| start::upload(&shared.config, log)).transpose()?.flatten();
     let keeper = start::keeper(&shared, setup)?;
-    let (status_to_page, status) = watch::channel(Status::default());
+    let (status_to_page, mut status) = watch::channel(Status::default());
     let desk = Box::new(OfficersDesk::new(Arc::clone(&shared), log.as_ref().map(|log| log.writer.clone())));
-    let page = Arc::new(Shown { hub, metrics: shared.metrics.clone(), strings: strings.json(), status, desk });
+    let page =
+        Arc::new(Shown { hub, metrics: shared.metrics.clone(), strings: strings.json(), status: status.clone(), desk });
     let (stop_page, page_stops) = watch::channel(false);
     start::page(&shared, &page, page_stops).await;
 
-    let end = tend(setup, signals, &shared, log.as_ref(), &page, &status_to_page).await;
+    let reporter = start::reporter(&shared, log.as_ref(), &page, status_to_page)?;
+
+    let end = tend(setup, signals, &shared, log.as_ref(), &reporter.0, &mut status).await;
 
     notify::stopping();
     stop.store(true, Ordering::Relaxed);
     threads.join();
     let _ = stop_page.send(true);
-    for (stop, thread) in upload.into_iter().chain([keeper]) {
+    for (stop, thread) in upload.into_iter().chain([keeper, reporter]) {
         drop(stop);
         join_within(thread, PATIENCE);
     }
@@ -137,22 +142,21 @@ async fn tend(
     signals: &mut Signals,
     shared: &Arc<Shared>,
     log: Option<&OpenLog>,
-    page: &Shown,
-    status_to_page: &watch::Sender<Status>,
+    report_now: &SyncSender<()>,
+    status: &mut watch::Receiver<Status>,
 ) -> Result<End, Failure> {
-    let mut reporter = Reporter::default();
-    let mut report_at = interval(REPORT);
+    let mut round_at = interval(ROUND);
     let mut ready_at = interval(READY_CHECK);
     let mut forget_at = interval(RETENTION);
     let mut retry_log_at = interval(LOG_RETRY);
-    let mut textfile_at = interval(shared.config.metrics.every);
-    for timer in [&mut report_at, &mut ready_at, &mut forget_at, &mut retry_log_at, &mut textfile_at] {
+    for timer in [&mut round_at, &mut ready_at, &mut forget_at, &mut retry_log_at] {
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     }
     retry_log_at.reset();
     let mut ready = false;
     let mut pulse = Pulse::default();
     let mut stuck = None;
+    let mut retried: Option<JoinHandle<bool>> = None;
     loop {
         tokio::select! {
             wish = signals.next() => match wish {
@@ -165,16 +169,14 @@ async fn tend(
                 give_up_waiting(shared);
                 ready = shared.lanes.iter().all(|lane| lane.camera() != Camera::Unknown || ended(lane));
                 if ready {
-                    let status = report_now(&mut reporter, shared, log, page, status_to_page);
-                    notify::ready(&report::one_line(&status));
-                    log::info!("ready after {:?}: {}", shared.now(), report::one_line(&status));
+                    let line = line_now(report_now, status).await;
+                    notify::ready(&line);
+                    log::info!("ready after {:?}: {line}", shared.now());
                     shared.tell(Told::Ready { after: shared.now() });
                     log.inspect(|log| check(shared, log));
                 }
             }
-            _ = report_at.tick() => {
-                let status = report_now(&mut reporter, shared, log, page, status_to_page);
-                notify::status(&report::one_line(&status));
+            _ = round_at.tick() => {
                 if shared.reload_is_due() && let Some(end) = reload(setup, shared).await {
                     return Ok(end);
                 }
@@ -186,13 +188,17 @@ async fn tend(
             _ = forget_at.tick() => if let Some(log) = log {
                 forget(shared, &log.writer);
             },
-            _ = retry_log_at.tick(), if log.is_none() => {
-                if try_log(&shared.config).is_ok() {
+            _ = retry_log_at.tick(), if log.is_none() && retried.is_none() => {
+                let shared = Arc::clone(shared);
+                retried = Some(spawn_blocking(move || try_log(&shared.config).is_ok()));
+            }
+            works = async { retried.as_mut().expect("asked for only then").await }, if retried.is_some() => {
+                retried = None;
+                if works.unwrap_or(false) {
                     log::warn!("the scan log can be written again");
                     return Ok(End::Reload(Box::new(shared.config.clone())));
                 }
             }
-            _ = textfile_at.tick() => write_textfile(shared),
         }
     }
 }
@@ -237,18 +243,13 @@ fn ended(lane: &LaneShared) -> bool {
     lane.ended.load(Ordering::Relaxed)
 }
 
-fn report_now(
-    reporter: &mut Reporter,
-    shared: &Shared,
-    log: Option<&OpenLog>,
-    page: &Shown,
-    status_to_page: &watch::Sender<Status>,
-) -> Status {
-    let of_log = report::Log { reader: log.map(|log| &log.reader), writer: log.map(|log| &log.writer) };
-    let (status, faults) = reporter.report(shared, &of_log);
-    page.hub.band(faults);
-    status_to_page.send_replace(status.clone());
-    status
+/// The state in a line, as it is now; as it was, if it cannot be put together within a second.
+async fn line_now(report_now: &SyncSender<()>, status: &mut watch::Receiver<Status>) -> String {
+    status.mark_unchanged();
+    // One is on its way already, where this one finds no room.
+    let _ = report_now.try_send(());
+    let _ = timeout(ROUND, status.changed()).await;
+    report::one_line(&status.borrow())
 }
 
 /// Reads configuration and lists anew. What cannot be read changes nothing: the lane goes on with what it has.
@@ -256,7 +257,7 @@ async fn reload(setup: &Setup, shared: &Arc<Shared>) -> Option<End> {
     notify::reloading();
     let (load_config, load_lists) = (Arc::clone(&setup.config), Arc::clone(&setup.lists));
     let shared_there = Arc::clone(shared);
-    let loaded = tokio::task::spawn_blocking(move || {
+    let loaded = spawn_blocking(move || {
         let config = load_config()?;
         if config != shared_there.config {
             return Ok(Some(config));
@@ -289,11 +290,4 @@ async fn reload(setup: &Setup, shared: &Arc<Shared>) -> Option<End> {
         notify::ready("reloaded");
     }
     end
-}
-
-fn write_textfile(shared: &Shared) {
-    let Some(path) = &shared.config.metrics.textfile else { return };
-    if let Err(error) = shared.metrics.write_textfile(path) {
-        log::warn!("metrics.textfile {}: {error}", path.display());
-    }
 }

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::{
     OpenSource, Setup, Told, keeper,
     logbook::OpenLog,
+    report,
     shared::{Camera, Shared, lock},
     station::{Inputs, Station},
 };
@@ -23,6 +24,7 @@ use crate::{
     page::{
         hub::Hub,
         server::{self, Shown},
+        status::Status,
     },
     readers,
     source::{SourceEvent, supervisor},
@@ -37,23 +39,25 @@ pub const PATIENCE: Duration = Duration::from_millis(800);
 /// Texts that may wait for a lane.
 const TEXTS: usize = 16;
 
-/// Lanes and cameras.
+/// What works for lanes.
 #[derive(Default)]
 pub struct Threads {
     lanes: Vec<JoinHandle<()>>,
-    cameras: Vec<JoinHandle<()>>,
+    /// Cameras and scan engines.
+    others: Vec<JoinHandle<()>>,
 }
 
 impl Threads {
-    /// Lanes are waited for: they close gates. A camera's thread may sit in its driver for ever, and owns nothing else.
+    /// Lanes are waited for: they close gates. A camera's thread may sit in its driver for ever, and owns nothing else; an engine's lets go of it,
+    /// so that the next shift can have it.
     pub fn join(self) {
         for lane in self.lanes {
             if lane.join().is_err() {
                 log::error!("a lane's thread panicked");
             }
         }
-        for camera in self.cameras {
-            join_within(camera, PATIENCE);
+        for other in self.others {
+            join_within(other, PATIENCE);
         }
     }
 }
@@ -103,12 +107,13 @@ pub fn lane(
     let (frames_in, frames) = slot();
     let (texts_in, texts) = mpsc::sync_channel(TEXTS);
     for reader in &settings.readers {
-        readers::listen(reader.clone(), texts_in.clone(), Arc::clone(stop))
+        let thread = readers::listen(reader.clone(), texts_in.clone(), Arc::clone(stop))
             .map_err(|error| Failure::new("cannot start a reader's thread").because(error))?;
+        threads.others.push(thread);
     }
     let has_camera = settings.camera.device != Device::None;
     if has_camera {
-        threads.cameras.push(camera(index, shared, source, frames_in, stop));
+        threads.others.push(camera(index, shared, source, frames_in, stop));
     }
     let stop = Arc::clone(stop);
     let inputs = Inputs { frames, texts, has_camera };
@@ -181,6 +186,25 @@ pub fn upload(config: &Config, log: &OpenLog) -> Result<Option<Helper>, Failure>
         })
         .map_err(|error| Failure::new("cannot start the upload's thread").because(error))?;
     Ok(Some((stop, thread)))
+}
+
+/// The state is put together on a thread of its own; a message makes that happen at once.
+pub fn reporter(
+    shared: &Arc<Shared>,
+    log: Option<&OpenLog>,
+    page: &Arc<Shown>,
+    status_to_page: watch::Sender<Status>,
+) -> Result<Helper, Failure> {
+    let reader = log.map(|log| Reader::open(&log.path)).transpose();
+    let reader = reader.map_err(|fault| Failure::new("the scan log cannot be read").because(fault))?;
+    let log: report::Log = reader.zip(log.map(|log| log.writer.clone()));
+    let (wake, wakes) = mpsc::sync_channel(1);
+    let (shared, page) = (Arc::clone(shared), Arc::clone(page));
+    let thread = thread::Builder::new()
+        .name("report".to_owned())
+        .spawn(move || report::keep_reporting(&shared, &log, &page, &status_to_page, &wakes))
+        .map_err(|error| Failure::new("cannot start the report's thread").because(error))?;
+    Ok((wake, thread))
 }
 
 /// Newer lists come on a thread of their own.

@@ -5,6 +5,7 @@
 
 use std::{
     collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -154,7 +155,13 @@ impl Station {
     fn look(&mut self, frame: &Frame) {
         self.shared.metrics.stage(Stage::Luma, frame.luma_took());
         let began = Instant::now();
-        let sight = self.eye.see(frame.luma());
+        // The eye is made not to panic. Should it do so on a picture made for it, that picture is lost, and no lane.
+        let Ok(sight) = catch_unwind(AssertUnwindSafe(|| self.eye.see(frame.luma()))) else {
+            self.eye = Tracker::new();
+            self.shared.metrics.frames("panicked", 1);
+            self.tick();
+            return;
+        };
         self.shared.metrics.stage(Stage::Read, began.elapsed());
         self.told().frames.fetch_add(1, Ordering::Relaxed);
         let now = self.shared.now();
@@ -189,7 +196,7 @@ impl Station {
         self.configured(&presented);
     }
 
-    /// An installer's code, once a presentation.
+    /// An installer's code, once a presentation; and one at a time, for whoever shows two in turn.
     fn configured(&mut self, presented: &Presented) {
         let Some((id, text)) = presented.configuration() else { return };
         // What it sets begins a new shift, and between two shifts a relay lets go: not while it holds the gate open for a fire.
@@ -197,11 +204,16 @@ impl Station {
             return;
         }
         let now = self.shared.now();
-        let before = self.configuration.replace((id, now));
         let away = self.settings().same_symbol_timeout;
-        if before.is_some_and(|(known, last)| known == id && now.saturating_sub(last) < away) {
+        if let Some((known, last)) = &mut self.configuration
+            && now.saturating_sub(*last) < away
+        {
+            if *known == id {
+                *last = now;
+            }
             return;
         }
+        self.configuration = Some((id, now));
         let outcome = orders::take(&self.shared, self.index, text, self.memory.as_ref());
         if outcome == "taken" {
             self.shared.reload_soon();

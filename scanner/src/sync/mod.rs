@@ -11,6 +11,7 @@ pub mod link;
 pub mod pace;
 pub mod round;
 mod shelf;
+pub mod wanted;
 
 use std::{collections::BTreeMap, fmt};
 

@@ -62,6 +62,15 @@ impl Pace {
         self.due = now + pause;
     }
 
+    /// A traveller's code asks for newer lists than there are here. Anybody can show one, so mirrors that answered are asked no sooner than
+    /// after a link that flaps, and mirrors that do not answer no sooner than they would be anyway.
+    pub fn wanted(&mut self, now: Instant) {
+        if self.failures == 0 {
+            let soonest = self.last_success.map_or(now, |last| last + AT_MOST);
+            self.due = self.due.min(soonest.max(now));
+        }
+    }
+
     /// The link came up.
     pub fn link_is_up(&mut self, now: Instant, dice: f64) {
         self.failures = 0;
@@ -106,6 +115,21 @@ mod tests {
         pace.ended(true, now, 0.5);
         pace.ended(false, now, 0.0);
         assert_eq!(pace.pause(now), 15 * SECOND, "a success forgets them");
+    }
+
+    #[test]
+    fn lists_that_are_wanted_are_asked_for_at_once_and_nobody_can_ask_for_them_all_the_time() {
+        let now = Instant::now();
+        let mut pace = pace(now);
+        pace.ended(true, now, 0.5);
+        pace.wanted(now + 60 * SECOND);
+        assert!(pace.due(now + 60 * SECOND));
+        pace.ended(true, now + 60 * SECOND, 0.5);
+        pace.wanted(now + 61 * SECOND);
+        assert_eq!(pace.pause(now + 61 * SECOND), 29 * SECOND);
+        pace.ended(false, now + 90 * SECOND, 1.0);
+        pace.wanted(now + 91 * SECOND);
+        assert_eq!(pace.pause(now + 91 * SECOND), 29 * SECOND, "mirrors that do not answer are left in peace");
     }
 
     #[test]

@@ -71,7 +71,8 @@ impl Station {
     fn record(&mut self, judgement: Judgement, circumstances: &Circumstances<'_>) -> Judgement {
         let deadline = circumstances.lane.commit_deadline;
         let Some(memory) = &mut self.memory else { return judgement.log_unavailable() };
-        let token = match judgement.token_source().map(|cti| memory.token(cti, circumstances.at)).transpose() {
+        let token = match judgement.token_source().map(|cti| memory.token(cti, circumstances.at, deadline)).transpose()
+        {
             Ok(token) => token,
             Err(fault) => {
                 *lock(&self.shared.log_trouble) = Some(fault.to_string());
@@ -91,6 +92,8 @@ impl Station {
                 judgement
             }
             Written::Failed(fault) => {
+                // There is no scan that an officer could decide about by hand.
+                self.row = None;
                 *lock(&self.shared.log_trouble) = Some(fault.code().to_owned());
                 judgement.log_unavailable()
             }

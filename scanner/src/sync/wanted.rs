@@ -1,0 +1,23 @@
+//! That newer lists are wanted, from the process that scans to the one that has the network: a file whose time is the message.
+
+use std::{fs, io, path::PathBuf, time::SystemTime};
+
+use crate::config::Config;
+
+fn place(config: &Config) -> PathBuf {
+    config.places.runtime.join("lists-wanted")
+}
+
+/// Says so.
+///
+/// # Errors
+/// When the runtime folder cannot be written to.
+pub fn tell(config: &Config) -> io::Result<()> {
+    fs::write(place(config), "")
+}
+
+/// When it was last said.
+#[must_use]
+pub fn told(config: &Config) -> Option<SystemTime> {
+    fs::metadata(place(config)).ok()?.modified().ok()
+}
