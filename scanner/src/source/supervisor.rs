@@ -251,8 +251,8 @@ mod tests {
         }
     }
 
-    /// Plays one life after the other; without more lives, opening fails.
-    fn play(lives: &[&[Does]]) -> (Vec<String>, Instant) {
+    /// Plays one life after the other; without more lives, opening fails. Listens until it was told `count` times, and a little longer.
+    fn play(lives: &[&[Does]], count: usize) -> (Vec<String>, Instant) {
         let mut lives: Vec<Vec<Does>> = lives.iter().rev().map(|life| life.to_vec()).collect();
         let (told, heard) = mpsc::channel();
         let (sender, _receiver) = slot();
@@ -266,7 +266,7 @@ mod tests {
         let events = move |event: SourceEvent| told.send(event).expect("heard");
         let thread = supervise_with(opener, QUICK, sender, events, stop.clone());
         let mut all = Vec::new();
-        while let Ok(event) = heard.recv_timeout(Duration::from_millis(400)) {
+        while let Ok(event) = heard.recv_timeout(if all.len() < count { SOON } else { QUICK.deadline * 3 }) {
             all.push(event.to_string());
         }
         stop.store(true, Ordering::Relaxed);
@@ -277,7 +277,8 @@ mod tests {
 
     #[test]
     fn a_camera_that_is_unplugged_and_plugged_in_again_is_lost_once_and_back_once() {
-        let (told, asked) = play(&[&[Does::Deliver, Does::Deliver, Does::Unplug], &[], &[Does::Deliver, Does::Unplug]]);
+        let (told, asked) =
+            play(&[&[Does::Deliver, Does::Deliver, Does::Unplug], &[], &[Does::Deliver, Does::Unplug]], 4);
         assert_eq!(
             told,
             [
@@ -293,15 +294,15 @@ mod tests {
     #[test]
     fn a_camera_that_opens_and_sends_nothing_or_only_damage_is_lost() {
         let silence = "no pictures: a script gave no whole picture for 40ms";
-        assert_eq!(play(&[&[]]).0, [silence]);
-        let (told, _) = play(&[&[Does::Damage, Does::Damage]]);
+        assert_eq!(play(&[&[]], 1).0, [silence]);
+        let (told, _) = play(&[&[Does::Damage, Does::Damage]], 3);
         let damaged = "a damaged picture: the driver marked the buffer as damaged";
         assert_eq!(told, [damaged, damaged, silence]);
     }
 
     #[test]
     fn a_driver_that_panics_is_a_lost_camera_and_comes_back() {
-        let (told, _) = play(&[&[Does::Deliver, Does::Panic], &[Does::Deliver, Does::End]]);
+        let (told, _) = play(&[&[Does::Deliver, Does::Panic], &[Does::Deliver, Does::End]], 4);
         assert_eq!(
             told,
             [
@@ -315,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_camera_that_is_not_there_is_told_once_however_often_it_is_tried() {
-        assert_eq!(play(&[]).0.len(), 1);
+        assert_eq!(play(&[], 1).0.len(), 1);
     }
 
     #[test]
