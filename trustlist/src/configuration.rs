@@ -11,7 +11,7 @@ use ciborium::Value;
 
 use crate::{
     code::{
-        IssuerKey, Usage,
+        IssuerKey, KeyState, Usage,
         cbor::{self, Strictness},
         cose::{Profile, Sign1},
         cwt::{self, Map},
@@ -280,9 +280,11 @@ fn signer<'k>(message: &Sign1, kid: KeyId, keys: &'k [IssuerKey]) -> Result<&'k 
     if candidates.peek().is_none() {
         return Err(Refusal::UnknownKey);
     }
-    candidates
-        .find(|key| message.signed_by(|bytes, signature| key.public.verify(bytes, signature)))
-        .ok_or(Refusal::BadSignature)
+    let signed = |key: &&IssuerKey| message.signed_by(|bytes, signature| key.public.verify(bytes, signature));
+    let signers: Vec<&IssuerKey> = candidates.filter(signed).collect();
+    // Of a key that is stated twice and taken back once, nothing counts.
+    let revoked = signers.iter().find(|key| key.state == KeyState::Revoked);
+    revoked.or(signers.first()).copied().ok_or(Refusal::BadSignature)
 }
 
 struct Claims {

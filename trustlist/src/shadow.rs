@@ -213,7 +213,7 @@ fn by_the_lists(seen: &Seen, trust: &Trust, context: &Context<'_>) -> Option<Rea
         let ignorant = matches!(seen.reason, Reason::UnknownIssuer | Reason::ListMissing | Reason::KeyNewerThanList);
         return Some(if ignorant { seen.reason } else { Reason::UnknownKey });
     }
-    let speaks = |issuer| keys.iter().filter(move |key| key.scope.iter().any(|scope| scope.contains(issuer)));
+    let speaks = |issuer| keys.iter().filter(move |key| key.speaks_for(issuer));
     let issuer = seen.issuer.or_else(|| keys.first().map(|key| key.issuer))?;
     let standing = |state| match state {
         KeyState::Active => None,

@@ -152,6 +152,15 @@ fn only_the_national_configuration_key_is_believed() {
 }
 
 #[test]
+fn a_configuration_key_that_is_listed_twice_and_revoked_once_is_revoked() {
+    let revoked = r#""state":"revoked""#;
+    for states in [[ACTIVE, revoked], [revoked, ACTIVE]] {
+        let trust = trust(&states.map(|state| (1, state, "configuration")));
+        assert_eq!(decide(&signed(1, claims(Vec::new())), &trust, &here()), Err(Refusal::KeySpent));
+    }
+}
+
+#[test]
 fn a_code_is_taken_once_by_whom_it_is_for_while_it_is_valid() {
     let good = signed(1, claims(Vec::new()));
     let trust = trust(&[(1, ACTIVE, "configuration")]);

@@ -4,12 +4,13 @@ mod support;
 
 use ciborium::Value;
 use ed25519_dalek::{Signer, SigningKey};
-use support::mint::{Draft, NOW, ed25519, map, mr1_text};
+use support::mint::{Draft, NOW, ed25519, es256, hc1_text, map, mr1_text, spki};
 use trustlist::{
-    code::{Envelope, Format, IssuerKey, KeyRing, KeyState, Usage, cose},
-    key::{KeyId, PublicKey},
+    code::{Envelope, Format, IssuerKey, KeyRing, KeyState, Usage, cose, ring::MAX_PER_KID},
+    key::{Algorithm, KeyId, PublicKey},
     region::NATIONAL,
     time::{UnixTime, Window},
+    verdict::Reason,
 };
 
 fn platform() -> SigningKey {
@@ -75,4 +76,50 @@ fn the_platform_vouches_with_a_key_that_was_its_own_when_the_code_was_issued() {
     assert!(!vouched(&|key| key.usage = Usage::Status), "a key for status lists");
     assert!(!vouched(&|key| key.usage = Usage::Configuration), "a key for configuration codes");
     assert!(!vouched(&|key| key.formats = vec![Format::Hc1]), "a key for another format");
+    let active = listed(NATIONAL.as_str(), &platform());
+    let revoked = IssuerKey { state: KeyState::Revoked, ..active.clone() };
+    let twice = ring([listed("440000", &ed25519()), active, revoked]);
+    let credential = Envelope::parse(&code).expect("a pass code").attest(&twice).expect("Guangdong signed it");
+    assert!(!credential.vouched_by_national(), "a key that is stated twice, and once as revoked");
+}
+
+#[test]
+fn an_issuer_that_lists_anothers_key_takes_nothing_from_it() {
+    let theirs = listed("440000", &ed25519());
+    // Beijing's repository comes first, and states Guangdong's key as often as it may.
+    let copied = std::iter::repeat_n(listed("110000", &ed25519()), MAX_PER_KID);
+    let ring = ring(copied.chain([theirs]));
+    let code = mr1_text(&Draft::mr1().ed25519());
+    let credential = Envelope::parse(&code).expect("a pass code").attest(&ring).expect("Guangdong signed it");
+    assert_eq!((credential.issuer().as_str(), credential.repository().as_str()), ("440000", "440000"));
+}
+
+#[test]
+fn where_two_countries_list_one_key_the_code_is_of_the_country_that_it_names() {
+    let public = spki(&es256());
+    let of = |country: &str| IssuerKey {
+        kid: KeyId::of(&public),
+        public: PublicKey::from_spki(&public, Algorithm::Es256).expect("a good key"),
+        formats: vec![Format::Hc1],
+        ..listed(country, &ed25519())
+    };
+    let code = hc1_text(&Draft::hc1().es256());
+    for countries in [["DE", "AT"], ["AT", "DE"]] {
+        let ring = ring(countries.map(of));
+        let credential = Envelope::parse(&code).expect("a pass code").attest(&ring).expect("signed");
+        assert_eq!(credential.issuer().as_str(), "DE");
+    }
+}
+
+#[test]
+fn a_key_that_its_issuer_lists_as_revoked_is_revoked_however_else_it_lists_it() {
+    let revoked = || IssuerKey { state: KeyState::Revoked, ..listed("440000", &ed25519()) };
+    let active = || listed("440000", &ed25519());
+    let code = mr1_text(&Draft::mr1().ed25519());
+    let judged = |keys: Vec<IssuerKey>| Envelope::parse(&code).expect("a pass code").attest(&ring(keys)).err();
+    for keys in [vec![active(), revoked()], vec![revoked(), active()]] {
+        assert_eq!(judged(keys).map(|rejection| rejection.reason), Some(Reason::KeyRevoked));
+    }
+    let anothers = IssuerKey { state: KeyState::Revoked, ..listed("110000", &ed25519()) };
+    assert!(judged(vec![anothers, active()]).is_none(), "another issuer revokes nothing of this one");
 }

@@ -239,22 +239,24 @@ impl Envelope {
             let (reason, detail) = self.reader.mismatch;
             return Err(reject(reason, detail));
         }
-        let Some(key) = fitting.into_iter().find(|key| self.message.signed_by(&key.public)) else {
+        let mut signers: Vec<&IssuerKey> =
+            fitting.into_iter().filter(|key| self.message.signed_by(&key.public)).collect();
+        if signers.is_empty() {
             return Err(reject(Reason::BadSignature, None));
-        };
+        }
         let claims = self.message.claims().map_err(|detail| reject(Reason::Malformed, Some(detail)))?;
+        // Any issuer can state another's public key. Where the one that the message names states it, what others say of it is nothing.
+        if signers.len() > 1
+            && let Some(named) = self.message.claimed_issuer()
+            && signers.iter().any(|key| key.speaks_for(named))
+        {
+            signers.retain(|key| key.speaks_for(named));
+        }
+        let judged: Vec<_> = signers.iter().map(|key| (*key, may_say(key, &signers, &claims))).collect();
+        let (key, answer) = judged.iter().find(|(_, answer)| answer.is_ok()).unwrap_or(&judged[0]);
         let issuer = claims.issuer.unwrap_or(key.issuer);
-        let reject = |reason, detail| Rejection { reason, detail, issuer: Some(issuer), issuer_is_hint };
-        if !key.scope.iter().any(|scope| scope.contains(issuer)) {
-            return Err(reject(Reason::IssuerOutOfScope, None));
-        }
-        if !key.usage.allows(claims.kind) {
-            return Err(reject(Reason::IssuerOutOfScope, Some("bad-key-usage")));
-        }
-        match key.state {
-            KeyState::Revoked => return Err(reject(Reason::KeyRevoked, None)),
-            KeyState::Retired { at } if claims.issued_at >= at => return Err(reject(Reason::KeyRetired, None)),
-            KeyState::Active | KeyState::Retired { .. } => (),
+        if let Err((reason, detail)) = *answer {
+            return Err(Rejection { reason, detail, issuer: Some(issuer), issuer_is_hint });
         }
         let vouchers = ring.vouchers(self.format(), claims.kind, claims.issued_at);
         let vouched = issuer != NATIONAL && self.message.vouched_by(&vouchers);
@@ -268,6 +270,24 @@ impl Envelope {
             claims,
             message: self.message,
         })
+    }
+}
+
+/// Whether a key that made the signature may say what the claims say. `signers` are all that made it.
+fn may_say(key: &IssuerKey, signers: &[&IssuerKey], claims: &Claims) -> Result<(), (Reason, Option<&'static str>)> {
+    if !key.speaks_for(claims.issuer.unwrap_or(key.issuer)) {
+        return Err((Reason::IssuerOutOfScope, None));
+    }
+    if !key.usage.allows(claims.kind) {
+        return Err((Reason::IssuerOutOfScope, Some("bad-key-usage")));
+    }
+    // Whoever states a key twice and takes back one has taken back the key.
+    if signers.iter().any(|other| other.issuer == key.issuer && other.state == KeyState::Revoked) {
+        return Err((Reason::KeyRevoked, None));
+    }
+    match key.state {
+        KeyState::Retired { at } if claims.issued_at >= at => Err((Reason::KeyRetired, None)),
+        _ => Ok(()),
     }
 }
 

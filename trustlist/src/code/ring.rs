@@ -11,7 +11,8 @@ use crate::{
     time::{UnixTime, Window},
 };
 
-/// Keys tried per key id. Stops a list full of one key id from costing a signature check each.
+/// Keys of one issuer tried per key id. Stops a list full of one key id from costing a signature check each. The bound is each issuer's own,
+/// or one could fill another's.
 pub const MAX_PER_KID: usize = 8;
 
 /// How a key stands.
@@ -82,6 +83,12 @@ pub struct IssuerKey {
 }
 
 impl IssuerKey {
+    /// Whether the national list lets the key's issuer speak for `region`.
+    #[must_use]
+    pub fn speaks_for(&self, region: Region) -> bool {
+        self.scope.iter().any(|scope| scope.contains(region))
+    }
+
     /// Whether what it signs counts that says of itself to be of `at`: inside its validity, before it was retired, never once revoked.
     #[must_use]
     pub fn good_at(&self, at: UnixTime) -> bool {
@@ -101,10 +108,10 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    /// Adds a key; false when [`MAX_PER_KID`] others have its id already.
+    /// Adds a key; false when [`MAX_PER_KID`] others of its issuer have its id already.
     pub fn add(&mut self, key: IssuerKey) -> bool {
         let keys = self.by_kid.entry(key.kid).or_default();
-        if keys.len() == MAX_PER_KID {
+        if keys.iter().filter(|other| other.issuer == key.issuer).count() == MAX_PER_KID {
             return false;
         }
         keys.push(key);
@@ -121,8 +128,14 @@ impl KeyRing {
     /// have signed it themselves. A word is given after what it is given for, so a key that was retired by then did not give it.
     #[must_use]
     pub fn vouchers(&self, format: Format, kind: Option<Kind>, issued: UnixTime) -> Vec<&IssuerKey> {
-        let national = self.by_kid.values().flatten().filter(|key| key.issuer == NATIONAL);
-        national.filter(|key| key.formats.contains(&format) && key.usage.allows(kind) && key.good_at(issued)).collect()
+        let national = |key: &&IssuerKey| key.issuer == NATIONAL;
+        let may = |key: &&IssuerKey| {
+            key.formats.contains(&format) && key.usage.allows(kind) && key.good_at(issued) && national(key)
+        };
+        // Of a key that is stated twice and taken back once, nothing counts.
+        let standing =
+            |same: &&Vec<IssuerKey>| !same.iter().any(|key| national(&key) && key.state == KeyState::Revoked);
+        self.by_kid.values().filter(standing).flatten().filter(may).collect()
     }
 
     /// Every key.
