@@ -44,7 +44,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// A camera that streams.
 pub struct V4l {
-    /// Taken only when this is dropped.
+    /// Both are taken only when this is dropped.
+    device: Option<Device>,
     stream: Option<Stream<'static>>,
     /// The driver holds every buffer: the one before was given back and none was taken since.
     stalled: bool,
@@ -97,7 +98,7 @@ impl V4l {
             height: format.height as usize,
             stride: format.stride as usize,
         };
-        Ok(V4l { stream: Some(stream), stalled: false, layout, pool: Pool::new(), path: name })
+        Ok(V4l { device: Some(device), stream: Some(stream), stalled: false, layout, pool: Pool::new(), path: name })
     }
 
     fn stream(&mut self) -> &mut Stream<'static> {
@@ -159,11 +160,11 @@ impl FrameSource for V4l {
         format!("{} {width}x{height} {}", self.path, order.code())
     }
 
-    /// Asked through a second handle, which a driver allows while pictures stream.
+    /// Asked through the same handle: drivers allow it while pictures stream.
     fn abilities(&self) -> Abilities {
-        let Ok(device) = Device::with_path(&self.path) else { return Abilities::default() };
+        let Some(device) = &self.device else { return Abilities::default() };
         let size = Resolution { width: self.layout.width as u32, height: self.layout.height as u32 };
-        Abilities { offers: offers(&device, size), knobs: controls::knobs(&device) }
+        Abilities { offers: offers(device, size), knobs: controls::knobs(device) }
     }
 }
 
@@ -178,8 +179,9 @@ impl Drop for V4l {
             std::mem::forget(stream);
             return;
         }
-        // Giving its buffers back may still fail, with a panic.
-        if catch_unwind(AssertUnwindSafe(|| drop(stream))).is_err() {
+        // Giving its buffers back may still fail, with a panic, and so may closing it.
+        let device = self.device.take();
+        if catch_unwind(AssertUnwindSafe(|| drop((stream, device)))).is_err() {
             log::error!("camera {}: its driver does not take its buffers back", self.path);
         }
     }
