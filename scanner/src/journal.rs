@@ -17,7 +17,7 @@ pub fn start(verbose: bool, daemon: bool) {
     let mut builder = env_logger::Builder::new();
     builder.filter_level(level);
     // Libraries speak when something is wrong only: their chatter may hold what we promise not to log.
-    for library in ["hyper", "ureq", "rustls", "rumqttc", "rxing", "nokhwa", "v4l"] {
+    for library in ["hyper", "ureq", "rustls", "rumqttc", "nokhwa", "v4l"] {
         builder.filter_module(library, level.min(LevelFilter::Warn));
     }
     if let Ok(wish) = env::var("CHECKPOINTD_LOG") {

@@ -66,6 +66,7 @@ pub struct Metrics {
     sync_last_success: Gauge,
     outbox: GaugeVec,
     log_rows: Gauge,
+    rows_lost: IntCounterVec,
     clock_trust: GaugeVec,
 }
 
@@ -127,6 +128,11 @@ impl Metrics {
             ),
             outbox: gauge("checkpoint_outbox_rows", "Rows on their way to the operations centre.", &["state"]),
             log_rows: single("checkpoint_log_rows", "Rows in the scan log."),
+            rows_lost: counter(
+                "checkpoint_log_rows_lost_total",
+                "Rows that were given up for want of space, or could not be written.",
+                &["how"],
+            ),
             clock_trust: gauge(
                 "checkpoint_clock_trust",
                 "1 for the trust the clock has now, 0 for the others.",
@@ -221,6 +227,14 @@ impl Metrics {
     pub fn log_rows(&self, rows: u64) {
         #[expect(clippy::cast_precision_loss, reason = "a row count on one board is far below 2^52")]
         self.log_rows.set(rows as f64);
+    }
+
+    /// So many rows were given up for want of space since the start, and so many could not be written.
+    pub fn rows_lost(&self, given_up: u64, failed: u64) {
+        for (how, rows) in [("given-up", given_up), ("failed", failed)] {
+            let lost = self.rows_lost.with_label_values(&[how]);
+            lost.inc_by(rows.saturating_sub(lost.get()));
+        }
     }
 
     /// How far the clock is believed: `state` of `states`.

@@ -329,18 +329,23 @@ fn rows_reach_the_centre_while_the_lane_works_and_only_once() {
         std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
     let server = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/python/rows_server.py");
     let received = world.path("received");
+    fs::write(world.path("secret"), "word\n").expect("written");
+    let upload =
+        format!("[upload]\nurl = \"http://127.0.0.1:{port}/rows\"\nsecret = \"{}\"\n", world.path("secret").display());
+    let daemon = Daemon::start_with(&world, "", 0, &upload);
+    eventually("the page says why rows wait", || !daemon.get("/status.json").contains("\"upload_waits\":null"));
     let mut centre = Command::new("python3")
         .args([server, &port.to_string(), received.to_str().expect("UTF-8"), "--token", "word", "--busy", "2"])
         .stderr(Stdio::null())
         .spawn()
         .expect("python3 is installed");
-    fs::write(world.path("secret"), "word\n").expect("written");
-    let upload =
-        format!("[upload]\nurl = \"http://127.0.0.1:{port}/rows\"\nsecret = \"{}\"\n", world.path("secret").display());
-    let daemon = Daemon::start_with(&world, "", 0, &upload);
     let rows = || fs::read_to_string(&received).unwrap_or_default();
     eventually("the scan is at the centre", || rows().contains("\"kind\":\"scan\""));
     eventually("it is acknowledged", || daemon.get("/status.json").contains("\"outbox_pending\":0"));
+    eventually("nothing waits any more, and nothing was refused", || {
+        let status = daemon.get("/status.json");
+        status.contains("\"upload_waits\":null") && status.contains("\"outbox_dead\":0")
+    });
     assert_eq!(daemon.stop(), Some(0));
     let _ = centre.kill();
     let _ = centre.wait();

@@ -228,13 +228,6 @@ pub enum Event {
     },
     /// An officer decided otherwise than the device, and signed it.
     Override(Word),
-    /// A scan that shall not count, a test shot for example. The row stays.
-    Annulment {
-        /// The scan.
-        scan: Uuid,
-        /// A stable word for why.
-        why: String,
-    },
     /// The daemon started, or took another configuration.
     Config {
         /// The program's version.
@@ -435,7 +428,6 @@ pub(crate) mod tests {
             Event::Passage { scan: id, passage: Passage::NotTaken },
             Event::Gate { lane: "1".into(), what: Unbidden::AlarmOver },
             Event::Override(crate::log::officer::tests::signed(id, Verdict::Admit, 1)),
-            Event::Annulment { scan: id, why: "test".into() },
             Event::Config { version: "0.1.0".into(), config: "00".into() },
             Event::Key { key: "k".into() },
             Event::Retention {

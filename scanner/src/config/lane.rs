@@ -66,7 +66,7 @@ settings! {
         /// Without a picture for this long, the camera is lost and opened anew.
         deadline: Duration = Duration::from_secs(1) => TENTH..=MINUTE,
         /// Longest pause between attempts to open it.
-        retry_at_most: Duration = Duration::from_secs(5) => TENTH..=HOUR,
+        retry_at_most: Duration = Duration::from_secs(5) => TENTH / 10..=HOUR,
         /// Fixed focus, in the camera's own steps; its autofocus when absent.
         focus: Option<i64> = None,
         /// Fixed exposure, in 100 µs; automatic when absent.

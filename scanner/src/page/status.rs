@@ -104,6 +104,14 @@ pub struct LogStatus {
     pub rows: Option<u64>,
     /// Rows not yet acknowledged by the operations centre.
     pub outbox_pending: Option<u64>,
+    /// Rows that it refused; `checkpointd log outbox` lists them.
+    pub outbox_dead: Option<u64>,
+    /// Why rows wait: what the last attempt to send some came to.
+    pub upload_waits: Option<String>,
+    /// Acknowledged rows given up for want of space since the start.
+    pub given_up: Option<u64>,
+    /// Rows that could not be written since the start.
+    pub failed: Option<u64>,
 }
 
 /// List sync.
@@ -167,6 +175,18 @@ impl Status {
             or_dash(self.log.rows.map(|rows| rows.to_string())),
             or_dash(self.log.outbox_pending.map(|rows| rows.to_string())),
         );
+        for (rows, what) in [
+            (self.log.outbox_dead, "refused by the centre: checkpointd log outbox"),
+            (self.log.given_up, "given up for want of space"),
+            (self.log.failed, "could not be written"),
+        ] {
+            if let Some(rows @ 1..) = rows {
+                let _ = writeln!(text, "          {rows} {what}");
+            }
+        }
+        if let Some(why) = &self.log.upload_waits {
+            let _ = writeln!(text, "          the upload waits: {why}");
+        }
         let _ = writeln!(text, "sync      {}", or_dash(self.sync.last_result.clone()));
         if let Some(waiting) = &self.sync.waiting {
             let _ = writeln!(text, "waiting   {waiting}");
@@ -281,12 +301,23 @@ mod tests {
             by_hand: Some("admit".to_owned()),
             ..RecentScan::default()
         };
-        let text = Status { lanes: vec![lane], recent: vec![recent], ..Status::default() }.text();
+        let log = LogStatus {
+            rows: Some(20),
+            outbox_pending: Some(7),
+            outbox_dead: Some(2),
+            upload_waits: Some("no route".to_owned()),
+            given_up: Some(1024),
+            failed: Some(0),
+        };
+        let text = Status { lanes: vec![lane], log, recent: vec![recent], ..Status::default() }.text();
+        assert!(!text.contains("could not be written"), "{text}");
         for part in [
             "lane 1    24.0 a minute, camera up, 30 pictures a second, time to verdict p50 21 p95 34 p99 40 ms\n",
             "          one traveller every 2.4 s while there is a queue\n",
             "          admit 90 %, refer 10 % (colour-yellow 1, ok 9)\n",
             "          a code was last not read 12 s ago: blurred\n",
+            "log       20 rows, 7 to upload\n          2 refused by the centre: checkpointd log outbox\n          1024 given up for want of space\n",
+            "          the upload waits: no route\n",
             "scan      2021-02-01T00:00:00Z lane 1 refer  colour-yellow         -      by hand: admit\n",
         ] {
             assert!(text.contains(part), "{part}: {text}");

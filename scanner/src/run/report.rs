@@ -130,6 +130,10 @@ impl Reporter {
             log: LogStatus {
                 rows: reader.and_then(|reader| reader.rows().ok()),
                 outbox_pending: outbox.map(|counts| counts.pending + counts.in_flight),
+                outbox_dead: outbox.map(|counts| counts.dead),
+                upload_waits: shared.upload.borrow().trouble.clone(),
+                given_up: log.as_ref().map(|(_, writer)| writer.gauges().dropped()),
+                failed: log.as_ref().map(|(_, writer)| writer.gauges().failed()),
             },
             sync: sync(shared, moment),
             recent: shared.recent(),
@@ -244,6 +248,7 @@ fn count(shared: &Shared, status: &Status, time_trust: TimeTrust, outbox: Option
         metrics.camera(&lane.lane, lane.camera_up);
     }
     metrics.log_rows(status.log.rows.unwrap_or(0));
+    metrics.rows_lost(status.log.given_up.unwrap_or(0), status.log.failed.unwrap_or(0));
     let outbox = outbox.unwrap_or_default();
     for (state, rows) in [
         ("pending", outbox.pending),

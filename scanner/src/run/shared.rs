@@ -12,6 +12,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 use trustlist::{
     freshness,
     region::Region,
@@ -29,6 +30,7 @@ use crate::{
     page::status::RecentScan,
     sync::{activation::Held, round::LastSync},
     telemetry::{LaneHistory, Scan},
+    upload,
 };
 
 /// Verdicts the operator's page lists.
@@ -64,6 +66,8 @@ pub struct Shared {
     pub log_trouble: Mutex<Option<String>>,
     /// The log is damaged where nothing has touched it yet.
     pub log_damaged: OnceLock<String>,
+    /// How the upload does, where rows are sent from here.
+    pub upload: watch::Sender<upload::Status>,
     /// When the configuration is to be read anew, in milliseconds since the start; 0 for not.
     reload_at: AtomicU64,
     /// A code asked for newer lists than are here.
@@ -177,6 +181,7 @@ impl Shared {
             held: Mutex::new(None),
             log_trouble: Mutex::new(None),
             log_damaged: OnceLock::new(),
+            upload: watch::Sender::new(upload::Status::default()),
             reload_at: AtomicU64::new(0),
             lists_wanted: AtomicBool::new(false),
             recent: Mutex::new(VecDeque::new()),

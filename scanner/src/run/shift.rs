@@ -76,7 +76,7 @@ pub async fn work(setup: &Setup, signals: &mut Signals, config: Config) -> Resul
     for index in 0..shared.config.lane.len() {
         start::lane(index, &shared, log.as_ref(), &hub, &setup.source, &stop, &mut threads)?;
     }
-    let upload = log.as_ref().map(|log| start::upload(&shared.config, log)).transpose()?.flatten();
+    let upload = log.as_ref().map(|log| start::upload(&shared, log)).transpose()?.flatten();
     let keeper = start::keeper(&shared, setup)?;
     let (status_to_page, mut status) = watch::channel(Status::default());
     let desk = Box::new(OfficersDesk::new(Arc::clone(&shared), log.as_ref().map(|log| log.writer.clone())));

@@ -17,7 +17,7 @@ use super::{
     station::{Inputs, Station},
 };
 use crate::{
-    config::{Config, Device},
+    config::Device,
     failure::Failure,
     frame::{Frame, SlotSender, slot},
     gate::{Gate, GateError},
@@ -160,7 +160,8 @@ fn camera(
 pub type Helper = (mpsc::SyncSender<()>, JoinHandle<()>);
 
 /// Rows go to a centre on a thread of their own, where one is configured.
-pub fn upload(config: &Config, log: &OpenLog) -> Result<Option<Helper>, Failure> {
+pub fn upload(shared: &Arc<Shared>, log: &OpenLog) -> Result<Option<Helper>, Failure> {
+    let config = &shared.config;
     let Some(mut options) = upload::Options::configured(config) else { return Ok(None) };
     let mut centre: Box<dyn upload::Centre> = if config.network.apart {
         options.batch = options.batch.min(relay::MAX_BATCH);
@@ -176,14 +177,11 @@ pub fn upload(config: &Config, log: &OpenLog) -> Result<Option<Helper>, Failure>
         upload::centre(&options).map_err(|error| Failure::configuration(format!("upload: {error}")))?
     };
     let reader = Reader::open(&log.path).map_err(|fault| Failure::new("the scan log cannot be read").because(fault))?;
-    let writer = log.writer.clone();
+    let (shared, writer) = (Arc::clone(shared), log.writer.clone());
     let (stop, stops) = mpsc::sync_channel(1);
     let thread = thread::Builder::new()
         .name("upload".to_owned())
-        .spawn(move || {
-            let status = watch::Sender::new(upload::Status::default());
-            upload::run(&options, centre.as_mut(), &writer, &reader, &stops, &status);
-        })
+        .spawn(move || upload::run(&options, centre.as_mut(), &writer, &reader, &stops, &shared.upload))
         .map_err(|error| Failure::new("cannot start the upload's thread").because(error))?;
     Ok(Some((stop, thread)))
 }

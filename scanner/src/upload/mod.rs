@@ -182,12 +182,16 @@ impl Upload<'_> {
             Step::Wait(wait) => self.centre.idle(wait.min(LOOK)),
             Step::Rest => {
                 if let Some((seq, note)) = self.reader.unsent_anchor()? {
-                    let answer = self.centre.anchor(&note);
-                    if answer == Answer::Accepted {
+                    // An anchor is no row: whatever else was said, it waits for a better moment.
+                    let answer = match self.centre.anchor(&note) {
+                        Answer::Accepted => Answer::Accepted,
+                        other => Answer::Again(text(&other)),
+                    };
+                    let accepted = answer == Answer::Accepted;
+                    self.answered(Vec::new(), answer);
+                    if accepted {
                         return self.commit(Mark::AnchorsSent(seq));
                     }
-                    // An anchor is no row: whatever was said, it waits for a better moment.
-                    self.answered(Vec::new(), Answer::Again(text(&answer)));
                 }
                 self.centre.idle(LOOK);
             }

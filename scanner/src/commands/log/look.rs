@@ -133,7 +133,6 @@ fn tell(event: &Event) -> String {
         Event::Override(Word { scan, verdict, role, why, .. }) => {
             format!("override: {role} said {verdict} ({why}) {scan}")
         }
-        Event::Annulment { scan, why } => format!("does not count ({why}) {scan}"),
         Event::Config { version, config } => {
             format!("configuration {} in version {version}", config.get(..8).unwrap_or(config))
         }

@@ -123,7 +123,11 @@ const draw = (state) => {
     card("operator.per_minute", fixed(queue.per_minute, 1)),
     card("operator.utilisation", queue.utilisation === null ? "–" : `${(queue.utilisation * 100).toFixed(0)} %`, null, queue.open_one_more),
     card("operator.wait", fixed(queue.wait_s, 1, " s"), queue.open_one_more ? say("operator.open_one_more") : null, queue.open_one_more),
-    card("operator.log", state.log.rows ?? "–", `${say("operator.outbox")} ${state.log.outbox_pending ?? "–"}`),
+    card("operator.log", state.log.rows ?? "–", [
+      `${say("operator.outbox")} ${state.log.outbox_pending ?? "–"}`,
+      ...["outbox_dead", "given_up", "failed"].filter((what) => state.log[what]).map((what) => `${say("operator." + what)} ${state.log[what]}`),
+      state.log.upload_waits,
+    ].filter(Boolean).join(" · "), state.log.outbox_dead || state.log.given_up || state.log.failed),
     card("operator.sync", state.sync.last_success ? age(state.sync.age_s) : "–", state.sync.last_result || null),
   );
   element("lanes").replaceChildren(...state.lanes.map((lane) => {
