@@ -89,6 +89,8 @@ pub struct Admission {
 #[derive(Debug)]
 pub struct Judgement {
     decision: Decision,
+    /// What the profile says of a code that the log has seen admitted.
+    if_used: Verdict,
     id: Option<Vec<u8>>,
     name: Option<MaskedName>,
 }
@@ -125,7 +127,10 @@ impl Judgement {
     #[must_use]
     pub fn with_repetition(self, seen: Repetition) -> Judgement {
         match (self.decision.verdict, seen) {
-            (Verdict::Admit, Repetition::Used) => self.turned(Reason::AlreadyUsed),
+            (Verdict::Admit, Repetition::Used) => {
+                let verdict = self.if_used;
+                self.turned(Reason::AlreadyUsed, verdict)
+            }
             _ => self,
         }
     }
@@ -133,7 +138,8 @@ impl Judgement {
     /// The row could not be written: an admission becomes a referral. A refusal stays one.
     #[must_use]
     pub fn log_unavailable(self) -> Judgement {
-        if self.decision.verdict == Verdict::Admit { self.turned(Reason::LogUnavailable) } else { self }
+        let reason = Reason::LogUnavailable;
+        if self.decision.verdict == Verdict::Admit { self.turned(reason, reason.verdict()) } else { self }
     }
 
     /// Ends the judgement: the decision, and the one admission if it admits.
@@ -143,9 +149,9 @@ impl Judgement {
         (self.decision, admission)
     }
 
-    fn turned(mut self, reason: Reason) -> Judgement {
+    fn turned(mut self, reason: Reason, verdict: Verdict) -> Judgement {
         self.decision.reason = reason;
-        self.decision.verdict = reason.verdict();
+        self.decision.verdict = verdict;
         self
     }
 }
@@ -375,8 +381,8 @@ fn judged(
     name: Option<MaskedName>,
     profile: &Profile,
 ) -> Outcome {
-    let stricter = profile.stricter.get(&reason).copied().unwrap_or(verdict);
     decision.reason = reason;
-    decision.verdict = verdict.max(stricter);
-    Outcome::Judged(Box::new(Judgement { decision, id, name }))
+    decision.verdict = profile.verdict(reason, verdict);
+    let if_used = profile.verdict(Reason::AlreadyUsed, Reason::AlreadyUsed.verdict());
+    Outcome::Judged(Box::new(Judgement { decision, if_used, id, name }))
 }

@@ -273,5 +273,5 @@ fn verdict(reason: Reason, seen: &Seen, profile: &Profile) -> Verdict {
         Reason::RiskArea => seen.verdict,
         other => other.verdict(),
     };
-    profile.stricter.get(&reason).map_or(own, |stricter| own.max(*stricter))
+    profile.verdict(reason, own)
 }

@@ -13,7 +13,8 @@ use support::{
 };
 use trustlist::{
     code::Format,
-    time::UnixTime,
+    judge::{Context, Judgement, Outcome, Repetition, decide},
+    time::{Moment, TimeTrust, UnixTime},
     trust::Trust,
     verdict::{Actor, Reason, Verdict},
 };
@@ -129,4 +130,30 @@ fn a_visit_of_any_day_that_can_be_written_is_judged() {
         let decision = judge(&code(0, &[(AREAS[0], day)]), &trust(&json!({})), NOW).expect("a pass code");
         assert_eq!(decision.reason == Reason::RiskArea, day == i64::MAX, "{day}: what is to come counts as today");
     }
+}
+
+#[test]
+fn a_profile_makes_a_reason_stricter_also_where_the_log_gives_it_and_never_what_the_device_does_not_know() {
+    let trust = trust(&json!({"stricter": {
+        "already-used": "refuse", "risk-area": "refuse", "colour-red": "admit",
+        "clock-untrusted": "refuse", "log-unavailable": "refuse",
+    }}));
+    let judged = |text: &str, trusted: TimeTrust| {
+        let moment = Moment { at: NOW, trust: trusted };
+        let context = Context { moment, relying: "420000".parse().expect("Hubei"), profile: None };
+        match decide(text, &trust, &context) {
+            Outcome::Judged(judgement) => *judgement,
+            Outcome::NotAPassCode => panic!("no pass code"),
+        }
+    };
+    let said = |judgement: Judgement| (judgement.decision().reason, judgement.decision().verdict);
+    let green = || judged(&code(0, &[]), TimeTrust::Synced);
+    assert_eq!(said(green()), (Reason::Ok, Admit));
+    assert_eq!(said(green().with_repetition(Repetition::Used)), (Reason::AlreadyUsed, Refuse));
+    let visit = [(AREAS[0], yesterday())];
+    assert_eq!(said(judged(&code(0, &visit), TimeTrust::Synced)), (Reason::RiskArea, Refuse));
+    assert_eq!(said(judged(&code(2, &[]), TimeTrust::Synced)), (Reason::ColourRed, Refuse), "milder is ignored");
+    let unsure = judged(&code(0, &[]), TimeTrust::Untrusted);
+    assert_eq!(said(unsure), (Reason::ClockUntrusted, Refer), "nobody is sent away for what the device does not know");
+    assert_eq!(said(green().log_unavailable()), (Reason::LogUnavailable, Refer));
 }

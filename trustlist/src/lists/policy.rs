@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::risk::RiskLevel;
 use crate::{
     code::Colour,
-    verdict::{Reason, Verdict},
+    verdict::{Actor, Reason, Verdict},
 };
 
 /// The whole document.
@@ -40,7 +40,7 @@ pub struct Profile {
     pub risk_days: i64,
     /// Oldest code accepted, in seconds since it was issued; no bound when absent.
     pub max_code_age_s: Option<i64>,
-    /// Verdicts stricter than the reason has by itself. Milder ones are ignored.
+    /// Verdicts stricter than the reason has by itself. Milder ones are ignored, and so are those of what the device does not know.
     pub stricter: BTreeMap<Reason, Verdict>,
     /// Steps of the freshness ladder.
     pub freshness: Ladder,
@@ -52,6 +52,18 @@ pub struct Profile {
     pub skew_s: i64,
     /// Whether a lane's screen shows the bearer's masked name for two seconds, so that two who stand together know who is meant.
     pub show_name: bool,
+}
+
+impl Profile {
+    /// The verdict of a reason that has `own` by itself: what `stricter` says, unless that is milder. What the device does not know
+    /// stays a referral whatever a list says: it calls nobody a forger.
+    #[must_use]
+    pub fn verdict(&self, reason: Reason, own: Verdict) -> Verdict {
+        match self.stricter.get(&reason) {
+            Some(stricter) if reason.actor() != Actor::Device => own.max(*stricter),
+            _ => own,
+        }
+    }
 }
 
 impl Default for Profile {
