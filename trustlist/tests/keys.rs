@@ -4,11 +4,12 @@ mod support;
 
 use ciborium::Value;
 use ed25519_dalek::{Signer, SigningKey};
-use support::mint::{Draft, NOW, ed25519, es256, hc1_text, map, mr1_text, spki};
+use support::mint::{Draft, NOW, ed25519, es256, hc1_text, map, mr1_text, named, spki, zlib};
 use trustlist::{
     code::{Envelope, Format, IssuerKey, KeyRing, KeyState, Usage, cose, ring::MAX_PER_KID},
     key::{Algorithm, KeyId, PublicKey},
     region::NATIONAL,
+    status::StatusList,
     time::{UnixTime, Window},
     verdict::Reason,
 };
@@ -122,4 +123,23 @@ fn a_key_that_its_issuer_lists_as_revoked_is_revoked_however_else_it_lists_it() 
     }
     let anothers = IssuerKey { state: KeyState::Revoked, ..listed("110000", &ed25519()) };
     assert!(judged(vec![anothers, active()]).is_none(), "another issuer revokes nothing of this one");
+}
+
+#[test]
+fn a_status_list_that_was_issued_after_its_key_had_ended_is_none() {
+    let list = named([("bits", Value::from(2)), ("lst", Value::Bytes(zlib(&[0; 4])))]);
+    let claims = map([(2, Value::from("status/0")), (6, Value::from(NOW.0)), (65533, list)]);
+    let shard = Draft::new(-8, KeyId::of(ed25519().verifying_key().as_bytes()), &claims).ed25519();
+    let read = |change: &dyn Fn(&mut IssuerKey)| {
+        let mut key = IssuerKey { usage: Usage::Status, ..listed("440000", &ed25519()) };
+        change(&mut key);
+        StatusList::read(&shard, "status/0", &[&key]).is_ok()
+    };
+    assert!(read(&|_| ()));
+    assert!(read(&|key| key.state = KeyState::Retired { at: NOW.plus(1) }), "what it signed before stays good");
+    assert!(!read(&|key| key.state = KeyState::Retired { at: NOW }));
+    assert!(!read(&|key| key.state = KeyState::Revoked));
+    assert!(!read(&|key| key.window.until = Some(NOW)));
+    // A list is of the moment when it last changed, and a new key signs it as it stands.
+    assert!(read(&|key| key.window.from = Some(NOW.plus(9))));
 }

@@ -92,12 +92,18 @@ impl IssuerKey {
     /// Whether what it signs counts that says of itself to be of `at`: inside its validity, before it was retired, never once revoked.
     #[must_use]
     pub fn good_at(&self, at: UnixTime) -> bool {
-        let standing = match self.state {
-            KeyState::Active => true,
-            KeyState::Retired { at: retired } => at < retired,
-            KeyState::Revoked => false,
+        !self.ended_by(at) && self.window.contains(at)
+    }
+
+    /// Whether it is over at `at`: its validity has ended, or it was retired; a revoked key always is.
+    #[must_use]
+    pub fn ended_by(&self, at: UnixTime) -> bool {
+        let retired = match self.state {
+            KeyState::Active => false,
+            KeyState::Retired { at: retired } => retired <= at,
+            KeyState::Revoked => true,
         };
-        standing && self.window.contains(at)
+        retired || self.window.until.is_some_and(|until| until <= at)
     }
 }
 

@@ -100,15 +100,20 @@ impl StatusList {
     pub fn read(bytes: &[u8], uri: &str, keys: &[&IssuerKey]) -> Result<StatusList, String> {
         // The compressed list is one byte string, so the walk's bounds on items and depth hold for it too.
         let sign1 = Sign1::parse(bytes, PROFILE).map_err(str::to_owned)?;
-        let mut fitting = keys.iter().filter(|key| {
-            key.state != KeyState::Revoked
-                && key.kid.0.as_slice() == sign1.kid.as_slice()
-                && sign1.algorithm == Some(key.public.algorithm().cose())
+        let fitting = keys.iter().filter(|key| {
+            key.kid.0.as_slice() == sign1.kid.as_slice() && sign1.algorithm == Some(key.public.algorithm().cose())
         });
-        if !fitting.any(|key| sign1.signed_by(|message, signature| key.public.verify(message, signature))) {
+        let signed = |key: &&&IssuerKey| sign1.signed_by(|message, signature| key.public.verify(message, signature));
+        let signers: Vec<&&IssuerKey> = fitting.filter(signed).collect();
+        if signers.is_empty() {
             return Err("no status key of the issuer made its signature".to_owned());
         }
         let said = Said::of(&sign1.payload)?;
+        // The beginning of a key's validity is not asked for: a list is of the moment when it last changed, and a newer key signs it too.
+        let ended = signers.iter().all(|key| key.ended_by(said.issued));
+        if ended || signers.iter().any(|key| key.state == KeyState::Revoked) {
+            return Err("the status key that made its signature was retired, revoked or over by then".to_owned());
+        }
         if said.uri != uri {
             return Err(format!("it is the list {}", said.uri));
         }
