@@ -18,7 +18,7 @@ use scanner::{
     lists::{self, Folder, Mirror},
     sync::{Anchor, Outcome, Way, Web, Word, carry},
 };
-use trust_support::{Files, HOUR, NOW, Post, Shelfful, empty_store, newer, outcome, region, synced};
+use trust_support::{Files, HOUR, NOW, Post, Shelfful, empty_store, newer, outcome, reason, region, synced};
 use trustlist::{region::NATIONAL, tuf::Answer};
 
 /// Does something before every answer.
@@ -430,14 +430,18 @@ fn lists_carried_by_a_device_that_has_half_of_them_are_still_taken_each_on_its_o
     let mut post = Post::new();
     let stick = tempfile::tempdir().expect("a folder");
     carry::export(&post.store, stick.path()).expect("exported");
-    fs::remove_dir_all(stick.path().join("420000/targets")).expect("removed");
+    let halves = ["110000", "120000", "420000"];
+    for half in halves {
+        fs::remove_dir_all(stick.path().join(half).join("targets")).expect("removed");
+    }
     let folder = tempfile::tempdir().expect("a folder");
     let mut next = empty_store(&folder);
     let anchor = Anchor { first_root: Some(&post.root), now: NOW };
     let mut carried = Folder::open(stick.path()).expect("a folder");
     let report = synced(&mut next, &mut carried, "stick", &anchor).expect("the store works");
-    assert_eq!(newer(&report), 34);
-    let why = format!("{:?}", report.issuers[&region("420000")]);
-    assert!(why.contains("the target is not there"), "{why}");
+    assert_eq!(newer(&report), 32, "a stick that lacks a file is not a mirror that is silent");
+    for half in halves {
+        assert!(reason(&report, region(half)).contains("keys.json: the file is not there"));
+    }
     assert_eq!(post.sync(NOW).word(), Word::Unchanged);
 }

@@ -99,7 +99,9 @@ fn from_mirror(mirror: &mut dyn Mirror, root: &[u8], place: &str) -> Result<Trus
         match repository(mirror, issuer, &root) {
             Ok(repository) => repositories.push(repository),
             // No folder at all: this mirror does not carry the issuer. Its codes refer as `list-missing`.
-            Err(Refusal { why: tuf::Why::Missing, .. }) => log::debug!("{place}: carries no lists of {issuer}"),
+            Err(Refusal { why: tuf::Why::Missing, role }) if role == "timestamp" => {
+                log::debug!("{place}: carries no lists of {issuer}")
+            }
             Err(refusal) => log::warn!("{place}/{issuer}: left out: {refusal}"),
         }
     }
@@ -165,7 +167,7 @@ pub(crate) fn targets(
         match mirror.fetch(&format!("{issuer}/targets/{}", request.path), request.limit) {
             Answer::Bytes(bytes) if target.is(&bytes) => targets.insert(name, bytes),
             Answer::Bytes(_) => return Err(refused(tuf::Why::OtherContent)),
-            Answer::NotFound => return Err(refused(tuf::Why::Unreachable("the target is not there".to_owned()))),
+            Answer::NotFound => return Err(refused(tuf::Why::Missing)),
             Answer::Unreachable(why) => return Err(refused(tuf::Why::Unreachable(why))),
         };
     }
