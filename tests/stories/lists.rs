@@ -276,3 +276,38 @@ fn a_world_without_a_store_judges_by_its_seed() {
     assert_eq!(output.status.code(), Some(1), "neither seed nor store: {}", said(&output));
     assert!(said(&output).contains("checkpointd trust import"), "{}", said(&output));
 }
+
+#[test]
+fn lists_that_root_imports_belong_to_the_service_that_goes_on_with_them() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+
+    const SERVICE: u32 = 65_534;
+    let folder = tempfile::tempdir().expect("a folder");
+    let top = folder.path();
+    let mut publisher = Publisher::new();
+    publisher.publish(&top.join("seed"));
+    let file = device(top, "gate", "");
+    let state = top.join("gate");
+    fs::create_dir_all(&state).expect("made");
+    fs::set_permissions(top, fs::Permissions::from_mode(0o755)).expect("the service may look in");
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).expect("its own");
+    if chown(&state, Some(SERVICE), Some(SERVICE)).is_err() {
+        println!("only root may give a folder away; not tried");
+        return;
+    }
+    let output = checkpointd(
+        top,
+        &["--config", &file, "--set", &format!("places.state={}", state.display()), "trust", "import", "seed"],
+        "",
+    );
+    assert!(output.status.success(), "{}", said(&output));
+    let files: Vec<_> = fs::read_dir(&state).expect("there").map(|entry| entry.expect("read").path()).collect();
+    assert!(files.iter().any(|path| path.is_dir()), "the store: {files:?}");
+    let mut waiting = files;
+    while let Some(path) = waiting.pop() {
+        assert_eq!(fs::metadata(&path).expect("there").uid(), SERVICE, "{}", path.display());
+        if path.is_dir() {
+            waiting.extend(fs::read_dir(&path).expect("there").map(|entry| entry.expect("read").path()));
+        }
+    }
+}

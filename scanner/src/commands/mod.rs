@@ -21,6 +21,7 @@ pub mod doctor;
 mod explain;
 mod judging;
 pub mod log;
+mod owner;
 pub mod run;
 pub mod scan;
 mod second_opinion;

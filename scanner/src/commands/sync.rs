@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use trustlist::time::UnixTime;
 
-use super::{judging, trust};
+use super::{judging, owner, trust};
 use crate::{
     config::Config,
     failure::{Exit, Failure},
@@ -66,7 +66,9 @@ pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
         What::Status(Json { json }) => status(said, json),
         What::Once(Json { json }) => {
             let mut progress = Progress::default();
-            let round = once(&super::configuration(said)?, &mut |path, bytes| progress.came(path, bytes));
+            let config = super::configuration(said)?;
+            owner::take_on(&config.places.state)?;
+            let round = once(&config, &mut |path, bytes| progress.came(path, bytes));
             progress.end();
             report(&round?, json)
         }

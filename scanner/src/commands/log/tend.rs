@@ -13,6 +13,7 @@ use trustlist::time::{Moment, UnixTime};
 use super::{Place, open, unprintable, wrong};
 use crate::{
     clock,
+    commands::owner,
     failure::{Exit, Failure},
 };
 
@@ -99,6 +100,9 @@ pub(super) fn outbox(place: &Place, arguments: &Outbox, out: &mut dyn Write) -> 
 pub(super) fn write(place: &Place) -> Result<ScanLog, Failure> {
     // A log that is not there must not be begun by a command.
     drop(open(place)?);
+    if let Some(folder) = place.database.parent() {
+        owner::take_on(folder)?;
+    }
     if !place.key.exists() {
         return Err(Failure::new(format!("{}: the device's key is not there; restore it first", place.key.display())));
     }

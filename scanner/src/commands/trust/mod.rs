@@ -13,7 +13,7 @@ use trustlist::{
     time::{Moment, TimeTrust, UnixTime},
 };
 
-use super::judging;
+use super::{judging, owner};
 use crate::{
     config::Config,
     failure::{Exit, Failure},
@@ -134,6 +134,7 @@ pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
                 std::fs::read(&file).map_err(|error| Failure::new(file.display().to_string()).because(error))
             };
             let root = import.first_root.map(read).transpose()?;
+            owner::take_on(&config.places.state)?;
             let certain = judging::load_trust(None, &config).ok().map(|trust| trust.newest_issue());
             let mut store = round::open(&config)?;
             let round = round::folder(&config, &mut store, &import.folder, root.as_deref(), certain)?;
@@ -148,7 +149,9 @@ pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
             print(&Changes::of(&super::configuration(said)?, diff.folder.as_deref())?, diff.json, Changes::text)
         }
         What::Activate(Json { json }) => {
-            let settled = activation::settle_by_hand(&mut round::open(&super::configuration(said)?)?)?;
+            let config = super::configuration(said)?;
+            owner::take_on(&config.places.state)?;
+            let settled = activation::settle_by_hand(&mut round::open(&config)?)?;
             print(&Activated(settled.activated), json, Activated::text)
         }
         What::Explain(explain) => {
