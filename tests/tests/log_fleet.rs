@@ -11,7 +11,7 @@ use std::{
 
 use log_support::{
     Post,
-    programs::{Program, find, free_port, wait_for, wait_until_listening},
+    programs::{Program, find, free_port, skipped, wait_for, wait_until_listening},
     quick, row,
 };
 
@@ -41,7 +41,7 @@ impl Database {
     fn start(directory: &Path) -> Option<Database> {
         let installed = fs::read_dir("/usr/lib/postgresql").ok().and_then(|mut versions| versions.next()?.ok());
         let Some(installed) = installed else {
-            eprintln!("SKIPPED: PostgreSQL is not installed (Debian: apt-get install postgresql)");
+            skipped("PostgreSQL", "postgresql");
             return None;
         };
         let bin = installed.path().join("bin");
@@ -97,7 +97,7 @@ fn rows_reach_the_centres_tables_once_and_each_question_is_answered() {
     };
     let modules = Command::new("/usr/bin/python3").args(["-c", "import paho.mqtt.client, psycopg2"]).output();
     if !modules.is_ok_and(|output| output.status.success()) {
-        eprintln!("SKIPPED: the bridge needs python3-paho-mqtt and python3-psycopg2 (Debian packages)");
+        skipped("what the bridge needs", "python3-paho-mqtt python3-psycopg2");
         return;
     }
     let Some(database) = Database::start(directory.path()) else { return };

@@ -42,6 +42,14 @@ impl Drop for Program {
     }
 }
 
+/// Says that a test is skipped for want of what these Debian packages bring; where everything was installed (`cargo xtask check` says so in
+/// `CHECKPOINT_TESTS`), that is a failure.
+pub fn skipped(what: &str, packages: &str) {
+    let all = std::env::var("CHECKPOINT_TESTS").is_ok_and(|tests| tests == "all");
+    assert!(!all, "{what} is not installed, and CHECKPOINT_TESTS=all (Debian: apt-get install {packages})");
+    eprintln!("SKIPPED: {what} is not installed (Debian: apt-get install {packages})");
+}
+
 /// The program's path, or `None` with a note that the test is skipped.
 pub fn find(name: &str, package: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -50,7 +58,7 @@ pub fn find(name: &str, package: &str) -> Option<PathBuf> {
         .map(|directory| directory.join(name))
         .find(|candidate| candidate.is_file());
     if found.is_none() {
-        eprintln!("SKIPPED: {name} is not installed (Debian: apt-get install {package})");
+        skipped(name, package);
     }
     found
 }
