@@ -51,7 +51,8 @@ impl std::error::Error for DeviceKeyError {
 
 /// Reads the key at `path`; when the file does not exist, makes one named `name` there with mode 0600.
 ///
-/// A systemd credential is such a path too (`$CREDENTIALS_DIRECTORY/device-key`); it exists or the service does not start.
+/// A systemd credential is such a path too (`$CREDENTIALS_DIRECTORY/device-key`); where the service manager hands in none, the key
+/// lies in the state folder.
 pub fn open_or_make(path: &Path, name: &str) -> Result<NoteSigner, DeviceKeyError> {
     match read(path) {
         Err(DeviceKeyError::File(_, error)) if error.kind() == io::ErrorKind::NotFound => make(path, name),

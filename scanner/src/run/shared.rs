@@ -1,4 +1,5 @@
-//! What lanes, page and report share. A lane only reads values that are replaced whole, and counts; it waits for nobody.
+//! What lanes, page and report share. A lane reads values that are replaced whole, counts, and tells through mutexes that
+//! nobody holds for longer than a copy takes: it waits for no other thread.
 
 use std::{
     collections::VecDeque,

@@ -156,11 +156,11 @@ fn camera(
     supervisor::supervise_with(move || source(&camera), patience, frames, heard, Arc::clone(stop))
 }
 
-/// A thread that ends when its sender is dropped.
-pub type Helper = (mpsc::SyncSender<()>, JoinHandle<()>);
+/// A thread beside the lanes, which ends when its sender is dropped.
+pub type Companion = (mpsc::SyncSender<()>, JoinHandle<()>);
 
 /// Rows go to a centre on a thread of their own, where one is configured.
-pub fn upload(shared: &Arc<Shared>, log: &OpenLog) -> Result<Option<Helper>, Failure> {
+pub fn upload(shared: &Arc<Shared>, log: &OpenLog) -> Result<Option<Companion>, Failure> {
     let config = &shared.config;
     let Some(mut options) = upload::Options::configured(config) else { return Ok(None) };
     let mut centre: Box<dyn upload::Centre> = if config.network.apart {
@@ -192,7 +192,7 @@ pub fn reporter(
     log: Option<&OpenLog>,
     page: &Arc<Shown>,
     status_to_page: watch::Sender<Status>,
-) -> Result<Helper, Failure> {
+) -> Result<Companion, Failure> {
     let reader = log.map(|log| Reader::open(&log.path)).transpose();
     let reader = reader.map_err(|fault| Failure::new("the scan log cannot be read").because(fault))?;
     let log: report::Log = reader.zip(log.map(|log| log.writer.clone()));
@@ -206,7 +206,7 @@ pub fn reporter(
 }
 
 /// Newer lists come on a thread of their own.
-pub fn keeper(shared: &Arc<Shared>, setup: &Setup) -> Result<Helper, Failure> {
+pub fn keeper(shared: &Arc<Shared>, setup: &Setup) -> Result<Companion, Failure> {
     let (stop, stops) = mpsc::sync_channel(1);
     let (shared, lists) = (Arc::clone(shared), Arc::clone(&setup.lists));
     let thread = thread::Builder::new()
