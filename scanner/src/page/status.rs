@@ -76,8 +76,8 @@ pub struct LaneStatus {
     pub reasons: std::collections::BTreeMap<String, usize>,
     /// 50th, 95th and 99th percentile in milliseconds.
     pub time_to_verdict_ms: Option<[f64; 3]>,
-    /// Verdicts by time-to-verdict, in the steps of [`crate::telemetry::TIMES_MS`] and beyond.
-    pub times: Vec<usize>,
+    /// Verdicts by time-to-verdict: so many milliseconds at most and more than the step before, and how many; no end for the last.
+    pub times: Vec<(Option<u16>, usize)>,
     /// Verdicts in each of the last thirty ten-second steps.
     pub steps: Vec<usize>,
 }

@@ -196,7 +196,7 @@ fn lane_status(lane: &LaneShared, settings: &config::Lane, now: Duration, rate: 
         verdicts: owned(figures.verdicts),
         reasons: owned(figures.reasons),
         time_to_verdict_ms: figures.time_to_verdict_ms,
-        times: figures.times,
+        times: telemetry::TIMES_MS.map(Some).into_iter().chain([None]).zip(figures.times).collect(),
         steps: figures.steps,
     }
 }

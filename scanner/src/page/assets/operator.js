@@ -43,14 +43,14 @@ const plot = (steps) => {
   return svg;
 };
 
-// How long verdicts took: a bar for each step of time (milliseconds, telemetry.rs TIMES_MS), those beyond the budget striking.
-const ENDS = [5, 10, 20, 50, 100, 150, 300, 500];
+// How long verdicts took: a bar for each step of time (its end in milliseconds, none for the last), those beyond the budget striking.
 const BUDGET = 150;
-const spread = (counts) => {
-  const top = Math.max(1, ...counts);
-  const chart = make("div", { class: "times", role: "img", "aria-label": counts.map((count, at) => `${ENDS[at] ? `≤ ${ENDS[at]}` : `> ${ENDS[at - 1]}`} ms: ${count}`).join(", ") });
-  counts.forEach((count, at) => {
-    const end = ENDS[at] ?? Infinity;
+const spread = (times) => {
+  const top = Math.max(1, ...times.map(([, count]) => count));
+  const told = times.map(([end, count], at) => `${end ? `≤ ${end}` : `> ${times[at - 1][0]}`} ms: ${count}`).join(", ");
+  const chart = make("div", { class: "times", role: "img", "aria-label": told });
+  times.forEach(([step, count]) => {
+    const end = step ?? Infinity;
     const bar = make("i", { class: end > BUDGET ? "late" : "" });
     bar.style.height = `${(count / top) * 100}%`;
     chart.append(make("span", {}, make("u", {}, bar), make("small", {}, Number.isFinite(end) ? `${end}` : "∞")));
