@@ -122,6 +122,25 @@ fn a_province_that_lists_more_than_a_gate_can_hold_ages_alone_and_nothing_of_it_
 }
 
 #[test]
+fn a_province_whose_target_has_a_name_that_no_file_can_have_is_refused_alone() {
+    let long = "a".repeat(300);
+    for name in ["../000000/targets/x", "a//b", "/etc/passwd", "a\\b", "a\0b", "", &long] {
+        let mut post = Post::new();
+        // Two of them: so many silences would end the round.
+        let liars = ["120000", "130000"].map(region);
+        post.publish(NOW.plus(HOUR));
+        for liar in liars {
+            post.overload(liar, Keys::Seed([7; 32]), &std::iter::once((name.to_owned(), 1)).collect());
+        }
+        let report = post.sync(NOW.plus(HOUR));
+        for liar in liars {
+            assert!(reason(&report, liar).contains("a name that no file can have"), "{}", reason(&report, liar));
+        }
+        assert_eq!(newer(&report), 33, "{name}: those after them are served");
+    }
+}
+
+#[test]
 fn a_captive_portal_and_an_empty_answer_are_refusals_and_not_news() {
     for page in [&b"<html>Please log in</html>"[..], b""] {
         let mut post = Post::new();

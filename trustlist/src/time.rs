@@ -109,6 +109,13 @@ impl Window {
     pub fn contains(self, at: UnixTime) -> bool {
         self.from.is_none_or(|from| from <= at) && self.until.is_none_or(|until| at < until)
     }
+
+    /// What lies in both.
+    #[must_use]
+    pub fn and(self, other: Window) -> Window {
+        let until = [self.until, other.until].into_iter().flatten().min();
+        Window { from: self.from.max(other.from), until }
+    }
 }
 
 #[cfg(test)]
@@ -120,6 +127,15 @@ mod tests {
         let window = Window { from: Some(UnixTime(10)), until: Some(UnixTime(20)) };
         assert_eq!([9, 10, 19, 20].map(|at| window.contains(UnixTime(at))), [false, true, true, false]);
         assert!(Window::default().contains(UnixTime(i64::MIN)));
+    }
+
+    #[test]
+    fn what_lies_in_two_windows_lies_in_each() {
+        let window =
+            |from: Option<i64>, until: Option<i64>| Window { from: from.map(UnixTime), until: until.map(UnixTime) };
+        assert_eq!(window(Some(10), Some(30)).and(window(Some(20), None)), window(Some(20), Some(30)));
+        assert_eq!(window(None, None).and(window(None, Some(5))), window(None, Some(5)));
+        assert_eq!(window(None, Some(9)).and(window(Some(1), Some(7))), window(Some(1), Some(7)));
     }
 
     #[test]

@@ -174,11 +174,23 @@ pub(crate) fn targets(
     Ok(targets)
 }
 
+/// Whether a name stays where it is put, on every mirror, with a hash before it (The Update Framework §5.7.3): otherwise the mirror would be
+/// taken to be silent, which is the issuer's fault.
+fn is_plain(name: &str) -> bool {
+    let plain = |part: &str| {
+        !matches!(part, "" | "." | "..") && part.len() <= 128 && !part.contains(|c: char| c.is_control() || c == '\\')
+    };
+    name.len() <= 512 && name.split('/').all(plain)
+}
+
 /// Refuses what this device could not hold, before anything of it is fetched: the signed lengths say it.
 fn bounded(stated: &BTreeMap<String, TargetFile>) -> Result<(), Refusal> {
     let refused = |role: &str, why| Err(Refusal { role: role.to_owned(), why });
     let (mut number, mut together) = (0, 0_u64);
     for (name, target) in stated.iter().filter(|(name, _)| !is_delta(name)) {
+        if !is_plain(name) {
+            return refused("targets", tuf::Why::Unreadable("a target has a name that no file can have".to_owned()));
+        }
         if target.length > MAX_TARGET {
             return refused(name, tuf::Why::TooLong { limit: MAX_TARGET });
         }

@@ -80,7 +80,7 @@ impl KeyEntry {
                 if signer.public.algorithm() != self.algorithm {
                     return Err("the certificate's key is of another algorithm than the entry says".to_owned());
                 }
-                (signer.kid, signer.public, signer.window, signer.usage)
+                (signer.kid, signer.public, signer.window.and(self.window), signer.usage)
             }
             _ => return Err("a key has either public_key or certificate".to_owned()),
         };
