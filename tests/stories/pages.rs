@@ -83,15 +83,15 @@ fn an_officer_decides_by_hand_in_the_browser_and_the_list_says_so() {
     eventually("the scan is listed", || browser.ask("document.querySelectorAll('button.override').length") == "1");
     click("button.override");
     fill("#enrol-role", "steward");
-    fill("#enrol-pin", "short");
+    fill("#enrol-passphrase", "short");
     click("#enrol-do");
     assert_eq!(text("#enrol-line"), "Eight characters or more");
-    fill("#enrol-pin", "correct horse");
+    fill("#enrol-passphrase", "correct horse");
     click("#enrol-do");
     eventually("a line for the list is shown", || text("#enrol-line").starts_with("steward "));
     eventually("the role can be chosen", || browser.ask("document.querySelector('#override-role').value") == "steward");
     let record = |passphrase: &str| {
-        fill("#override-pin", passphrase);
+        fill("#override-passphrase", passphrase);
         click("#override-send");
     };
     record("wrong horse");

@@ -18,18 +18,18 @@ const Officer = (() => {
     };
   });
 
-  const lock = async (pin, salt) => {
-    const secret = await crypto.subtle.importKey("raw", utf8(pin), "PBKDF2", false, ["deriveKey"]);
+  const lock = async (passphrase, salt) => {
+    const secret = await crypto.subtle.importKey("raw", utf8(passphrase), "PBKDF2", false, ["deriveKey"]);
     const how = { name: "PBKDF2", hash: "SHA-256", salt, iterations: ROUNDS };
     return crypto.subtle.deriveKey(how, secret, { name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
   };
 
   // Makes a key for a role, in place of the one before; the public half, for the list of officers.
-  const enrol = async (role, pin) => {
+  const enrol = async (role, passphrase) => {
     const pair = await crypto.subtle.generateKey({ name: "Ed25519" }, true, ["sign", "verify"]);
     const salt = crypto.getRandomValues(new Uint8Array(16)), iv = crypto.getRandomValues(new Uint8Array(12));
     const how = { name: "AES-GCM", iv, additionalData: utf8(role) };
-    const locked = await crypto.subtle.encrypt(how, await lock(pin, salt), await crypto.subtle.exportKey("pkcs8", pair.privateKey));
+    const locked = await crypto.subtle.encrypt(how, await lock(passphrase, salt), await crypto.subtle.exportKey("pkcs8", pair.privateKey));
     const key = base64(await crypto.subtle.exportKey("raw", pair.publicKey));
     await shelf("readwrite", (keys) => keys.put({ role, key, salt, iv, locked }));
     return key;
@@ -38,11 +38,11 @@ const Officer = (() => {
   const roles = () => shelf("readonly", (keys) => keys.getAllKeys());
 
   // Signs a word as cache/LOG.md says, "By hand". A wrong passphrase is an OperationError: the lock does not open.
-  const sign = async (word, pin) => {
+  const sign = async (word, passphrase) => {
     const { key, salt, iv, locked } = await shelf("readonly", (keys) => keys.get(word.role)) || {};
     if (!key) throw new DOMException("nobody of that role", "OperationError");
     const how = { name: "AES-GCM", iv, additionalData: utf8(word.role) };
-    const bytes = await crypto.subtle.decrypt(how, await lock(pin, salt), locked);
+    const bytes = await crypto.subtle.decrypt(how, await lock(passphrase, salt), locked);
     const secret = await crypto.subtle.importKey("pkcs8", bytes, { name: "Ed25519" }, false, ["sign"]);
     const signed_ms = Date.now();
     const lines = ["checkpointd override", `scan ${word.scan}`, `verdict ${word.verdict}`, `role ${word.role}`, `why ${word.why}`, `signed_ms ${signed_ms}`];

@@ -67,7 +67,7 @@ const byHand = (scan) => {
     element("override").dataset.scan = scan.scan;
     element("override-scan").textContent = `${scan.time.slice(11, 19)} · ${say("operator.lane")} ${scan.lane} · ${say("verdict." + scan.verdict)} · ${say("why." + scan.reason) || scan.reason}`;
     element("override-verdict").value = scan.verdict === "admit" ? "refuse" : "admit";
-    element("override-pin").value = "";
+    element("override-passphrase").value = "";
     element("override-said").textContent = "";
     listRoles();
     element("override").showModal();
@@ -80,15 +80,15 @@ const send = async () => {
   const value = (name) => element(`override-${name}`).value;
   const said = (key) => { element("override-said").textContent = say(key); };
   const word = { scan: element("override").dataset.scan, verdict: value("verdict"), role: value("role"), why: value("why") };
-  const pin = value("pin");
-  element("override-pin").value = "";
+  const passphrase = value("passphrase");
+  element("override-passphrase").value = "";
   try {
-    const signed = await Officer.sign(word, pin);
+    const signed = await Officer.sign(word, passphrase);
     const answer = await fetch("/override", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(signed) });
     if (answer.ok) element("override").close();
     else said(`override.said.${answer.status}`);
   } catch (error) {
-    said(error.name === "OperationError" ? "override.said.pin" : error.name === "NotSupportedError" ? "override.said.old" : "state.connecting");
+    said(error.name === "OperationError" ? "override.said.passphrase" : error.name === "NotSupportedError" ? "override.said.old" : "state.connecting");
   }
 };
 
@@ -98,11 +98,11 @@ const listRoles = async () => {
 };
 
 const enrol = async () => {
-  const role = element("enrol-role").value.trim().replace(/\s+/g, "-"), pin = element("enrol-pin").value;
-  element("enrol-pin").value = "";
-  if (!role || pin.length < Officer.SHORTEST) { element("enrol-line").textContent = say("override.enrol.short"); return; }
+  const role = element("enrol-role").value.trim().replace(/\s+/g, "-"), passphrase = element("enrol-passphrase").value;
+  element("enrol-passphrase").value = "";
+  if (!role || passphrase.length < Officer.SHORTEST) { element("enrol-line").textContent = say("override.enrol.short"); return; }
   try {
-    element("enrol-line").textContent = `${role} ${await Officer.enrol(role, pin)}`;
+    element("enrol-line").textContent = `${role} ${await Officer.enrol(role, passphrase)}`;
     await listRoles();
   } catch {
     element("enrol-line").textContent = say("override.said.old");
