@@ -155,18 +155,23 @@ impl Station {
     fn look(&mut self, frame: &Frame) {
         self.shared.metrics.stage(Stage::Luma, frame.luma_took());
         let began = Instant::now();
-        // The eye is made not to panic. Should it do so on a picture made for it, that picture is lost, and no lane.
-        let Ok(sight) = catch_unwind(AssertUnwindSafe(|| self.eye.see(frame.luma()))) else {
-            self.eye = Tracker::new();
+        let now = self.shared.now();
+        // Both are made not to panic. Should one do so on a picture made for it, that picture is lost, and no lane.
+        let looked = catch_unwind(AssertUnwindSafe(|| {
+            let sight = self.eye.see(frame.luma());
+            let took = began.elapsed();
+            let found = sight.symbols.first().map(|symbol| symbol.corners).or(sight.outline);
+            let noticed = self.notice.of(frame.luma(), found.is_some(), now);
+            (sight, took, found, noticed)
+        }));
+        let Ok((sight, took, found, noticed)) = looked else {
+            (self.eye, self.notice) = (Tracker::new(), Notice::default());
             self.shared.metrics.frames("panicked", 1);
             self.tick();
             return;
         };
-        self.shared.metrics.stage(Stage::Read, began.elapsed());
+        self.shared.metrics.stage(Stage::Read, took);
         self.told().frames.fetch_add(1, Ordering::Relaxed);
-        let now = self.shared.now();
-        let found = sight.symbols.first().map(|symbol| symbol.corners).or(sight.outline);
-        let noticed = self.notice.of(frame.luma(), found.is_some(), now);
         let outline = found.or(noticed.map(|presence| presence.outline));
         let hint = sight.hints.first().copied().or(noticed.map(|presence| presence.hint));
         if self.screen.watched() && now >= self.next_preview {

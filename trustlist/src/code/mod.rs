@@ -30,10 +30,13 @@ pub mod mr1;
 mod name;
 pub mod nzcp;
 pub mod ring;
+mod statement;
 pub mod text;
 
 pub use name::MaskedName;
 pub use ring::{IssuerKey, KeyRing, KeyState, Usage};
+use statement::Claims;
+pub use statement::{Colour, Kind, Statement, StatusRef, Visit};
 
 /// A format of pass code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
@@ -289,72 +292,6 @@ fn may_say(key: &IssuerKey, signers: &[&IssuerKey], claims: &Claims) -> Result<(
         KeyState::Retired { at } if claims.issued_at >= at => Err((Reason::KeyRetired, None)),
         _ => Ok(()),
     }
-}
-
-/// What a format's claims say, in the words that all formats share.
-#[derive(Clone)]
-struct Claims {
-    issuer: Option<Region>,
-    issued_at: UnixTime,
-    not_before: Option<UnixTime>,
-    expires: Option<UnixTime>,
-    id: Vec<u8>,
-    status: Option<StatusRef>,
-    statement: Statement,
-    kind: Option<Kind>,
-}
-
-/// What kind of thing a certificate states; keys may be limited to some (EU DCC, "extended key usage").
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// A test.
-    Test,
-    /// A vaccination.
-    Vaccination,
-    /// A recovery.
-    Recovery,
-}
-
-/// Where a status list says how a code stands now (Token Status List: `status_list`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StatusRef {
-    /// Index in the list.
-    pub index: u64,
-    /// The list, as the name of a target in the issuer's repository: `status/3`.
-    pub uri: String,
-}
-
-/// The colour of a health statement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Colour {
-    /// No anomaly.
-    Green,
-    /// To be looked at.
-    Yellow,
-    /// Under medical measures.
-    Red,
-}
-
-/// A visit: an area and the last day there, in days since 1970-01-01 (RFC 8943 §1.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Visit {
-    /// Division code of the area.
-    pub area: Region,
-    /// Days since 1970-01-01.
-    pub last_day: i64,
-}
-
-/// What the credential states and a verdict needs. Name and document digits are read past and not kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Statement {
-    /// Health colour, where the format has one.
-    pub colour: Option<Colour>,
-    /// Recent visits.
-    pub itinerary: Vec<Visit>,
-    /// The region that a code of the national platform speaks for.
-    pub on_behalf_of: Option<Region>,
 }
 
 /// An attested pass code: a key of the trust list made its signature, and the key may speak for its region.
