@@ -99,11 +99,10 @@ mod broker {
     use std::{path::Path, sync::Arc, time::Duration};
 
     use rumqttc::{
-        TlsConfiguration, Transport,
+        ConnectAuth, MqttOptions, TlsConfiguration, Transport,
         tokio_rustls::rustls::{
             ClientConfig, RootCertStore, crypto::ring, pki_types::CertificateDer, pki_types::pem::PemObject,
         },
-        v5::MqttOptions,
     };
 
     use super::{Peer, PeerError, no_certificate, read_pem};
@@ -148,10 +147,12 @@ mod broker {
         /// For a connection under this name; the broker calls the last will after one and a half keep-alives without a word.
         #[must_use]
         pub fn options(&self, name: String, keep_alive: Duration) -> MqttOptions {
-            let mut mqtt = MqttOptions::new(name, &self.host, self.port);
-            mqtt.set_keep_alive(keep_alive).set_connection_timeout(self.timeout.as_secs().max(1));
-            if let Some((user, password)) = &self.login {
-                mqtt.set_credentials(user, password);
+            let mut mqtt = MqttOptions::new(name, (self.host.as_str(), self.port));
+            // MQTT 5 §3.1.2.10: a keep-alive is a number of seconds in two bytes.
+            mqtt.set_keep_alive(u16::try_from(keep_alive.as_secs()).unwrap_or(u16::MAX));
+            mqtt.set_connect_timeout(self.timeout.max(Duration::from_secs(1)));
+            if let Some((username, password)) = self.login.clone() {
+                mqtt.set_auth(ConnectAuth::UsernamePassword { username, password: password.into() });
             }
             if let Some(tls) = &self.tls {
                 mqtt.set_transport(Transport::Tls(TlsConfiguration::Rustls(Arc::clone(tls))));

@@ -14,16 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rumqttc::{
-    Outgoing,
-    v5::{
-        Client, Connection, Event, MqttOptions,
-        mqttbytes::{
-            QoS,
-            v5::{LastWill, Packet, PubAckReason},
-        },
-    },
-};
+use rumqttc::{Client, Connection, Event, LastWill, MqttOptions, Outgoing, Packet, PubAckReason, PublishOptions, QoS};
 
 use super::{Move, Mover};
 use crate::{
@@ -86,7 +77,7 @@ impl Desk {
     /// Publishes the newest word, if there is a connection.
     fn publish(&self, on_it: &mut OnIt) {
         let (Some(client), Some(to)) = (&on_it.client, on_it.wanted) else { return };
-        match client.try_publish(&self.topic, QoS::AtLeastOnce, false, self.word(to).to_owned()) {
+        match client.try_publish(self.topic.as_str(), self.word(to), PublishOptions::at_least_once()) {
             Ok(()) => {
                 if on_it.unanswered == 0 {
                     on_it.since = Instant::now();
@@ -150,8 +141,10 @@ impl Drop for Topic {
 fn keep(desk: &Desk, options: &MqttOptions, url: &str) {
     while !desk.end.load(Ordering::Relaxed) {
         // A new one each time: nothing of an earlier connection is sent again.
-        let (client, mut connection) = Client::new(options.clone(), ON_THE_WAY);
-        let lost = serve(desk, client, &mut connection);
+        let lost = match Client::builder(options.clone()).capacity(ON_THE_WAY).try_build() {
+            Ok((client, mut connection)) => serve(desk, client, &mut connection),
+            Err(error) => Err(error.to_string()),
+        };
         let mut on_it = desk.lock();
         (on_it.client, on_it.unanswered) = (None, 0);
         let Err(why) = lost else { return };

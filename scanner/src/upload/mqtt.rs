@@ -1,4 +1,4 @@
-//! Rows over MQTT 5 at quality of service 1, through `rumqttc`.
+//! Rows over MQTT 5 at quality of service 1, through the MQTT 5 client of `rumqttc-next`.
 //!
 //! | topic | retained | holds |
 //! |---|---|---|
@@ -17,14 +17,8 @@ use std::{
 
 use cache::outbox::{Answer, Item};
 use rumqttc::{
-    Outgoing,
-    v5::{
-        Client, Connection, ConnectionError, Event,
-        mqttbytes::{
-            QoS,
-            v5::{LastWill, Packet, PubAckReason},
-        },
-    },
+    Client, ClientBuildError, Connection, ConnectionError, Event, LastWill, Outgoing, Packet, PubAckReason,
+    PublishOptions, QoS,
 };
 
 use super::{Centre, Options};
@@ -47,6 +41,7 @@ struct Session {
 
 /// Why a session ended.
 enum Lost {
+    Options(ClientBuildError),
     Connection(Box<ConnectionError>),
     Refused(PubAckReason),
     Timeout,
@@ -56,6 +51,7 @@ enum Lost {
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Options(error) => write!(f, "{error}"),
             Self::Connection(error) => write!(f, "{error}"),
             Self::Refused(reason) => write!(f, "the broker answered {reason:?}"),
             Self::Timeout => f.write_str("no answer in time"),
@@ -87,7 +83,8 @@ impl Broker {
         let mut mqtt = self.peer.options(format!("checkpointd-{}", self.options.post), KEEP_ALIVE);
         mqtt.set_last_will(LastWill::new(self.topic("state"), self.state("offline"), QoS::AtLeastOnce, true, None));
         // Room for a batch, the birth and an anchor: `publish` must never block the thread that also drives the connection.
-        let (client, connection) = Client::new(mqtt, self.options.batch + 8);
+        let room = self.options.batch + 8;
+        let (client, connection) = Client::builder(mqtt).capacity(room).try_build().map_err(Lost::Options)?;
         let mut session = Session { client, connection };
         let until = Instant::now() + self.options.timeout;
         while !matches!(session.event(until)?, Event::Incoming(Packet::ConnAck(_))) {}
@@ -135,7 +132,8 @@ impl Session {
     /// Publishes all and waits until each is acknowledged.
     fn publish(&mut self, messages: &[(String, bool, String)], until: Instant) -> Result<(), Lost> {
         for (topic, retain, payload) in messages {
-            self.client.try_publish(topic, QoS::AtLeastOnce, *retain, payload.clone()).map_err(|_| Lost::Ended)?;
+            let options = PublishOptions::at_least_once().retain(*retain);
+            self.client.try_publish(topic.as_str(), payload.as_str(), options).map_err(|_| Lost::Ended)?;
         }
         let mut waiting = messages.len();
         while waiting > 0 {
