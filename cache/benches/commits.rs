@@ -230,7 +230,12 @@ fn grown(path: &Path) {
     let reader = Reader::open(path).expect("opened");
     let start = Instant::now();
     let token = Token(std::array::from_fn(|byte| (250_000_i64 >> (byte % 4 * 8)) as u8));
-    assert!(reader.seen_since(&[token], &["1"], UnixMillis(0)).expect("asked").is_some());
+    assert!(
+        reader
+            .seen_since(&[token], "420000".parse().expect("a region"), &["1"], UnixMillis(0))
+            .expect("asked")
+            .is_some()
+    );
     clock("was this code here before?", start);
     let start = Instant::now();
     assert!(verify(&reader, &Evidence::default()).expect("read").is_sound());

@@ -8,8 +8,24 @@ use std::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use rusqlite::{Connection, OptionalExtension};
 use sha2::Sha256;
+use trustlist::region::Region;
 
 use super::{fault::Fault, row::Token};
+
+/// What names a code among all codes: who issued it, and the id it carries. Neither is ever stored.
+#[derive(Clone, Copy)]
+pub struct CodeId<'a> {
+    /// The issuer whose key signed it.
+    pub issuer: Region,
+    /// The code's own id (`cti`), unique for that issuer.
+    pub id: &'a [u8],
+}
+
+impl fmt::Debug for CodeId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CodeId({})", self.issuer)
+    }
+}
 
 /// The secret of one UTC day. Prints without itself.
 #[derive(Clone)]
@@ -25,11 +41,25 @@ impl fmt::Debug for DayKey {
 }
 
 impl DayKey {
-    /// The code's name for this day; `cti` is the code's own identity (RFC 8392 §3.1.7).
+    /// The code's name for this day.
+    ///
+    /// An id is unique for its issuer only (RFC 8392 §3.1.7): two provinces that number alike must not lock each other's holders
+    /// out, so the token covers both. An issuer that begins with a digit has six characters and any other has two, so issuer and
+    /// id cannot be split in two ways.
     #[must_use]
-    pub fn token(&self, cti: &[u8]) -> Token {
+    pub fn token(&self, code: &CodeId<'_>) -> Token {
+        self.mac(&[code.issuer.to_string().as_bytes(), code.id])
+    }
+
+    /// The name that version 1 of the log gave it, which does not cover the issuer. Looked up until its last rows are forgotten.
+    #[must_use]
+    pub(super) fn token_1(&self, code: &CodeId<'_>) -> Token {
+        self.mac(&[code.id])
+    }
+
+    fn mac(&self, parts: &[&[u8]]) -> Token {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes keys of any length");
-        mac.update(cti);
+        parts.iter().for_each(|part| mac.update(part));
         Token(mac.finalize().into_bytes().into())
     }
 }
@@ -56,13 +86,27 @@ pub(super) fn read(connection: &Connection, day: i64) -> Result<Option<DayKey>, 
 mod tests {
     use super::*;
 
+    fn code<'a>(issuer: &str, id: &'a [u8]) -> CodeId<'a> {
+        CodeId { issuer: issuer.parse().expect("a region"), id }
+    }
+
     #[test]
     fn a_token_is_the_same_within_the_day_and_another_under_another_key() {
         let monday = DayKey { day: 1, key: [1; 32] };
         let tuesday = DayKey { day: 2, key: [2; 32] };
-        assert_eq!(monday.token(b"code"), monday.token(b"code"));
-        assert_ne!(monday.token(b"code"), monday.token(b"other"));
-        assert_ne!(monday.token(b"code"), tuesday.token(b"code"));
+        let hubei = code("420000", b"code");
+        assert_eq!(monday.token(&hubei), monday.token(&hubei));
+        assert_ne!(monday.token(&hubei), monday.token(&code("420000", b"other")));
+        assert_ne!(monday.token(&hubei), tuesday.token(&hubei));
         assert_eq!(format!("{monday:?}"), "DayKey(day 1)");
+        assert_eq!(format!("{hubei:?}"), "CodeId(420000)");
+    }
+
+    #[test]
+    fn the_same_id_of_two_issuers_has_two_tokens() {
+        let key = DayKey { day: 1, key: [1; 32] };
+        assert_ne!(key.token(&code("420000", b"code")), key.token(&code("440000", b"code")));
+        assert_ne!(key.token(&code("DE", b"0000x")), key.token(&code("420000", b"x")));
+        assert_eq!(key.token_1(&code("420000", b"code")), key.token_1(&code("440000", b"code")), "as version 1 had it");
     }
 }

@@ -8,7 +8,7 @@ use trustlist::time::TimeTrust;
 
 use super::{
     Event, Fault, Receipt, ScanRow, Seen, Token, UnixMillis, Writer,
-    day_keys::{self, DayKey},
+    day_keys::{self, CodeId, DayKey},
     reader::Reader,
 };
 
@@ -34,10 +34,10 @@ impl Memory {
     ///
     /// # Errors
     /// When there is no key in time.
-    pub fn token(&mut self, cti: &[u8], at: UnixMillis, within: Duration) -> Result<Token, Fault> {
+    pub fn token(&mut self, code: &CodeId<'_>, at: UnixMillis, within: Duration) -> Result<Token, Fault> {
         let day = at.day();
         if let Some(key) = self.keys.iter().find(|key| key.day == day) {
-            return Ok(key.token(cti));
+            return Ok(key.token(code));
         }
         let mut key = day_keys::read(&self.reader.connection, day)?;
         if key.is_none() {
@@ -45,7 +45,7 @@ impl Memory {
             key = day_keys::read(&self.reader.connection, day)?;
         }
         let key = key.ok_or(Fault::Closed)?;
-        let token = key.token(cti);
+        let token = key.token(code);
         if self.keys.len() == KEYS {
             self.keys.remove(0);
         }
@@ -54,15 +54,23 @@ impl Memory {
     }
 
     /// The latest admission of this code within the last `window_s` seconds in one of these lanes.
-    pub fn seen(&mut self, cti: &[u8], lanes: &[&str], now: UnixMillis, window_s: u32) -> Result<Option<Seen>, Fault> {
+    ///
+    /// Rows of version 1 are looked up under their own token, and count where their issuer is this one.
+    pub fn seen(
+        &mut self,
+        code: &CodeId<'_>,
+        lanes: &[&str],
+        now: UnixMillis,
+        window_s: u32,
+    ) -> Result<Option<Seen>, Fault> {
         let since = now.plus(-1000 * i64::from(window_s));
         let mut tokens = Vec::new();
         for day in since.day()..=now.day() {
             if let Some(key) = day_keys::read(&self.reader.connection, day)? {
-                tokens.push(key.token(cti));
+                tokens.extend([key.token(code), key.token_1(code)]);
             }
         }
-        self.reader.seen_since(&tokens, lanes, since)
+        self.reader.seen_since(&tokens, code.issuer, lanes, since)
     }
 
     /// Hands a row over.

@@ -25,6 +25,7 @@ pub mod row;
 mod schema;
 mod space;
 pub mod stats;
+mod unix_millis;
 pub mod verify;
 pub mod writer;
 
@@ -41,12 +42,13 @@ use uuid::Uuid;
 use crate::outbox::Mark;
 use chain::Head;
 use commit::{head, insert, meta, set_meta, write_anchor};
+pub use day_keys::CodeId;
 pub use fault::{Fault, WriteFault};
 pub use memory::Memory;
 use note::NoteSigner;
 pub use open::check;
 pub use reader::{Reader, Seen};
-pub use row::{Body, Direction, Entry, Event, Passage, ScanRow, Token, Unbidden, UnixMillis};
+pub use row::{Body, Direction, Entry, Event, Passage, ScanRow, Token, Unbidden, UnixMillis, Witness, WitnessKind};
 pub use writer::{Receipt, Writer, Written};
 
 /// Size of the write-ahead log at which it is folded in even though rows wait.
@@ -210,13 +212,13 @@ impl ScanLog {
         let known = meta(&transaction, "log")?.and_then(|text| text.parse().ok());
         self.log = match known {
             Some(log) => log,
-            None => row::new_id(at)?,
+            None => row::random_id()?,
         };
         let event = if known.is_none() {
             set_meta(&transaction, "log", &self.log.to_string())?;
             let follows = self.set_aside.as_ref().and_then(|path| path.file_name());
             let follows = follows.map(|name| name.to_string_lossy().into_owned());
-            Some(Event::Begin { log: self.log, key: key.clone(), follows })
+            Some(Event::Begin { log: self.log, key: key.clone(), follows, witness: None })
         } else if meta(&transaction, "key")?.as_ref() != Some(&key) {
             Some(Event::Key { key: key.clone() })
         } else {

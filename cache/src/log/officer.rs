@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use trustlist::{key::PublicKey, verdict::Verdict};
 use uuid::Uuid;
 
-use super::row::UnixMillis;
+use super::unix_millis::UnixMillis;
 
 /// Lines read of a list of officers.
 const MAX_OFFICERS: usize = 256;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
+use trustlist::region::Region;
 use uuid::Uuid;
 
 use super::{
@@ -34,16 +35,24 @@ impl Reader {
         Ok(Reader { connection: open::readable(path)? })
     }
 
-    /// The latest admission since `since`, in one of `lanes`, of the code these tokens stand for (one token for each day).
+    /// The latest admission since `since`, in one of `lanes`, of the issuer's code these tokens stand for (each day's, of
+    /// both versions of the log).
     ///
     /// An officer's word counts as theirs: a referred traveller who was let through was here, an admission that was
     /// overridden, annulled or never walked through was not.
-    pub fn seen_since(&self, tokens: &[Token], lanes: &[&str], since: UnixMillis) -> Result<Option<Seen>, Fault> {
+    pub fn seen_since(
+        &self,
+        tokens: &[Token],
+        issuer: Region,
+        lanes: &[&str],
+        since: UnixMillis,
+    ) -> Result<Option<Seen>, Fault> {
         let tokens = serde_json::to_string(tokens).expect("tokens are words");
         let lanes = serde_json::to_string(lanes).expect("lanes are words");
         let mut statement = self.connection.prepare_cached(
             "SELECT e.id, e.at_ms, e.body ->> '$.lane' FROM entries e
              WHERE e.token IN (SELECT value FROM json_each(?1)) AND e.at_ms >= ?2 AND e.kind = 'scan'
+               AND e.body ->> '$.issuer' = ?4
                AND e.body ->> '$.lane' IN (SELECT value FROM json_each(?3))
                AND coalesce(
                      (SELECT o.body ->> '$.verdict' FROM entries o
@@ -54,7 +63,9 @@ impl Reader {
              ORDER BY e.at_ms DESC LIMIT 1",
         )?;
         let row = statement
-            .query_row((tokens, since.0, lanes), |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))
+            .query_row((tokens, since.0, lanes, issuer.to_string()), |row| {
+                Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))
+            })
             .optional()?;
         Ok(row.and_then(|(id, at, lane)| Some(Seen { id: id.parse().ok()?, at: UnixMillis(at), lane })))
     }

@@ -12,53 +12,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use trustlist::{
     region::Region,
-    time::{TimeTrust, UnixTime},
+    time::TimeTrust,
     verdict::{Reason, Verdict},
 };
 use uuid::Uuid;
 
-use super::officer::Word;
-
-/// Milliseconds since 1970-01-01T00:00:00Z: the grain of the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct UnixMillis(pub i64);
-
-impl UnixMillis {
-    /// The second this moment lies in.
-    #[must_use]
-    pub const fn second(self) -> UnixTime {
-        UnixTime(self.0.div_euclid(1000))
-    }
-
-    /// The UTC day this moment lies in, counted from 1970-01-01. Day keys are named by it.
-    #[must_use]
-    pub const fn day(self) -> i64 {
-        self.0.div_euclid(86_400_000)
-    }
-
-    /// This moment moved by `millis`, saturating.
-    #[must_use]
-    pub const fn plus(self, millis: i64) -> UnixMillis {
-        UnixMillis(self.0.saturating_add(millis))
-    }
-}
-
-impl From<UnixTime> for UnixMillis {
-    fn from(at: UnixTime) -> Self {
-        UnixMillis(at.0.saturating_mul(1000))
-    }
-}
-
-/// RFC 3339 with milliseconds, in UTC.
-impl fmt::Display for UnixMillis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(stamp) => write!(f, "{stamp:.3}"),
-            Err(_) => write!(f, "@{}ms", self.0),
-        }
-    }
-}
+pub use super::unix_millis::UnixMillis;
+use super::{chain::Head, officer::Word};
 
 /// Which way the traveller goes through the lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -102,6 +62,15 @@ impl Passage {
             Self::Passed => "passed",
             Self::NotTaken => "not-taken",
         }
+    }
+
+    const fn unobserved() -> Passage {
+        Self::Unobserved
+    }
+
+    /// Version 1 wrote the word into every scan; version 2 leaves out what says nothing.
+    fn says_nothing(&self) -> bool {
+        *self == Self::Unobserved
     }
 }
 
@@ -195,6 +164,7 @@ pub struct ScanRow {
     /// From the first decodable frame to the verdict, in microseconds.
     pub time_to_verdict_us: u32,
     /// What is known of the passage when the row is written; usually nothing yet.
+    #[serde(skip_serializing_if = "Passage::says_nothing", default = "Passage::unobserved")]
     pub passage: Passage,
 }
 
@@ -208,9 +178,12 @@ pub enum Event {
         log: Uuid,
         /// The device's verification key, in the text form of signed notes.
         key: String,
-        /// The damaged file this log takes over from.
+        /// The damaged or cut file this log takes over from.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         follows: Option<String>,
+        /// What was known of the end of the log before this one, where something was.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        witness: Option<Witness>,
     },
     /// What became of an admission.
     Passage {
@@ -268,6 +241,74 @@ pub enum Event {
         /// `age` or `space`.
         why: Cut,
     },
+    /// Gates opened for travellers whose rows are not in this log.
+    Gap {
+        /// How many, where it is known.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        openings: Option<u64>,
+        /// The most it can have been, where the number is not known: the end was not orderly.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        at_most: Option<u64>,
+        /// The first of them.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        first_ms: Option<UnixMillis>,
+        /// The last of them.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        last_ms: Option<UnixMillis>,
+    },
+    /// The floor of time moved by more than the clocks' allowance.
+    Floor {
+        /// Where it stood; absent when there was none.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        old_ms: Option<UnixMillis>,
+        /// Where it stands from here on.
+        new_ms: UnixMillis,
+        /// What moved it, a stable word: `quorum`, `confirmed-clock`, `settled-by-root`, `settled-by-officer`.
+        evidence: String,
+    },
+}
+
+/// The end of a log as something outside its database knew it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Witness {
+    /// Which log.
+    pub log: Uuid,
+    /// The last row that was known there.
+    pub seq: u64,
+    /// That row's hash.
+    #[serde(with = "hex32")]
+    pub hash: [u8; 32],
+    /// Who knew it.
+    pub by: WitnessKind,
+}
+
+impl Witness {
+    /// The head it speaks of.
+    #[must_use]
+    pub const fn head(&self) -> Head {
+        Head { seq: self.seq, hash: self.hash }
+    }
+}
+
+/// What knows the end of a log without being its database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WitnessKind {
+    /// The head file beside the log.
+    HeadFile,
+    /// A receipt that the centre signed.
+    Receipt,
+}
+
+impl WitnessKind {
+    /// The stable word.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::HeadFile => "head-file",
+            Self::Receipt => "receipt",
+        }
+    }
 }
 
 /// Why rows were deleted.
@@ -315,8 +356,9 @@ struct Written<'a, T: Serialize> {
     rest: &'a T,
 }
 
-/// Version of the body's vocabulary.
-const VERSION: u8 = 1;
+/// Version of the body's vocabulary that is written. Version 1 is read as well: its tokens do not cover the issuer, it knows neither `gap`
+/// nor `floor`, and it spells `"passage":"unobserved"` out.
+pub const VERSION: u8 = 2;
 
 impl ScanRow {
     /// The JSON text that is stored and chained.
@@ -370,6 +412,16 @@ pub(crate) fn new_id(at: UnixMillis) -> Result<Uuid, getrandom::Error> {
     Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
 }
 
+/// UUIDv4 (RFC 9562 §5.4), for the name of a log: nothing of it can be guessed, and two boxes set up in the same second have two.
+///
+/// # Errors
+/// The system has no randomness.
+pub(crate) fn random_id() -> Result<Uuid, getrandom::Error> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)?;
+    Ok(uuid::Builder::from_random_bytes(random).into_uuid())
+}
+
 mod hex32 {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
@@ -417,14 +469,20 @@ pub(crate) mod tests {
         let body = row(0).body(&id);
         let entry = Entry::parse(1, &body).expect("readable");
         assert_eq!(entry, Entry { seq: 1, id, at: row(0).at_ms, body: Body::Scan(row(0)) });
-        assert!(body.starts_with("{\"v\":1,\"kind\":\"scan\",\"id\":\""), "{body}");
+        assert!(body.starts_with("{\"v\":2,\"kind\":\"scan\",\"id\":\""), "{body}");
     }
 
     #[test]
     fn every_event_is_read_back_as_it_was_written() {
         let id = new_id(UnixMillis(5)).expect("randomness");
         for event in [
-            Event::Begin { log: id, key: "k".into(), follows: Some("scans.db.damaged".into()) },
+            Event::Begin { log: id, key: "k".into(), follows: Some("scans.db.damaged".into()), witness: None },
+            Event::Begin {
+                log: id,
+                key: "k".into(),
+                follows: Some("scans.db.cut".into()),
+                witness: Some(Witness { log: id, seq: 7, hash: [1; 32], by: WitnessKind::HeadFile }),
+            },
             Event::Passage { scan: id, passage: Passage::NotTaken },
             Event::Gate { lane: "1".into(), what: Unbidden::AlarmOver },
             Event::Override(crate::log::officer::tests::signed(id, Verdict::Admit, 1)),
@@ -438,11 +496,26 @@ pub(crate) mod tests {
                 keys_through_day: Some(4),
                 why: Cut::Age,
             },
+            Event::Gap {
+                openings: Some(3),
+                at_most: None,
+                first_ms: Some(UnixMillis(1)),
+                last_ms: Some(UnixMillis(2)),
+            },
+            Event::Gap { openings: None, at_most: Some(8), first_ms: None, last_ms: None },
+            Event::Floor { old_ms: None, new_ms: UnixMillis(9), evidence: "quorum".into() },
         ] {
             let body = event.body(&id, UnixMillis(5));
             let entry = Entry::parse(2, &body).expect("readable");
             assert_eq!(entry, Entry { seq: 2, id, at: UnixMillis(5), body: Body::Event(event) }, "{body}");
         }
+    }
+
+    #[test]
+    fn a_row_of_version_1_is_still_read() {
+        let body = r#"{"v":1,"kind":"scan","id":"01775ae8-2204-7bab-be50-b40ae34103be","at_ms":1612137600000,"time_trust":"synced","lane":"1","direction":"entry","verdict":"admit","reason":"ok","time_to_verdict_us":41000,"passage":"unobserved"}"#;
+        let Body::Scan(scan) = Entry::parse(1, body).expect("readable").body else { panic!("a scan") };
+        assert_eq!((scan.passage, scan.token), (Passage::Unobserved, None));
     }
 
     #[test]

@@ -16,6 +16,10 @@ fn open(directory: &Path) -> Result<ScanLog, Fault> {
     ScanLog::open(Options::new(directory.join("scans.db"), signer()), NOW)
 }
 
+fn code(id: &[u8]) -> CodeId<'_> {
+    CodeId { issuer: row(0).issuer.expect("set"), id }
+}
+
 #[test]
 fn rows_are_chained_from_the_first_and_survive_reopening() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -80,23 +84,23 @@ fn a_code_seen_before_is_found_by_its_token_within_the_window_and_the_group() {
     let mut scan = row(0);
     scan.at_ms = before_midnight;
     scan.lane = "1".into();
-    scan.token = Some(memory.token(b"code", before_midnight, Duration::from_secs(60)).expect("a token"));
+    scan.token = Some(memory.token(&code(b"code"), before_midnight, Duration::from_secs(60)).expect("a token"));
     let receipt = memory.append(&scan);
     assert!(matches!(receipt.wait(Duration::from_secs(5)), Written::Committed(_)));
 
     let now = before_midnight.plus(20_000);
-    let seen = memory.seen(b"code", &["1", "2"], now, 60).expect("asked").expect("seen across midnight");
+    let seen = memory.seen(&code(b"code"), &["1", "2"], now, 60).expect("asked").expect("seen across midnight");
     assert_eq!((seen.id, seen.lane.as_str()), (receipt.id(), "1"));
-    assert_eq!(memory.seen(b"other", &["1"], now, 60).expect("asked"), None);
-    assert_eq!(memory.seen(b"code", &["2"], now, 60).expect("asked"), None, "another group");
-    assert_eq!(memory.seen(b"code", &["1"], now, 5).expect("asked"), None, "too long ago");
+    assert_eq!(memory.seen(&code(b"other"), &["1"], now, 60).expect("asked"), None);
+    assert_eq!(memory.seen(&code(b"code"), &["2"], now, 60).expect("asked"), None, "another group");
+    assert_eq!(memory.seen(&code(b"code"), &["1"], now, 5).expect("asked"), None, "too long ago");
 
     let unused = Event::Passage { scan: receipt.id(), passage: Passage::NotTaken };
     assert!(matches!(
         memory.record(&unused, now, TimeTrust::Synced).wait(Duration::from_secs(5)),
         Written::Committed(_)
     ));
-    assert_eq!(memory.seen(b"code", &["1"], now, 60).expect("asked"), None, "nobody went through");
+    assert_eq!(memory.seen(&code(b"code"), &["1"], now, 60).expect("asked"), None, "nobody went through");
 }
 
 #[test]
@@ -107,7 +111,12 @@ fn an_officers_override_decides_whether_a_code_was_used() {
     (scan.verdict, scan.reason) = (Verdict::Refer, Reason::ColourYellow);
     let (id, _) = log.append(&scan).expect("appended");
     let reader = Reader::open(log.path()).expect("opened");
-    let seen = || reader.seen_since(&[scan.token.expect("set")], &[&scan.lane], NOW).expect("asked").is_some();
+    let seen = || {
+        reader
+            .seen_since(&[scan.token.expect("set")], scan.issuer.expect("set"), &[&scan.lane], NOW)
+            .expect("asked")
+            .is_some()
+    };
     assert!(!seen());
     let mut say = |verdict| {
         let event = Event::Override(officer::tests::signed(id, verdict, 1));

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use cache::log::{Body, Entry, Event, Reader, UnixMillis, officer::Word, query::Filter, stats};
+use cache::log::{Body, Entry, Event, Reader, UnixMillis, Witness, officer::Word, query::Filter, stats};
 use clap::Args;
 use trustlist::{
     region::Region,
@@ -123,8 +123,13 @@ fn print(entry: &Entry, out: &mut dyn Write) -> std::io::Result<()> {
 
 fn tell(event: &Event) -> String {
     match event {
-        Event::Begin { log, follows: None, .. } => format!("the log {log} begins"),
-        Event::Begin { log, follows: Some(file), .. } => format!("the log {log} begins, after the damaged {file}"),
+        Event::Begin { log, follows, witness, .. } => {
+            let follows = follows.as_ref().map_or(String::new(), |file| format!(", after {file}"));
+            let witness = witness.map_or(String::new(), |Witness { log, seq, by, .. }| {
+                format!("; the {} knew {seq} rows of log {log}", by.code())
+            });
+            format!("the log {log} begins{follows}{witness}")
+        }
         Event::Passage { scan, passage } => format!("passage: {} {scan}", passage.code()),
         Event::Gate { lane, what } => format!("gate of lane {lane}: {}", what.code()),
         Event::ConfigurationCode { number, kid, lane, sets } => {
@@ -139,6 +144,19 @@ fn tell(event: &Event) -> String {
         Event::Key { key } => format!("signs from here with {key}"),
         Event::Retention { through, rows, unsent, .. } => {
             format!("retention: {rows} rows through {through} deleted, {unsent} of them never acknowledged")
+        }
+        Event::Gap { openings, at_most, first_ms, last_ms } => {
+            let number = match (openings, at_most) {
+                (Some(number), _) => number.to_string(),
+                (None, Some(most)) => format!("at most {most}"),
+                (None, None) => "an unknown number of".to_owned(),
+            };
+            let moment = |at: &Option<UnixMillis>| at.map_or("an unknown time".to_owned(), |at| at.to_string());
+            format!("gap: {number} openings without a row, from {} to {}", moment(first_ms), moment(last_ms))
+        }
+        Event::Floor { old_ms, new_ms, evidence } => {
+            let old = old_ms.map_or("nothing".to_owned(), |old| old.to_string());
+            format!("floor of time: from {old} to {new_ms}, by {evidence}")
         }
     }
 }

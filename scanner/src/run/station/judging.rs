@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use cache::log::{UnixMillis, Written};
+use cache::log::{CodeId, UnixMillis, Written};
 use trustlist::{
     code::MaskedName,
     judge::{self, Admission, Context, Decision, Judgement, Outcome, Repetition},
@@ -52,12 +52,12 @@ impl Station {
             let settings = self.settings();
             (settings.anti_passback.as_secs(), settings.group.clone(), settings.direction)
         };
-        let Some(cti) = judgement.token_source().filter(|_| window > 0) else { return judgement };
+        let Some(code) = code_of(&judgement).filter(|_| window > 0) else { return judgement };
         let shared = Arc::clone(&self.shared);
         let alike = |lane: &&config::Lane| lane.group == group && lane.direction == direction;
         let lanes: Vec<&str> = shared.config.lane.iter().filter(alike).map(|lane| lane.id.as_str()).collect();
         let window = u32::try_from(window).unwrap_or(u32::MAX);
-        match self.memory.as_mut().map(|memory| memory.seen(cti, &lanes, at, window)) {
+        match self.memory.as_mut().map(|memory| memory.seen(&code, &lanes, at, window)) {
             Some(Ok(None)) => judgement.with_repetition(Repetition::First),
             Some(Ok(Some(_))) => judgement.with_repetition(Repetition::Used),
             Some(Err(fault)) => {
@@ -71,8 +71,7 @@ impl Station {
     fn record(&mut self, judgement: Judgement, circumstances: &Circumstances<'_>) -> Judgement {
         let deadline = circumstances.lane.commit_deadline;
         let Some(memory) = &mut self.memory else { return judgement.log_unavailable() };
-        let token = match judgement.token_source().map(|cti| memory.token(cti, circumstances.at, deadline)).transpose()
-        {
+        let token = match code_of(&judgement).map(|code| memory.token(&code, circumstances.at, deadline)).transpose() {
             Ok(token) => token,
             Err(fault) => {
                 *lock(&self.shared.log_trouble) = Some(fault.to_string());
@@ -99,4 +98,9 @@ impl Station {
             }
         }
     }
+}
+
+/// What names the code, once its signature is proven.
+fn code_of(judgement: &Judgement) -> Option<CodeId<'_>> {
+    Some(CodeId { issuer: judgement.decision().issuer?, id: judgement.token_source()? })
 }
