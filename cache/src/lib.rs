@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod exchange;
 pub mod floors;
 pub mod log;
 pub mod outbox;
