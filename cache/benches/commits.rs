@@ -241,7 +241,7 @@ fn grown(path: &Path) {
     assert!(verify(&reader, &Evidence::default()).expect("read").is_sound());
     clock("verify the whole chain", start);
     let start = Instant::now();
-    let now = Moment { at: row(ROWS * 3 + 60_000).at_ms.second(), trust: TimeTrust::Synced };
+    let now = Moment::synced(row(ROWS * 3 + 60_000).at_ms.second());
     let removed = log.retain(Retention::of(14), now).expect("cut");
     clock("receipt of retention", start);
     let (mut steps, mut longest, start) = (0, Duration::ZERO, Instant::now());

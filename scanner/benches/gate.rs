@@ -15,7 +15,7 @@ use scanner::{
 };
 use trustlist::{
     judge::{Context, decide},
-    time::{Moment, TimeTrust, UnixTime},
+    time::{Moment, UnixTime},
 };
 
 const NOW: UnixTime = UnixTime(1_612_137_600);
@@ -29,7 +29,7 @@ fn decisions(criterion: &mut Criterion) {
         std::fs::write(path, bytes).expect("written");
     }
     let trust = lists::from_folder(mirror.path()).expect("verified");
-    let moment = Moment { at: NOW, trust: TimeTrust::Synced };
+    let moment = Moment::synced(NOW);
     let context = Context { moment, relying: GATE.parse().expect("a region"), profile: None };
     let mut group = criterion.benchmark_group("decide");
     for who in [

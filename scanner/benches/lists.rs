@@ -20,7 +20,11 @@ use scanner::{
     lists,
     sync::{self, Anchor, Way, Web, Word, activation},
 };
-use trustlist::{region::Region, status::Status, time::UnixTime};
+use trustlist::{
+    region::Region,
+    status::Status,
+    time::{Moment, UnixTime},
+};
 use wire::{Meter, Nginx, Traffic};
 
 const MILLION: u64 = 1_000_000;
@@ -55,7 +59,7 @@ fn country(name: &str, issuers: usize, codes: u64, one_in: u64, changes: u64) {
     let mut store = TrustStore::open(&folder.path().join("state/trust/store.db")).expect("a store");
     let mut sync = |step: &str, at: UnixTime, word: Word| {
         let clock = Instant::now();
-        let anchor = Anchor { first_root: Some(&root), now: at };
+        let anchor = Anchor { first_root: Some(&root), moment: Moment::synced(at) };
         let way = Way { timeout: Duration::from_secs(600), proxy: None, ca: None };
         let mut web = Web::new(&meter.url(), &way).expect("a mirror");
         let report = sync::sync(&mut store, &mut web, "mirror", &anchor).expect("the store works");

@@ -79,7 +79,7 @@ fn a_second_implementation_agrees_across_a_retention_cut_and_about_a_doctored_ro
     assert!(output.status.success(), "{}", said(&output));
     assert_eq!(said(&output).trim(), "sound: 601 rows, 1 to 601, anchored to 601");
 
-    let now = Moment { at: UnixTime(START / 1000 + 600 * 3600), trust: TimeTrust::Synced };
+    let now = Moment::synced(UnixTime(START / 1000 + 600 * 3600));
     assert!(log.retain(Retention::default(), now).expect("cut").rows > 200);
     log.sweep().expect("swept");
     let output = python(&[&path], &key_flag).expect("python ran before");

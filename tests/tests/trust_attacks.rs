@@ -19,7 +19,7 @@ use trustlist::{
     judge::{Context, Outcome as Judged, decide},
     lists::keys::KeyUse,
     region::NATIONAL,
-    time::{Moment, TimeTrust, UnixTime},
+    time::{Moment, UnixTime},
     verdict::Reason,
 };
 
@@ -230,14 +230,14 @@ fn one_device_carries_its_lists_to_the_next_and_an_older_stick_takes_nothing_bac
     let folder = tempfile::tempdir().expect("a folder");
     let mut next = empty_store(&folder);
     let mut carried = Folder::open(stick.path()).expect("a folder");
-    let anchor = Anchor { first_root: Some(&post.root), now: NOW };
+    let anchor = Anchor { first_root: Some(&post.root), moment: Moment::synced(NOW) };
     let report = synced(&mut next, &mut carried, "stick", &anchor).expect("the store works");
     assert_eq!(newer(&report), 35, "{report:?}");
 
     post.publish(NOW.plus(HOUR));
     assert_eq!(newer(&post.sync(NOW.plus(HOUR))), 35);
     let held = post.generation(NATIONAL);
-    let anchor = Anchor { first_root: None, now: NOW.plus(HOUR) };
+    let anchor = Anchor { first_root: None, moment: Moment::synced(NOW.plus(HOUR)) };
     let report = synced(&mut post.store, &mut carried, "stick", &anchor).expect("the store works");
     assert_eq!((newer(&report), post.generation(NATIONAL)), (0, held));
 }
@@ -267,7 +267,7 @@ fn a_provinces_key_signing_another_provinces_codes_is_out_of_its_scope() {
     let key = post.federation.issuers[&hunan].signing_key(KeyUse::Code, NOW).expect("it has one");
     let text = code::issue(&Draft::new(guangdong, NOW), key, None).expect("signed");
     let trust = lists::from_store(&post.store).expect("read").expect("synced").trust;
-    let moment = Moment { at: NOW.plus(60), trust: TimeTrust::Synced };
+    let moment = Moment::synced(NOW.plus(60));
     let context = Context { moment, relying: guangdong, profile: None };
     let Judged::Judged(judgement) = decide(&text, &trust, &context) else { panic!("no pass code") };
     assert_eq!(judgement.decision().reason, Reason::IssuerOutOfScope);

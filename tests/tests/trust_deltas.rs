@@ -11,6 +11,7 @@ use scanner::{
 use trust_support::{HOUR, NOW, Post, Shelfful, empty_store, newer, outcome, region, synced};
 use trustlist::{
     status::{Status, delta::is_delta},
+    time::Moment,
     tuf::Answer,
 };
 
@@ -51,7 +52,7 @@ fn change(post: &mut Post, step: i64) {
 /// Syncs; also tells what was asked for of the province's targets.
 fn sync(post: &mut Post, step: i64) -> (Report, Vec<String>) {
     let mut mirror = Asked(post.mirror.clone(), Vec::new());
-    let anchor = Anchor { first_root: Some(&post.root), now: NOW.plus(HOUR * (step + 1)) };
+    let anchor = Anchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR * (step + 1))) };
     let report = synced(&mut post.store, &mut mirror, "mirror", &anchor).expect("the store works");
     (report, mirror.1)
 }
@@ -131,7 +132,7 @@ fn a_device_that_took_a_delta_carries_the_whole_list_to_the_next() {
     carry::export(&post.store, folder.path()).expect("exported");
     let mut stick = lists::Folder::open(folder.path()).expect("a folder");
     post.store = empty_store(&folder);
-    let anchor = Anchor { first_root: Some(&post.root), now: NOW.plus(HOUR * 2) };
+    let anchor = Anchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR * 2)) };
     let report = synced(&mut post.store, &mut stick, "stick", &anchor).expect("the store works");
     assert_eq!(newer(&report), 35, "{report:?}");
     holds_the_newest(&post, 1);

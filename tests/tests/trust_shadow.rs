@@ -53,7 +53,7 @@ fn codes(federation: &Federation, each: u64) -> Vec<String> {
 }
 
 fn judged(texts: &[String], trust: &Trust, at: UnixTime) -> Vec<Decision> {
-    let moment = Moment { at, trust: TimeTrust::Synced };
+    let moment = Moment::synced(at);
     let context = Context { moment, relying: region(GATE), profile: None };
     let one = |text: &String| match decide(text, trust, &context) {
         Outcome::Judged(judgement) => judgement.close().0,
@@ -140,7 +140,7 @@ fn the_forecast_is_what_the_judge_says_afterwards() {
                 reason: decision.reason,
             });
         }
-        let moment = Moment { at, trust: TimeTrust::Synced };
+        let moment = Moment::synced(at);
         let context = Context { moment, relying: region(GATE), profile: None };
         let report = compare(&here, &there, &sample, &context);
         assert_eq!(report.changed, really as u64, "{what}: {report:?}");
@@ -165,7 +165,7 @@ fn statuses_that_turn_bad_by_the_thousand_are_foreseen_by_their_share() {
         let Decision { issuer, kid, format, route, verdict, reason, .. } = decision;
         sample.add(Seen { issuer, kid, format, route, verdict, reason });
     }
-    let moment = Moment { at: NOW, trust: TimeTrust::Synced };
+    let moment = Moment::synced(NOW);
     let context = Context { moment, relying: region(GATE), profile: None };
     assert_eq!(compare(&here, &there, &sample, &context).changed, 20, "half of forty");
 }
@@ -231,14 +231,15 @@ impl Gate {
     /// Publishes, syncs, and lets come into force what may.
     fn update(&mut self, at: UnixTime) -> activation::Settled {
         self.post.publish(at);
-        let anchor = Anchor { first_root: Some(&self.post.root), now: at };
+        let anchor = Anchor { first_root: Some(&self.post.root), moment: Moment::synced(at) };
         let mut mirror = self.post.mirror.clone();
         scanner::sync::sync(&mut self.post.store, &mut mirror, "mirror", &anchor).expect("the store works");
         self.settle(at, TimeTrust::Synced)
     }
 
     fn settle(&mut self, at: UnixTime, trust: TimeTrust) -> activation::Settled {
-        activation::settle(&self.config, &mut self.post.store, Moment { at, trust }).expect("the store works")
+        activation::settle(&self.config, &mut self.post.store, Moment { at, trust, floor: at })
+            .expect("the store works")
     }
 }
 

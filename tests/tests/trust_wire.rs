@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use scanner::sync::{Anchor, Report, Way, Web, Word};
 use trust_support::{HOUR, NOW, Post, newer, region, synced};
-use trustlist::status::Status;
+use trustlist::{status::Status, time::Moment};
 use wire::{Meter, Nginx, Traffic};
 
 /// A device with lists, and a web server with the same.
@@ -32,7 +32,7 @@ impl Line {
     }
 
     fn sync(&mut self, hour: i64) -> (Report, Traffic) {
-        let anchor = Anchor { first_root: Some(&self.post.root), now: NOW.plus(HOUR * hour) };
+        let anchor = Anchor { first_root: Some(&self.post.root), moment: Moment::synced(NOW.plus(HOUR * hour)) };
         let way = Way { timeout: Duration::from_secs(60), proxy: None, ca: None };
         let mut web = Web::new(&self.meter.url(), &way).expect("a mirror");
         let report = synced(&mut self.post.store, &mut web, "mirror", &anchor).expect("the store works");
@@ -71,7 +71,7 @@ fn over_tls_it_stays_below_48_kib_too() {
     let meter = Meter::before(&server);
     let way = Way { timeout: Duration::from_secs(60), proxy: None, ca: Some(keys.join("ca.pem")) };
     let mut web = Web::new(&meter.url().replace("http:", "https:"), &way).expect("a mirror");
-    let anchor = Anchor { first_root: Some(&post.root), now: NOW };
+    let anchor = Anchor { first_root: Some(&post.root), moment: Moment::synced(NOW) };
     let report = synced(&mut post.store, &mut web, "mirror", &anchor).expect("the store works");
     assert_eq!(report.word(), Word::Unchanged, "{report}");
     let traffic = meter.read();

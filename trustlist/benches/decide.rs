@@ -15,13 +15,13 @@ use support::{
 use trustlist::{
     code::Format,
     judge::{Context, Outcome, decide},
-    time::{Moment, TimeTrust, UnixTime},
+    time::{Moment, UnixTime},
     trust::Trust,
     verdict::Verdict,
 };
 
 fn measure(criterion: &mut Criterion, name: &str, text: &str, trust: &Trust, at: UnixTime, wanted: Option<Verdict>) {
-    let moment = Moment { at, trust: TimeTrust::Synced };
+    let moment = Moment::synced(at);
     let context = Context { moment, relying: "420000".parse().expect("Hubei"), profile: None };
     let verdict = match decide(text, trust, &context) {
         Outcome::NotAPassCode => None,

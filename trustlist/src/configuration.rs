@@ -18,7 +18,7 @@ use crate::{
         text,
     },
     key::KeyId,
-    time::{Moment, TimeTrust, UnixTime},
+    time::{Moment, SKEW, UnixTime},
     trust::Trust,
 };
 
@@ -204,8 +204,6 @@ pub struct Context<'a> {
     pub checkpoint: &'a str,
     /// The clock.
     pub moment: Moment,
-    /// What has certainly passed: build, lists, log. It stands in for a clock that is not believed.
-    pub floor: UnixTime,
     /// The highest number taken so far; 0 for none.
     pub taken: u64,
 }
@@ -243,7 +241,7 @@ pub fn decide(text: &str, trust: &Trust, context: &Context<'_>) -> Result<Order,
     if !key.good_at(claims.issued_at) {
         return Err(Refusal::KeySpent);
     }
-    if !timely(&claims, context) {
+    if !timely(&claims, context.moment) {
         return Err(Refusal::NotNow);
     }
     if claims.number <= context.taken {
@@ -255,15 +253,10 @@ pub fn decide(text: &str, trust: &Trust, context: &Context<'_>) -> Result<Order,
     Ok(Order { kid, number: claims.number, settings: claims.settings })
 }
 
-/// A clock that is not believed cannot say that a code has begun; the floor still says that it has ended. The code may be what
-/// brings the network that sets the clock.
-fn timely(claims: &Claims, context: &Context<'_>) -> bool {
-    const SKEW: i64 = 300;
-    let now = match context.moment.trust {
-        TimeTrust::Untrusted => return context.floor < claims.expires,
-        _ => context.moment.at,
-    };
-    claims.issued_at <= now.plus(SKEW) && now < claims.expires
+/// A clock that nobody confirms says neither that a code is to come nor that it is over; the floor still says that it has ended. The code
+/// may be what brings the network that sets the clock.
+fn timely(claims: &Claims, moment: Moment) -> bool {
+    moment.has_come(claims.issued_at, SKEW) != Some(false) && moment.has_passed(claims.expires, 0) != Some(true)
 }
 
 fn parse(text: &str) -> Result<Sign1, &'static str> {

@@ -1,10 +1,10 @@
-//! The freshness ladder and the floor of time: how much a list and a clock are worth, from their ages alone.
+//! The freshness ladder: how much a list is worth, from its age and how far the clock is believed.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     lists::policy::Ladder,
-    time::{Moment, TimeTrust, UnixTime},
+    time::{Moment, TimeTrust},
 };
 
 /// How far an issuer's newest verified list can be relied on.
@@ -51,21 +51,18 @@ impl Freshness {
     }
 }
 
-/// Age in seconds at `moment` of a list issued at `issued`; `None` when the clock cannot say. A list from the (near) future is new.
+/// The step of a list of this age, where the clock can say its age, by a clock that is believed so far. A clock that nobody confirms may
+/// have stood still in a cupboard, so by it no list is better than *restricted*.
 #[must_use]
-pub fn age(issued: UnixTime, moment: Moment) -> Option<i64> {
-    (moment.trust != TimeTrust::Untrusted).then(|| moment.at.since(issued).max(0))
-}
-
-/// The earliest time it can be: the latest of the build's date, the latest time ever stored, and the newest list's issue.
-#[must_use]
-pub fn floor(built: UnixTime, stored: Option<UnixTime>, newest_list: Option<UnixTime>) -> UnixTime {
-    [Some(built), stored, newest_list].into_iter().flatten().max().unwrap_or(built)
+pub fn of(age: Option<i64>, moment: Moment, ladder: Ladder) -> Freshness {
+    let step = age.map_or(Freshness::Stale, |age| Freshness::of_age(age, ladder));
+    if moment.trust == TimeTrust::FloorOnly { step.max(Freshness::Restricted) } else { step }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::UnixTime;
 
     #[test]
     fn a_list_goes_down_the_ladder_as_it_ages() {
@@ -84,17 +81,12 @@ mod tests {
     }
 
     #[test]
-    fn an_untrusted_clock_knows_no_age() {
-        let moment = |trust| Moment { at: UnixTime(100), trust };
-        assert_eq!(age(UnixTime(40), moment(TimeTrust::FloorOnly)), Some(60));
-        assert_eq!(age(UnixTime(400), moment(TimeTrust::Synced)), Some(0));
-        assert_eq!(age(UnixTime(40), moment(TimeTrust::Untrusted)), None);
-    }
-
-    #[test]
-    fn the_floor_is_the_latest_of_what_is_known() {
-        assert_eq!(floor(UnixTime(5), None, Some(UnixTime(9))), UnixTime(9));
-        assert_eq!(floor(UnixTime(5), Some(UnixTime(12)), Some(UnixTime(9))), UnixTime(12));
-        assert_eq!(floor(UnixTime(5), None, None), UnixTime(5));
+    fn a_clock_that_nobody_confirms_shows_no_list_as_better_than_restricted() {
+        let at = |trust| Moment { at: UnixTime(100), trust, floor: UnixTime(0) };
+        let step = |age, trust| of(age, at(trust), Ladder::default());
+        assert_eq!(step(Some(0), TimeTrust::FloorOnly), Freshness::Restricted, "half a year in a cupboard");
+        assert_eq!(step(Some(8 * 86_400), TimeTrust::FloorOnly), Freshness::Stale);
+        assert_eq!(step(Some(0), TimeTrust::Holdover), Freshness::Fresh);
+        assert_eq!(step(None, TimeTrust::Untrusted), Freshness::Stale);
     }
 }

@@ -248,7 +248,8 @@ fn weigh(
     profile: &Profile,
     decision: &mut Decision,
 ) -> Found {
-    if let Some(reason) = time(credential, context.moment, profile) {
+    if let Some((reason, detail)) = time(credential, context.moment, profile) {
+        decision.detail = detail;
         return by_itself(reason);
     }
     let freshness = decision.freshness.unwrap_or(Freshness::Stale);
@@ -275,16 +276,26 @@ fn weigh(
     })
 }
 
-fn time(credential: &Credential, moment: Moment, profile: &Profile) -> Option<Reason> {
+/// The key's validity first, since a key comes before what it signs; then the code's own. Where a clock that nobody confirms says that
+/// something is over or to come, and the floor does not, it is the clock that is not believed, and nobody's code.
+fn time(credential: &Credential, moment: Moment, profile: &Profile) -> Option<(Reason, Option<&'static str>)> {
     if moment.trust == TimeTrust::Untrusted {
-        return Some(Reason::ClockUntrusted);
+        return Some((Reason::ClockUntrusted, None));
     }
     let skew = profile.skew_s.clamp(0, DAY);
-    if moment.at.plus(skew) < credential.valid_from() {
-        return Some(Reason::NotYetValid);
-    }
-    let over = credential.valid_until().is_some_and(|until| moment.at.plus(-skew) >= until);
-    over.then_some(Reason::Expired)
+    let to_come = |from: UnixTime| moment.has_come(from, skew).map(|come| !come);
+    let over = |until: UnixTime| moment.has_passed(until, skew);
+    let key = credential.key_window();
+    let checks = [
+        (key.from.map(to_come), Reason::KeyNotYetValid),
+        (Some(to_come(credential.valid_from())), Reason::NotYetValid),
+        (credential.valid_until().into_iter().chain(key.until).min().map(over), Reason::Expired),
+    ];
+    checks.into_iter().find_map(|(fails, reason)| match fails? {
+        Some(false) => None,
+        Some(true) => Some((reason, None)),
+        None => Some((Reason::ClockUntrusted, Some(reason.code()))),
+    })
 }
 
 /// The region that the code is about: a national code speaks for another.
@@ -370,7 +381,12 @@ fn falls_under(day: i64, listing: Window, now: UnixTime) -> bool {
 
 fn age(credential: &Credential, moment: Moment, profile: &Profile) -> Option<Reason> {
     let oldest = profile.max_code_age_s?;
-    (moment.at.since(credential.issued_at()) > oldest).then_some(Reason::CodeTooOld)
+    // The first second at which it is too old.
+    match moment.has_passed(credential.issued_at().plus(oldest).plus(1), 0) {
+        Some(false) => None,
+        Some(true) => Some(Reason::CodeTooOld),
+        None => Some(Reason::ClockUntrusted),
+    }
 }
 
 /// Sets reason and verdict, here and nowhere else: what was found, or what the profile says stricter of its reason.

@@ -221,11 +221,45 @@ impl PublicKey {
                 .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
             Inner::P384(key) => p384::ecdsa::Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
-            Inner::Rsa(key) => rsa::pss::Signature::try_from(signature).is_ok_and(|signature| {
-                rsa::pss::VerifyingKey::<Sha256>::new(key.clone()).verify(message, &signature).is_ok()
-            }),
+            // RFC 8230 §2: the salt is as long as the hash.
+            Inner::Rsa(key) => pss(&rsa::pss::VerifyingKey::new(key.clone()), message, signature),
         }
     }
+
+    /// The same for metadata of The Update Framework, which leaves the length of an RSA-PSS salt to the signer (specification §4.2.1, scheme
+    /// `rsassa-pss-sha256`): libraries sign with that of the hash, or with the longest that fits. ES256 signatures are in DER there.
+    #[must_use]
+    pub fn verify_metadata(&self, message: &[u8], signature: &[u8]) -> bool {
+        match &self.0 {
+            Inner::P256(key) => p256::ecdsa::Signature::from_der(signature)
+                .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
+            Inner::Rsa(key) => pss(&rsa::pss::VerifyingKey::new_with_auto_salt_len(key.clone()), message, signature),
+            Inner::Ed25519(_) | Inner::P384(_) => self.verify(message, signature),
+        }
+    }
+
+    /// A digest that is the same however the key was written down.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        digest.update(self.algorithm().cose().to_be_bytes());
+        match &self.0 {
+            Inner::Ed25519(key) => digest.update(key.as_bytes()),
+            Inner::P256(key) => digest.update(key.to_sec1_point(true).as_bytes()),
+            Inner::P384(key) => digest.update(key.to_sec1_point(true).as_bytes()),
+            Inner::Rsa(key) => {
+                for number in [key.n_bytes(), key.e_bytes()] {
+                    digest.update((number.len() as u64).to_be_bytes());
+                    digest.update(&number);
+                }
+            }
+        }
+        digest.finalize().into()
+    }
+}
+
+fn pss(key: &rsa::pss::VerifyingKey<Sha256>, message: &[u8], signature: &[u8]) -> bool {
+    rsa::pss::Signature::try_from(signature).is_ok_and(|signature| key.verify(message, &signature).is_ok())
 }
 
 impl fmt::Debug for PublicKey {

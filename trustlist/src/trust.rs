@@ -3,7 +3,10 @@
 //! A [`Repository`] is what the TUF workflow delivers. One that is broken or missing ages alone: it becomes a [`Fault`], and the others
 //! work. Only a broken national one is an error, because nothing can be judged without it.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use crate::{
     code::{Format, IssuerKey, KeyRing, Usage, ring::MAX_PER_KID},
@@ -18,7 +21,10 @@ use crate::{
     },
     region::{NATIONAL, Region},
     status::{PREFIX, StatusList, StatusLists},
-    time::{Moment, UnixTime},
+    time::{
+        Moment, TimeTrust, UnixTime,
+        quorum::{Fingerprint, Vote, quorum},
+    },
 };
 
 /// One issuer's repository as the TUF workflow last accepted it ([`crate::tuf`] makes it).
@@ -32,6 +38,10 @@ pub struct Repository {
     pub issued: UnixTime,
     /// When that expires.
     pub expires: UnixTime,
+    /// When this device accepted it, where it is known.
+    pub arrived: Option<UnixTime>,
+    /// The keys of its root.
+    pub root_keys: BTreeSet<Fingerprint>,
     /// Verified targets by name.
     pub targets: BTreeMap<String, Vec<u8>>,
 }
@@ -56,6 +66,17 @@ pub struct RepositoryFacts {
     pub issued: UnixTime,
     /// When that expires.
     pub expires: UnixTime,
+    /// When this device accepted it, where it is known.
+    pub arrived: Option<UnixTime>,
+}
+
+impl RepositoryFacts {
+    /// From when it ages at `moment`: its issue, but for one that claims to be of a confirmed clock's future, which ages from its arrival.
+    /// Whoever dates a list ahead does not keep it fresh until then.
+    #[must_use]
+    pub fn ages_from(&self, moment: Moment) -> UnixTime {
+        self.arrived.filter(|_| moment.is_before(self.issued)).unwrap_or(self.issued)
+    }
 }
 
 /// All that a verdict rests on. Immutable: a newer one takes its place whole.
@@ -68,6 +89,7 @@ pub struct Trust {
     policy: Policy,
     risk_areas: RiskAreas,
     configuration_keys: Vec<IssuerKey>,
+    votes: Vec<Vote>,
 }
 
 /// The national repository cannot be used.
@@ -104,13 +126,14 @@ impl Trust {
     #[must_use]
     pub fn none() -> Trust {
         Trust {
-            national: RepositoryFacts { generation: 0, issued: UnixTime(0), expires: UnixTime(0) },
+            national: RepositoryFacts { generation: 0, issued: UnixTime(0), expires: UnixTime(0), arrived: None },
             issuers: BTreeMap::new(),
             ring: KeyRing::default(),
             recognition: Recognition::default(),
             policy: Policy::default(),
             risk_areas: RiskAreas::default(),
             configuration_keys: Vec::new(),
+            votes: Vec::new(),
         }
     }
 
@@ -148,6 +171,7 @@ impl Trust {
             policy: policy(read("policy.json"))?,
             risk_areas,
             configuration_keys: Vec::new(),
+            votes: vec![vote(&national)],
         };
         for entry in entries_of {
             trust.issuers.insert(entry.id, Issuer { entry, repository: None, statuses: StatusLists::default() });
@@ -170,6 +194,9 @@ impl Trust {
             return;
         };
         issuer.repository = Some(facts(repository));
+        if repository.issuer != NATIONAL {
+            self.votes.push(vote(repository));
+        }
         let Some(bytes) = repository.targets.get("keys.json") else {
             fault("keys.json", "missing; the issuer's codes will not be known".to_owned());
             return;
@@ -285,11 +312,16 @@ impl Trust {
         name.and_then(named).or_else(|| named(&self.policy.default)).cloned().unwrap_or_default()
     }
 
-    /// The newest issue time of any list: no honest clock is before it.
+    /// The time that enough independent issuers have signed at or after.
     #[must_use]
-    pub fn newest_issue(&self) -> UnixTime {
-        let repositories = self.issuers.values().filter_map(|issuer| issuer.repository);
-        repositories.map(|repository| repository.issued).fold(self.national.issued, UnixTime::max)
+    pub fn quorum(&self) -> Option<UnixTime> {
+        quorum(&self.votes)
+    }
+
+    /// The issuers whose lists in force claim to be of a confirmed clock's future.
+    pub fn from_the_future(&self, moment: Moment) -> impl Iterator<Item = Region> {
+        let ahead = move |vote: &&Vote| moment.is_before(vote.issued);
+        self.votes.iter().filter(ahead).map(|vote| vote.issuer)
     }
 
     /// Age in seconds and freshness of what is known of `issuer`: the older of its own list and the national one, which says what it may do.
@@ -298,13 +330,20 @@ impl Trust {
     #[must_use]
     pub fn freshness(&self, issuer: Region, moment: Moment, profile: &Profile) -> Option<(Option<i64>, Freshness)> {
         let own = self.issuers.get(&issuer)?.repository?;
-        let age = freshness::age(own.issued.min(self.national.issued), moment);
-        Some((age, age.map_or(Freshness::Stale, |age| Freshness::of_age(age, profile.freshness))))
+        let since = own.ages_from(moment).min(self.national.ages_from(moment));
+        // A list of the near future is new.
+        let age = (moment.trust != TimeTrust::Untrusted).then(|| moment.at.since(since).max(0));
+        Some((age, freshness::of(age, moment, profile.freshness)))
     }
 }
 
 fn facts(repository: &Repository) -> RepositoryFacts {
-    RepositoryFacts { generation: repository.generation, issued: repository.issued, expires: repository.expires }
+    let Repository { generation, issued, expires, arrived, .. } = *repository;
+    RepositoryFacts { generation, issued, expires, arrived }
+}
+
+fn vote(repository: &Repository) -> Vote {
+    Vote { issuer: repository.issuer, issued: repository.issued, root_keys: repository.root_keys.clone() }
 }
 
 fn policy(bytes: Option<&[u8]>) -> Result<Policy, BadDocument> {

@@ -121,6 +121,8 @@ reasons! {
     KeyRetired = "key-retired", Issuer, Refuse;
     /// The key was revoked.
     KeyRevoked = "key-revoked", Issuer, Refuse;
+    /// The code was signed with a key whose own validity has not begun.
+    KeyNotYetValid = "key-not-yet-valid", Issuer, Refuse;
     /// No arrangement makes this region's codes count here.
     NotRecognised = "not-recognised", Issuer, Refuse;
     /// An arrangement exists, and the code lacks what it asks for.

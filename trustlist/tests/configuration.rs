@@ -1,6 +1,6 @@
 //! Configuration codes: what a checkpoint takes, and everything it does not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ciborium::Value;
 use data_encoding::BASE64;
@@ -40,6 +40,8 @@ fn trust(keys: &[(u8, &str, &str)]) -> Trust {
         generation: 1,
         issued: NOW,
         expires: NOW.plus(86_400),
+        arrived: None,
+        root_keys: BTreeSet::new(),
         targets: targets.into_iter().map(|(name, text)| (name.to_owned(), text.into_bytes())).collect(),
     };
     let policy = r#"{"default":"standard","profiles":{"standard":{},"station":{}}}"#.to_owned();
@@ -107,8 +109,8 @@ fn signed(seed: u8, payload: Vec<u8>) -> String {
 }
 
 fn here() -> Context<'static> {
-    let moment = Moment { at: NOW.plus(60), trust: TimeTrust::Synced };
-    Context { window: true, checkpoint: "gate-7", moment, floor: NOW.plus(-86_400), taken: 4 }
+    let moment = Moment::synced(NOW.plus(60));
+    Context { window: true, checkpoint: "gate-7", moment, taken: 4 }
 }
 
 fn said(text: &str) -> Result<Order, Refusal> {
@@ -168,14 +170,16 @@ fn a_code_is_taken_once_by_whom_it_is_for_while_it_is_valid() {
     assert_eq!(with(Context { checkpoint: "gate-8", ..here() }), Some(Refusal::Elsewhere));
     assert_eq!(with(Context { taken: 5, ..here() }), Some(Refusal::Replayed), "shown again");
     assert_eq!(with(Context { taken: 6, ..here() }), Some(Refusal::Replayed), "an older one");
-    let at = |at, trust| Context { moment: Moment { at, trust }, ..here() };
+    let at = |at, trust| Context { moment: Moment { at, trust, floor: at }, ..here() };
     assert_eq!(with(at(NOW.plus(3600), TimeTrust::Synced)), Some(Refusal::NotNow), "it has ended");
     assert_eq!(with(at(NOW.plus(-301), TimeTrust::Synced)), Some(Refusal::NotNow), "it has not begun");
     assert_eq!(with(at(NOW.plus(-299), TimeTrust::Synced)), None, "clocks differ");
     // A board that boots in 1970 may be brought its network by the code; what ended before the floor is still old.
-    let unsure = at(UnixTime(0), TimeTrust::Untrusted);
-    assert_eq!(with(unsure), None);
-    assert_eq!(with(Context { floor: NOW.plus(3600), ..unsure }), Some(Refusal::NotNow));
+    let unsure = |at, trust, floor| Context { moment: Moment { at, trust, floor }, ..here() };
+    for (at, trust) in [(UnixTime(0), TimeTrust::Untrusted), (NOW.plus(9000), TimeTrust::FloorOnly)] {
+        assert_eq!(with(unsure(at, trust, NOW.plus(-86_400))), None, "{trust:?}");
+        assert_eq!(with(unsure(at, trust, NOW.plus(3600))), Some(Refusal::NotNow), "{trust:?}");
+    }
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn a_profile_makes_a_reason_stricter_also_where_the_log_gives_it_and_never_what_
         "clock-untrusted": "refuse", "log-unavailable": "refuse",
     }}));
     let judged = |text: &str, trusted: TimeTrust| {
-        let moment = Moment { at: NOW, trust: trusted };
+        let moment = Moment { at: NOW, trust: trusted, floor: NOW };
         let context = Context { moment, relying: "420000".parse().expect("Hubei"), profile: None };
         match decide(text, &trust, &context) {
             Outcome::Judged(judgement) => *judgement,

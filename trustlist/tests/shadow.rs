@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use support::mint;
 use trustlist::{
@@ -11,7 +13,7 @@ use trustlist::{
     lists::recognition::Route,
     region::{NATIONAL, Region},
     shadow::{Advice, FEWEST, Report, Sample, Seen, Terms, compare},
-    time::{Moment, TimeTrust, UnixTime},
+    time::{Moment, UnixTime},
     trust::{Repository, Trust},
     verdict::{Reason, Verdict},
 };
@@ -33,6 +35,8 @@ fn lists(state: Value, suspensions: Value, route: &str) -> Trust {
         generation: 1,
         issued: NOW,
         expires: NOW.plus(86_400),
+        arrived: None,
+        root_keys: BTreeSet::new(),
         targets: targets.into_iter().map(|(name, value)| (name.to_owned(), value.to_string().into_bytes())).collect(),
     };
     let issuer = json!({"id": "420000", "name": {"zh": "湖北", "en": "Hubei"}, "level": "province", "scope": ["420000"],
@@ -77,7 +81,7 @@ fn sample(scans: &[(u64, Seen)]) -> Sample {
 }
 
 fn tried(here: &Trust, there: &Trust, scans: &[(u64, Seen)]) -> Report {
-    let moment = Moment { at: NOW, trust: TimeTrust::Synced };
+    let moment = Moment::synced(NOW);
     compare(here, there, &sample(scans), &Context { moment, relying: region("440000"), profile: None })
 }
 

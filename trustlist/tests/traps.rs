@@ -245,7 +245,7 @@ fn a_certificate_outside_its_own_window_makes_nothing_valid() {
     };
     admitted(&within(NOW.0 - 5000, NOW.0 + 5000));
     refused(&within(NOW.0 - 5000, NOW.0 - 4000), "expired", None);
-    refused(&within(NOW.0 + 4000, NOW.0 + 5000), "not-yet-valid", None);
+    refused(&within(NOW.0 + 4000, NOW.0 + 5000), "key-not-yet-valid", None);
 }
 
 #[test]

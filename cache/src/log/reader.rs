@@ -85,6 +85,11 @@ impl Reader {
         super::meta(&self.connection, "key")
     }
 
+    /// The latest time that this device was sure of.
+    pub fn time_floor(&self) -> Result<Option<UnixMillis>, Fault> {
+        Ok(super::meta(&self.connection, "floor_ms")?.and_then(|text| text.parse().ok()).map(UnixMillis))
+    }
+
     /// Rows in the log: the chain has no gaps, and is only ever cut off at its beginning.
     pub fn rows(&self) -> Result<u64, Fault> {
         let sql = "SELECT ifnull((SELECT max(seq) FROM entries) - (SELECT min(seq) FROM entries) + 1, 0)";

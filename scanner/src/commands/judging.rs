@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use cache::log::Reader;
 use clap::Args;
 use serde::Serialize;
 use trustlist::{
-    freshness,
     judge::{self, Context, Decision, Outcome},
     region::Region,
-    time::{Moment, TimeTrust, UnixTime},
+    time::{Moment, UnixTime, clock::Judged, floor::Known},
     trust::Trust,
     verdict::Verdict,
 };
@@ -61,8 +61,8 @@ impl Judging {
         let config = super::configuration(said)?;
         let trust = load_trust(self.trust.as_deref(), &config)?;
         let moment = match self.at {
-            Some(at) => Moment { at, trust: TimeTrust::Synced },
-            None => now(&trust),
+            Some(at) => Moment::synced(at),
+            None => now(&trust, &config),
         };
         let relying = self.relying.or(config.checkpoint.relying).ok_or_else(|| {
             Failure::usage("whose gate is this? say --relying 440000, or set checkpoint.relying in the configuration")
@@ -90,11 +90,24 @@ pub fn load_trust(folder: Option<&Path>, config: &Config) -> Result<Trust, Failu
     load(folder, config).map(|loaded| loaded.trust)
 }
 
-/// This machine's time, as far as build date and lists let it be believed.
+/// This machine's time, judged as the daemon judges it: by build date, lists, and the latest time that this device was sure of.
 #[must_use]
-pub fn now(trust: &Trust) -> Moment {
-    let floor = freshness::floor(clock::built(), None, Some(trust.newest_issue()));
-    clock::now(floor, Path::new(clock::TIMESYNC_MARKER))
+pub fn clock(trust: Option<&Trust>, config: &Config) -> Judged {
+    let log = super::log_place(config).database;
+    let stored =
+        log.exists().then(|| Reader::open(&log).and_then(|reader| reader.time_floor()).ok()).flatten().flatten();
+    let known = Known {
+        built: clock::built(),
+        quorum: trust.and_then(Trust::quorum),
+        last_sure: stored.map(|floor| floor.second()),
+    };
+    clock::now(&known, Path::new(clock::TIMESYNC_MARKER))
+}
+
+/// This machine's time alone.
+#[must_use]
+pub fn now(trust: &Trust, config: &Config) -> Moment {
+    clock(Some(trust), config).moment
 }
 
 impl Judge {

@@ -77,8 +77,8 @@ pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
 }
 
 fn once(config: &Config, watch: &mut dyn FnMut(&str, usize)) -> Result<Round, Failure> {
-    let certain = judging::load_trust(None, config).ok().map(|trust| trust.newest_issue());
-    round::mirrors(config, &mut round::open(config)?, certain, watch)
+    let moment = judging::clock(judging::load_trust(None, config).ok().as_ref(), config).moment;
+    round::mirrors(config, &mut round::open(config)?, moment, watch)
 }
 
 fn keep_asking(config: &Config) -> Result<Exit, Failure> {

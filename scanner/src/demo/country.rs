@@ -228,7 +228,7 @@ fn travellers(federation: &Federation, keys: &SpentKeys, now: UnixTime) -> Resul
 mod tests {
     use trustlist::{
         judge::{Context, Outcome, decide},
-        time::{Moment, TimeTrust},
+        time::Moment,
     };
 
     use super::*;
@@ -246,8 +246,7 @@ mod tests {
             std::fs::write(path, bytes).expect("written");
         }
         let trust = lists::from_folder(mirror.path()).expect("verified");
-        let context =
-            Context { moment: Moment { at: NOW, trust: TimeTrust::Synced }, relying: region(GATE), profile: None };
+        let context = Context { moment: Moment::synced(NOW), relying: region(GATE), profile: None };
         for traveller in &country.travellers {
             let reason = match decide(&traveller.text, &trust, &context) {
                 Outcome::NotAPassCode => None,

@@ -166,7 +166,7 @@ mod passage {
 
     use trustlist::{
         judge::{self, Context, Outcome},
-        time::{Moment, TimeTrust, UnixTime},
+        time::{Moment, UnixTime},
         trust::Trust,
     };
 
@@ -188,7 +188,7 @@ mod passage {
 
     fn admitted() -> Event<'static> {
         let (trust, text) = &*COUNTRY;
-        let moment = Moment { at: NOW, trust: TimeTrust::Synced };
+        let moment = Moment::synced(NOW);
         let context = Context { moment, relying: country::GATE.parse().expect("a region"), profile: None };
         let Outcome::Judged(judgement) = judge::decide(text, trust, &context) else { panic!("a pass code") };
         let (decision, admission) = judgement.close();

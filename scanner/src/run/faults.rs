@@ -28,6 +28,10 @@ pub fn faults(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<Fault> {
     if moment.trust == TimeTrust::Untrusted {
         add("clock-untrusted", moment.at.to_string());
     }
+    let ahead: Vec<Region> = trust.from_the_future(moment).collect();
+    if !ahead.is_empty() {
+        add("list-from-the-future", named(&ahead));
+    }
     if let Some(left) = service::remaining(&shared.config.places.runtime) {
         add("service-window", format!("{} min", left.as_secs().div_ceil(60)));
     }

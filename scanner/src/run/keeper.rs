@@ -15,7 +15,7 @@ use std::{
 use cache::trust_store::TrustStore;
 use trustlist::{
     region::{NATIONAL, Region},
-    time::UnixTime,
+    time::Moment,
     trust::Trust,
 };
 
@@ -76,12 +76,12 @@ pub fn keep(shared: &Arc<Shared>, lists: &LoadLists, stop: &Receiver<()>) {
             brought = Pace::new(sync.every, LOOK, now);
         }
         if !inbox_is_done && brought.due(now) {
-            inbox_is_done = round(shared, |store, certain| round::folder(&shared.config, store, &inbox, None, certain))
+            inbox_is_done = round(shared, |store, moment| round::folder(&shared.config, store, &inbox, None, moment))
                 == Some(Whole::Yes);
             brought.ended(false, now, dice());
         }
         if asks && mirrors.due(now) {
-            let word = round(shared, |store, certain| round::mirrors(&shared.config, store, certain, &mut |_, _| ()));
+            let word = round(shared, |store, moment| round::mirrors(&shared.config, store, moment, &mut |_, _| ()));
             mirrors.ended(word.is_some(), Instant::now(), dice());
         }
         let there = stamps(&[store.clone(), store.with_extension("db-wal")]);
@@ -121,12 +121,9 @@ enum Whole {
 }
 
 /// One round, told to whom it concerns; `None` when it failed.
-fn round(
-    shared: &Shared,
-    attempt: impl FnOnce(&mut TrustStore, Option<UnixTime>) -> Result<Round, Failure>,
-) -> Option<Whole> {
-    let certain = Some(shared.trust.load().newest_issue());
-    let result = round::open(&shared.config).and_then(|mut store| attempt(&mut store, certain));
+fn round(shared: &Shared, attempt: impl FnOnce(&mut TrustStore, Moment) -> Result<Round, Failure>) -> Option<Whole> {
+    let moment = shared.moment(&shared.trust.load());
+    let result = round::open(&shared.config).and_then(|mut store| attempt(&mut store, moment));
     let word = result.as_ref().map_or(Word::Failed, |round| round.report.word());
     shared.metrics.sync(word.code());
     match &result {

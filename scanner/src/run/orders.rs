@@ -6,11 +6,7 @@
 use std::{fs, io::Write, path::Path, time::Duration};
 
 use cache::log::{Event, Memory, UnixMillis, Written};
-use trustlist::{
-    configuration::{self, Context, Order, Refusal, Wifi},
-    freshness,
-    time::UnixTime,
-};
+use trustlist::configuration::{self, Context, Order, Refusal, Wifi};
 
 use super::shared::Shared;
 use crate::{clock, config::Codes, service};
@@ -40,12 +36,10 @@ pub fn take(shared: &Shared, lane: usize, text: &str, memory: Option<&Memory>) -
         }
     };
     let trust = shared.trust.load();
-    let stored = UnixTime(shared.stored_floor.load(std::sync::atomic::Ordering::Relaxed));
     let context = Context {
         window,
         checkpoint: &shared.config.checkpoint.id,
         moment: shared.moment(&trust),
-        floor: freshness::floor(clock::built(), Some(stored), Some(trust.newest_issue())),
         taken: codes.number,
     };
     let order = match configuration::decide(text, &trust, &context) {

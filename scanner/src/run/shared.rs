@@ -15,9 +15,8 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use trustlist::{
-    freshness,
     region::Region,
-    time::{Moment, UnixTime},
+    time::{Moment, UnixTime, clock::Judged, floor::Known},
     trust::Trust,
     verdict::{Reason, Verdict},
 };
@@ -217,9 +216,15 @@ impl Shared {
 
     /// The calendar, as far as it is believed with these lists.
     pub fn moment(&self, trust: &Trust) -> Moment {
-        let stored = UnixTime(self.stored_floor.load(Ordering::Relaxed));
-        let floor = freshness::floor(clock::built(), Some(stored), Some(trust.newest_issue()));
-        clock::now(floor, Path::new(clock::TIMESYNC_MARKER))
+        self.clock(trust).moment
+    }
+
+    /// The same with the evidence behind it.
+    pub fn clock(&self, trust: &Trust) -> Judged {
+        let stored = self.stored_floor.load(Ordering::Relaxed);
+        let last_sure = (stored != i64::MIN).then_some(UnixTime(stored));
+        let known = Known { built: clock::built(), quorum: trust.quorum(), last_sure };
+        clock::now(&known, Path::new(clock::TIMESYNC_MARKER))
     }
 
     /// Counts a verdict and remembers it for the pages.

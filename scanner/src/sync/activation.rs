@@ -214,7 +214,7 @@ impl Trial<'_> {
     fn new(config: &Config, now: UnixTime) -> Option<Trial<'_>> {
         let relying = config.checkpoint.relying?;
         // The lists are compared as by a good clock: what a clock cannot say is the same by both.
-        let moment = Moment { at: now, trust: TimeTrust::Synced };
+        let moment = Moment::synced(now);
         let context = Context { moment, relying, profile: config.checkpoint.profile.as_deref() };
         Some(Trial { sample: scans(&crate::commands::log_place(config).database, now), context })
     }

@@ -19,7 +19,7 @@ use cache::trust_store::{StoredRepository, TrustStore};
 use serde::Serialize;
 use trustlist::{
     region::{NATIONAL, Region},
-    time::UnixTime,
+    time::Moment,
     trust::Trust,
     tuf::{self, Refusal, Trusted, Why},
 };
@@ -160,8 +160,8 @@ impl fmt::Display for Report {
 pub struct Anchor<'a> {
     /// The national root that the package brings or somebody vouches for, for a store that has none yet.
     pub first_root: Option<&'a [u8]>,
-    /// Now; an untrusted clock's owner passes the floor instead.
-    pub now: UnixTime,
+    /// Now, and how far that is believed.
+    pub moment: Moment,
 }
 
 /// Stages what `mirror` offers that is newer than what the store holds.
@@ -185,7 +185,7 @@ pub fn sync(
             ));
         }
     };
-    let outcome = one(store, mirror, NATIONAL, root, anchor.now)?;
+    let outcome = one(store, mirror, NATIONAL, root, anchor.moment)?;
     let mut silent = usize::from(matches!(outcome, Outcome::Unreachable { .. })) * SILENCES;
     report.issuers.insert(NATIONAL, outcome);
     // The others are asked for by the newest national list that verified, also when the mirror's was refused.
@@ -195,7 +195,7 @@ pub fn sync(
         if silent >= SILENCES {
             break;
         }
-        let outcome = one(store, mirror, issuer, Some(&root), anchor.now)?;
+        let outcome = one(store, mirror, issuer, Some(&root), anchor.moment)?;
         silent += usize::from(matches!(outcome, Outcome::Unreachable { .. }));
         report.issuers.insert(issuer, outcome);
     }
@@ -212,7 +212,7 @@ fn one(
     mirror: &mut dyn Mirror,
     issuer: Region,
     first_root: Option<&[u8]>,
-    now: UnixTime,
+    moment: Moment,
 ) -> Result<Outcome, Failure> {
     let stored = store.newest(issuer).map_err(broken)?;
     let roots = store.roots(issuer).map_err(broken)?;
@@ -238,7 +238,7 @@ fn one(
     let mut roots_seen: Vec<(u64, Vec<u8>)> = Vec::new();
     let refreshed = {
         let mut metadata = Recorder { inner: lists::Metadata { mirror: &mut *mirror, issuer }, roots: &mut roots_seen };
-        tuf::refresh(&mut trusted, now, &mut metadata)
+        tuf::refresh(&mut trusted, moment.certain(), &mut metadata)
     };
     // A store that was cut short begins again with the first root, and would be content with what was offered then.
     let (root, offered) =

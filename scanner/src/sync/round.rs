@@ -5,9 +5,8 @@ use std::path::Path;
 use cache::trust_store::{Note, TrustStore};
 use serde::{Deserialize, Serialize};
 use trustlist::{
-    freshness,
     region::NATIONAL,
-    time::{Moment, TimeTrust, UnixTime},
+    time::Moment,
     tuf::{Answer, MAX_METADATA},
 };
 
@@ -68,18 +67,6 @@ pub fn seed_root(config: &Config) -> Option<Vec<u8>> {
     }
 }
 
-/// Now, as far as build date and lists let it be believed.
-#[must_use]
-pub fn moment(certain: Option<UnixTime>) -> Moment {
-    clock::now(freshness::floor(clock::built(), None, certain), Path::new(clock::TIMESYNC_MARKER))
-}
-
-/// Now, or where the clock is below what is certain, that.
-fn now(certain: Option<UnixTime>) -> UnixTime {
-    let moment = moment(certain);
-    if moment.trust == TimeTrust::Untrusted { freshness::floor(clock::built(), None, certain) } else { moment.at }
-}
-
 /// Asks the mirrors one after the other; the first that can be reached decides. `watch` is told each file, and its bytes.
 ///
 /// # Errors
@@ -87,11 +74,11 @@ fn now(certain: Option<UnixTime>) -> UnixTime {
 pub fn mirrors(
     config: &Config,
     store: &mut TrustStore,
-    certain: Option<UnixTime>,
+    moment: Moment,
     watch: &mut dyn FnMut(&str, usize),
 ) -> Result<Round, Failure> {
     let seed = seed_root(config);
-    let anchor = Anchor { first_root: seed.as_deref(), now: now(certain) };
+    let anchor = Anchor { first_root: seed.as_deref(), moment };
     let mut last = None;
     for mirror in &config.sync.mirrors {
         let mut ask = |store: &mut TrustStore| match mirror.folder() {
@@ -102,14 +89,14 @@ pub fn mirrors(
             }
         };
         match ask(store) {
-            Ok(report) if report.word() != Word::Failed => return finish(config, store, certain, report),
+            Ok(report) if report.word() != Word::Failed => return finish(config, store, moment, report),
             Ok(report) => last = Some(Ok(report)),
             // A folder that is not mounted is no reason not to ask the next.
             Err(failure) => last = Some(Err(failure)),
         }
     }
     let none = "no mirrors are configured; set sync.mirrors, or bring lists with checkpointd trust import";
-    finish(config, store, certain, last.ok_or_else(|| Failure::new(none))??)
+    finish(config, store, moment, last.ok_or_else(|| Failure::new(none))??)
 }
 
 /// Takes what a folder offers.
@@ -121,22 +108,17 @@ pub fn folder(
     store: &mut TrustStore,
     folder: &Path,
     vouched_root: Option<&[u8]>,
-    certain: Option<UnixTime>,
+    moment: Moment,
 ) -> Result<Round, Failure> {
     let mut mirror = Folder::open(folder)?;
     let seed = seed_root(config);
-    let anchor = Anchor { first_root: vouched_root.or(seed.as_deref()), now: now(certain) };
+    let anchor = Anchor { first_root: vouched_root.or(seed.as_deref()), moment };
     let report = sync(store, &mut mirror, &folder.display().to_string(), &anchor)?;
-    finish(config, store, certain, report)
+    finish(config, store, moment, report)
 }
 
-fn finish(
-    config: &Config,
-    store: &mut TrustStore,
-    certain: Option<UnixTime>,
-    mut report: Report,
-) -> Result<Round, Failure> {
-    let settled = activation::settle(config, store, moment(certain))?;
+fn finish(config: &Config, store: &mut TrustStore, moment: Moment, mut report: Report) -> Result<Round, Failure> {
+    let settled = activation::settle(config, store, moment)?;
     settled.tell(&mut report.issuers, store)?;
     remember(store, &report)?;
     Ok(Round { report, held: settled.held })

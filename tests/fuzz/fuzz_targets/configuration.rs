@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use trustlist::{
     configuration::{Context, Refusal, decide, well_formed},
-    time::{Moment, TimeTrust, UnixTime},
+    time::{Moment, UnixTime},
     trust::Trust,
 };
 
@@ -12,8 +12,8 @@ fuzz_target!(|data: &[u8]| {
     // As a symbol's text, and as the message behind one, so that the fuzzer need not find Base45.
     let texts = [String::from_utf8_lossy(data).into_owned(), base45::encode(data)];
     for text in texts.map(|text| format!("MRC1:{text}")) {
-        let moment = Moment { at: UnixTime(0), trust: TimeTrust::Synced };
-        let open = Context { window: true, checkpoint: "gate-7", moment, floor: UnixTime(0), taken: 0 };
+        let moment = Moment::synced(UnixTime(0));
+        let open = Context { window: true, checkpoint: "gate-7", moment, taken: 0 };
         assert!(decide(&text, &Trust::none(), &open).is_err(), "believed without a key");
         let closed = Context { window: false, ..open };
         assert_eq!(decide(&text, &Trust::none(), &closed), Err(Refusal::NoWindow));

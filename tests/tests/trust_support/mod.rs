@@ -16,7 +16,11 @@ use scanner::{
     lists::Mirror,
     sync::{self, Anchor, Outcome, Report, activation},
 };
-use trustlist::{region::Region, time::UnixTime, tuf::Answer};
+use trustlist::{
+    region::Region,
+    time::{Moment, UnixTime},
+    tuf::Answer,
+};
 
 pub const FOUNDED: UnixTime = UnixTime(1_612_000_000);
 pub const NOW: UnixTime = UnixTime(1_612_137_600);
@@ -106,7 +110,7 @@ impl Post {
     }
 
     pub fn sync(&mut self, now: UnixTime) -> Report {
-        let anchor = Anchor { first_root: Some(&self.root), now };
+        let anchor = Anchor { first_root: Some(&self.root), moment: Moment::synced(now) };
         synced(&mut self.store, &mut self.mirror.clone(), "mirror", &anchor).expect("the store works")
     }
 

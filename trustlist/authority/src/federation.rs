@@ -155,7 +155,7 @@ mod tests {
         judge::{Context, Outcome, decide},
         lists::recognition::{Arrangement, Party, Route, Suspension},
         status::Status,
-        time::{Moment, TimeTrust, Window},
+        time::{Moment, Window},
         tuf::{self, Answer, Request, Trusted},
         verdict::Reason,
     };
@@ -188,7 +188,7 @@ mod tests {
     }
 
     fn judged(trust: &Trust, text: &str) -> Reason {
-        let moment = Moment { at: MORNING.plus(60), trust: TimeTrust::Synced };
+        let moment = Moment::synced(MORNING.plus(60));
         let context = Context { moment, relying: region("110000"), profile: None };
         match decide(text, trust, &context) {
             Outcome::Judged(judgement) => judgement.decision().reason,

@@ -4,7 +4,7 @@
 //! timestamp. The files come out in an order in which they can be written one after another: whoever reads in between
 //! sees the old generation whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, de::DeserializeOwned};
 use trustlist::{lists::keys::KeyUse, region::Region, status::delta, time::UnixTime, trust::Repository};
@@ -176,6 +176,8 @@ impl Authority {
             generation: last.timestamp.version,
             issued: last.timestamp.issued,
             expires: last.timestamp.expires,
+            arrived: None,
+            root_keys: BTreeSet::new(),
             targets: self.targets(last.timestamp.issued)?,
         })
     }

@@ -10,7 +10,7 @@ use std::{
 use trustlist::{
     judge::{Context, Outcome, decide},
     region::Region,
-    time::{Moment, TimeTrust, UnixTime},
+    time::{Moment, UnixTime},
     trust::{Repository, Trust},
     tuf::{self, Answer, Request, Trusted},
     verdict::Reason,
@@ -63,12 +63,14 @@ fn verified(mirror: &Path, issuer: &str, root: &[u8], at: UnixTime) -> Repositor
         generation: timestamp.version,
         issued: timestamp.issued.expect("our publisher says it"),
         expires: timestamp.expires,
+        arrived: None,
+        root_keys: trusted.root_keys(),
         targets,
     }
 }
 
 fn reason(trust: &Trust, code: &str, relying: &str, at: UnixTime) -> Reason {
-    let context = Context { moment: Moment { at, trust: TimeTrust::Synced }, relying: region(relying), profile: None };
+    let context = Context { moment: Moment::synced(at), relying: region(relying), profile: None };
     match decide(code.trim(), trust, &context) {
         Outcome::Judged(judgement) => judgement.decision().reason,
         Outcome::NotAPassCode => panic!("no pass code: {code}"),

@@ -1,6 +1,6 @@
 //! `trustlist/FORMAT.md` holds what it says: every worked example is taken out of the document and made and read again here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use authority::{
     code::{ConfigurationDraft, Draft, issue, issue_configuration},
@@ -17,7 +17,7 @@ use trustlist::{
     lists::recognition::Route,
     region::{NATIONAL, Region},
     status::{Status, StatusArray, delta},
-    time::{Moment, TimeTrust, UnixTime},
+    time::{Moment, UnixTime},
     trust::{Repository, Trust},
     verdict::Reason,
 };
@@ -125,6 +125,8 @@ fn trust(blocks: &BTreeMap<&str, String>) -> Trust {
         generation: 1,
         issued: ISSUED,
         expires: ISSUED.plus(86_400),
+        arrived: None,
+        root_keys: BTreeSet::new(),
         targets: targets
             .iter()
             .map(|(target, block)| ((*target).to_owned(), blocks[block].clone().into_bytes()))
@@ -147,7 +149,7 @@ fn trust(blocks: &BTreeMap<&str, String>) -> Trust {
 }
 
 fn judged(trust: &Trust, text: &str, relying: &str) -> Decision {
-    let moment = Moment { at: ISSUED.plus(60), trust: TimeTrust::Synced };
+    let moment = Moment::synced(ISSUED.plus(60));
     let context = judge::Context { moment, relying: region(relying), profile: None };
     match decide(text, trust, &context) {
         Outcome::Judged(judgement) => judgement.close().0,
@@ -193,8 +195,8 @@ fn the_configuration_code_is_made_and_taken_as_the_document_says() {
     let claims = bytes(&blocks, "configuration-claims");
     assert!(message.windows(claims.len()).any(|window| window == claims), "{}", HEXLOWER.encode(&message));
     assert_eq!(code, blocks["configuration-code"]);
-    let moment = Moment { at: ISSUED.plus(60), trust: TimeTrust::Synced };
-    let context = Context { window: true, checkpoint: "gate-7", moment, floor: ISSUED, taken: 0 };
+    let moment = Moment::synced(ISSUED.plus(60));
+    let context = Context { window: true, checkpoint: "gate-7", moment, taken: 0 };
     let order = configuration::decide(&code, &trust(&blocks), &context).expect("taken");
     assert_eq!((order.number, order.settings), (1, draft.settings));
 }

@@ -346,17 +346,23 @@ impl Credential {
         self.claims.issued_at
     }
 
-    /// From when it is valid: the latest of issue, not-before and the beginning of the key's own validity.
+    /// From when it is valid, by its own word: the later of issue and not-before.
     #[must_use]
     pub fn valid_from(&self) -> UnixTime {
         let issued = self.claims.issued_at;
-        issued.max(self.claims.not_before.unwrap_or(issued)).max(self.key_window.from.unwrap_or(issued))
+        issued.max(self.claims.not_before.unwrap_or(issued))
     }
 
-    /// When it ends: the earlier of its own expiry and the end of the key's validity.
+    /// When it ends, by its own word.
     #[must_use]
     pub fn valid_until(&self) -> Option<UnixTime> {
-        [self.claims.expires, self.key_window.until].into_iter().flatten().min()
+        self.claims.expires
+    }
+
+    /// The validity of the key that signed it, which is the issuer's doing and not the bearer's.
+    #[must_use]
+    pub fn key_window(&self) -> Window {
+        self.key_window
     }
 
     /// The claim id: unique to the code, and meaningless elsewhere. What a repeat token is made from; never stored itself.

@@ -9,6 +9,7 @@ pub mod key;
 pub mod pattern;
 pub mod refusal;
 pub mod schema;
+mod threshold;
 pub mod trusted;
 pub mod workflow;
 

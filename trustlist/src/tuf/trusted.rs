@@ -1,13 +1,17 @@
 //! What was accepted so far, byte for byte, and the checks by which more is. The steps of the specification's §5 stand in the margin.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    key::check_threshold,
     refusal::{Refusal, Why},
     schema::{Delegations, Envelope, MetaFile, Role, Root, Snapshot, Targets, Timestamp, is_content},
+    threshold::check_threshold,
 };
-use crate::{region::Region, time::UnixTime, trust::Repository};
+use crate::{
+    region::Region,
+    time::{UnixTime, quorum::Fingerprint},
+    trust::Repository,
+};
 
 /// One accepted file: its bytes as received, and what they say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -307,6 +311,14 @@ impl Trusted {
         }
     }
 
+    /// The keys of the trusted root's own role.
+    #[must_use]
+    pub fn root_keys(&self) -> BTreeSet<Fingerprint> {
+        let root = &self.root.signed;
+        let ids = root.roles.get("root").into_iter().flat_map(|role| &role.keyids);
+        ids.filter_map(|id| root.keys.get(id)?.public()).map(|key| key.fingerprint()).collect()
+    }
+
     /// What the judge sees of this repository: its number and age, and `targets`, which the caller verified.
     #[must_use]
     pub fn repository(&self, issuer: Region, targets: BTreeMap<String, Vec<u8>>) -> Repository {
@@ -316,6 +328,8 @@ impl Trusted {
             generation: timestamp.map_or(0, |timestamp| timestamp.version),
             issued: timestamp.and_then(|timestamp| timestamp.issued).unwrap_or(UnixTime(0)),
             expires: timestamp.map_or(UnixTime(0), |timestamp| timestamp.expires),
+            arrived: None,
+            root_keys: self.root_keys(),
             targets,
         }
     }

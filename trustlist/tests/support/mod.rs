@@ -3,7 +3,11 @@
 
 pub mod mint;
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+};
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -11,7 +15,7 @@ use trustlist::{
     code::{Format, hc1::certificate},
     judge::{self, Context, Decision, Outcome},
     region::{NATIONAL, Region},
-    time::{Moment, TimeTrust, UnixTime},
+    time::{Moment, UnixTime},
     trust::{Repository, Trust},
 };
 
@@ -56,6 +60,8 @@ pub fn trust_with(
         generation: 1,
         issued,
         expires: issued.plus(30 * 86_400),
+        arrived: None,
+        root_keys: BTreeSet::new(),
         targets: targets.into_iter().map(|(name, value)| (name.to_owned(), value.to_string().into_bytes())).collect(),
     };
     let issuers: Vec<Value> = keys
@@ -101,7 +107,7 @@ pub fn trust_of_certificates(certificates: &[(&str, &str)], issued: UnixTime) ->
 
 /// Judges at a gate in Hubei whose clock is good. `None`: no pass code.
 pub fn judge(text: &str, trust: &Trust, at: UnixTime) -> Option<Decision> {
-    let moment = Moment { at, trust: TimeTrust::Synced };
+    let moment = Moment::synced(at);
     let context = Context { moment, relying: "420000".parse().expect("Hubei"), profile: None };
     match judge::decide(text, trust, &context) {
         Outcome::NotAPassCode => None,

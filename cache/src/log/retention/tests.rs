@@ -41,7 +41,7 @@ fn change(scan: ScanRow) -> Change {
 }
 
 fn moment(day: i64) -> Moment {
-    Moment { at: UnixTime(START.plus(day * DAY).0 / 1000), trust: TimeTrust::Synced }
+    Moment::synced(UnixTime(START.plus(day * DAY).0 / 1000))
 }
 
 fn sound(directory: &std::path::Path) -> super::super::verify::Report {

@@ -22,15 +22,17 @@ use std::{
 use clap::Args;
 use serde::Serialize;
 use trustlist::{
-    freshness::{self, Freshness},
+    freshness::Freshness,
     region::Region,
-    time::{Moment, TimeTrust},
+    time::{
+        Moment,
+        clock::{Because, Judged},
+    },
     trust::Trust,
 };
 
 use super::{camera, judging};
 use crate::{
-    clock,
     config::{Config, Device},
     failure::{Exit, Failure},
     page::status,
@@ -138,18 +140,17 @@ fn examine(config: &Config) -> Vec<Finding> {
     }];
     findings.extend(disk(config));
     let trust = judging::load_trust(None, config);
-    let newest_list = trust.as_ref().ok().map(Trust::newest_issue);
-    let floor = freshness::floor(clock::built(), None, newest_list);
-    let moment = clock::now(floor, Path::new(clock::TIMESYNC_MARKER));
+    let clock = judging::clock(trust.as_ref().ok(), config);
+    let moment = clock.moment;
     findings.push(match &trust {
         Ok(trust) => lists(trust, moment, config),
         Err(failure) => {
             bad("lists", Standing::Fault, failure.to_string(), "everybody is referred until there are some")
         }
     });
-    findings.push(time(moment));
+    findings.push(time(&clock));
     #[cfg(target_os = "linux")]
-    findings.push(rtc::rtc(moment, floor));
+    findings.push(rtc::rtc(moment));
     findings.extend(reach::mirrors(config));
     findings.push(reach::page(config));
     findings.extend(unit::unit());
@@ -244,21 +245,38 @@ fn lists(trust: &Trust, moment: Moment, config: &Config) -> Finding {
     }
 }
 
-fn time(moment: Moment) -> Finding {
-    match moment.trust {
-        TimeTrust::Untrusted => bad(
-            "clock",
-            Standing::Fault,
-            format!("{}, which is in the past", moment.at),
-            "set it; fit a battery-backed clock",
+fn time(clock: &Judged) -> Finding {
+    let (moment, floor) = (clock.moment, clock.floor);
+    let fault = |why: &str, advice: &str| {
+        let fact = format!("{}, {why} {} ({})", moment.at, floor.at, floor.evidence.code());
+        bad("clock", Standing::Fault, fact, advice)
+    };
+    match clock.because {
+        Because::BelowFloor => fault(
+            "before",
+            "set it; where it is right, say so with checkpointd clock settle; fit a battery-backed clock",
         ),
-        TimeTrust::FloorOnly => bad(
+        Because::ServiceBelowEvidence => {
+            fault("by a time service, and before", "the time service is wrong: see which servers it asks")
+        }
+        Because::ServiceBelowStored => fault(
+            "by a time service, and before",
+            "where it is right, wait ten minutes, or say so at once with checkpointd clock settle",
+        ),
+        Because::NobodyConfirms => bad(
             "clock",
             Standing::Attention,
-            format!("{}, confirmed by nobody since boot", moment.at),
-            "connect once, or check it by eye",
+            format!(
+                "{}, confirmed by nobody since boot; not before {} ({})",
+                moment.at,
+                floor.at,
+                floor.evidence.code()
+            ),
+            "connect once, or check it by eye and say so with checkpointd clock settle",
         ),
-        trust => ok("clock", format!("{}, {}", moment.at, trust.code())),
+        Because::ServiceHeard | Because::ServiceWasHeard | Because::Settled | Because::Battery => {
+            ok("clock", format!("{}, {}", moment.at, moment.trust.code()))
+        }
     }
 }
 

@@ -22,9 +22,9 @@ struct Rtc {
     set_the_clock: bool,
 }
 
-/// Holds the machine's battery-backed clocks against its own. `floor` is what has certainly passed.
-pub(super) fn rtc(moment: Moment, floor: UnixTime) -> Finding {
-    judged(&clocks(Path::new("/sys/class/rtc")), moment, floor)
+/// Holds the machine's battery-backed clocks against its own.
+pub(super) fn rtc(moment: Moment) -> Finding {
+    judged(&clocks(Path::new("/sys/class/rtc")), moment)
 }
 
 fn clocks(class: &Path) -> Vec<Rtc> {
@@ -45,7 +45,7 @@ fn clocks(class: &Path) -> Vec<Rtc> {
 }
 
 /// The one that counts is the one that set the clock; where none did, the first.
-fn judged(clocks: &[Rtc], moment: Moment, floor: UnixTime) -> Finding {
+fn judged(clocks: &[Rtc], moment: Moment) -> Finding {
     let attention = |fact: String, advice| bad("clock battery", Standing::Attention, fact, advice);
     let Some(rtc) = clocks.iter().find(|rtc| rtc.set_the_clock).or_else(|| clocks.first()) else {
         return attention(
@@ -57,7 +57,7 @@ fn judged(clocks: &[Rtc], moment: Moment, floor: UnixTime) -> Finding {
     let Some(at) = rtc.at else {
         return attention(format!("{name} tells no time"), "set it (hwclock --systohc), and change its battery");
     };
-    if at < floor {
+    if at < moment.floor {
         return attention(
             format!("{name} says {at}, which is in the past"),
             "set it (hwclock --systohc) once the clock is right; if it forgets again, change its battery",
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     const FLOOR: UnixTime = UnixTime(1_700_000_000);
-    const NOW: Moment = Moment { at: UnixTime(1_700_100_000), trust: TimeTrust::FloorOnly };
+    const NOW: Moment = Moment { at: UnixTime(1_700_100_000), trust: TimeTrust::FloorOnly, floor: FLOOR };
 
     fn clock(away: i64, set_the_clock: bool) -> Rtc {
         let at = Some(NOW.at.plus(away));
@@ -104,7 +104,7 @@ mod tests {
             // A board's own clock without a battery beside one that was fitted.
             (vec![clock(-1_700_000_000, false), clock(2, true)], Standing::Ok, "is right"),
         ] {
-            let finding = judged(&clocks, NOW, FLOOR);
+            let finding = judged(&clocks, NOW);
             assert_eq!(finding.standing, standing, "{clocks:?}");
             assert!(finding.fact.contains(says), "{}", finding.fact);
             assert_eq!(finding.advice.is_none(), standing == Standing::Ok);
@@ -113,8 +113,8 @@ mod tests {
 
     #[test]
     fn a_clock_that_nobody_believes_says_nothing_against_the_battery() {
-        let lost = Moment { at: UnixTime(0), trust: TimeTrust::Untrusted };
-        assert_eq!(judged(&[clock(0, true)], lost, FLOOR).standing, Standing::Ok);
+        let lost = Moment { at: UnixTime(0), trust: TimeTrust::Untrusted, floor: FLOOR };
+        assert_eq!(judged(&[clock(0, true)], lost).standing, Standing::Ok);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use cache::{
 };
 use clap::Args;
 use serde_json::json;
-use trustlist::time::{Moment, UnixTime};
+use trustlist::time::{Moment, floor::Known};
 
 use super::{Place, open, unprintable, wrong};
 use crate::{
@@ -26,8 +26,8 @@ pub(super) struct Prune {
 
 pub(super) fn prune(place: &Place, arguments: &Prune, out: &mut dyn Write) -> Result<Exit, Failure> {
     let mut log = write(place)?;
-    let floor = log.time_floor().map_or(UnixTime(0), |floor| floor.second());
-    let now = clock::now(floor, Path::new(clock::TIMESYNC_MARKER));
+    let known = Known { built: clock::built(), quorum: None, last_sure: log.time_floor().map(|floor| floor.second()) };
+    let now = clock::now(&known, Path::new(clock::TIMESYNC_MARKER)).moment;
     let text = forget(&mut log, arguments.days.unwrap_or(place.retention_days), now)?;
     writeln!(out, "{text}").map_err(unprintable)?;
     Ok(Exit::Ok)

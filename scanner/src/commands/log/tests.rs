@@ -130,7 +130,7 @@ fn an_export_is_written_once_and_verifies_as_an_excerpt() {
 fn pruning_deletes_old_rows_and_the_log_still_verifies() {
     let (_directory, place) = post();
     let mut log = tend::write(&place).expect("opened");
-    let now = trustlist::time::Moment { at: UnixTime(START / 1000 + 60 * 86_400), trust: TimeTrust::Synced };
+    let now = trustlist::time::Moment::synced(UnixTime(START / 1000 + 60 * 86_400));
     let text = tend::forget(&mut log, 1, now).expect("forgotten");
     assert!(text.starts_with("91 rows older than 1 days deleted (91 never acknowledged"), "{text}");
     drop(log);

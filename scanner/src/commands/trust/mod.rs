@@ -10,7 +10,7 @@ use serde::Serialize;
 use trustlist::{
     region::Region,
     shadow::Report,
-    time::{Moment, TimeTrust, UnixTime},
+    time::{Moment, UnixTime},
 };
 
 use super::{judging, owner};
@@ -121,10 +121,11 @@ struct Explain {
 pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.what {
         What::Show(arguments) => {
-            let trust = judging::load_trust(arguments.trust.as_deref(), &super::configuration(said)?)?;
+            let config = super::configuration(said)?;
+            let trust = judging::load_trust(arguments.trust.as_deref(), &config)?;
             let moment = match arguments.at {
-                Some(at) => Moment { at, trust: TimeTrust::Synced },
-                None => judging::now(&trust),
+                Some(at) => Moment::synced(at),
+                None => judging::now(&trust, &config),
             };
             print(&Lists::of(&trust, moment), arguments.json, Lists::text)
         }
@@ -135,9 +136,9 @@ pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
             };
             let root = import.first_root.map(read).transpose()?;
             owner::take_on(&config.places.state)?;
-            let certain = judging::load_trust(None, &config).ok().map(|trust| trust.newest_issue());
+            let moment = judging::clock(judging::load_trust(None, &config).ok().as_ref(), &config).moment;
             let mut store = round::open(&config)?;
-            let round = round::folder(&config, &mut store, &import.folder, root.as_deref(), certain)?;
+            let round = round::folder(&config, &mut store, &import.folder, root.as_deref(), moment)?;
             super::sync::report(&round, import.json)
         }
         What::Export(export) => {
@@ -163,8 +164,9 @@ pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
 
 /// The lists of this device, now.
 pub(super) fn show(said: &super::Said, json: bool) -> Result<Exit, Failure> {
-    let trust = judging::load_trust(None, &super::configuration(said)?)?;
-    print(&Lists::of(&trust, judging::now(&trust)), json, Lists::text)
+    let config = super::configuration(said)?;
+    let trust = judging::load_trust(None, &config)?;
+    print(&Lists::of(&trust, judging::now(&trust, &config)), json, Lists::text)
 }
 
 fn print<T: Serialize>(what: &T, json: bool, text: fn(&T) -> String) -> Result<Exit, Failure> {
@@ -191,7 +193,7 @@ impl Changes {
             let store = round::open(config)?;
             let staged =
                 store.staged().map_err(|fault| Failure::new("the trust store cannot be read").because(fault))?;
-            let now = round::moment(None).at;
+            let now = judging::clock(None, config).moment.at;
             return Ok(match activation::try_staged(config, &store, &staged, now)? {
                 Some((here, there, verdicts)) => {
                     Changes { difference: carry::Difference::between(&here, &there), verdicts }
@@ -200,7 +202,7 @@ impl Changes {
             });
         };
         let (here, there) = (judging::load_trust(None, config)?, judging::load_trust(Some(folder), config)?);
-        let verdicts = activation::try_on_scans(config, &here, &there, judging::now(&here).at);
+        let verdicts = activation::try_on_scans(config, &here, &there, judging::now(&here, config).at);
         Ok(Changes { difference: carry::Difference::between(&here, &there), verdicts })
     }
 

@@ -1,4 +1,11 @@
 //! Moments, windows and how far a clock may be believed. Nothing here asks a machine for the time.
+//!
+//! [`quorum`] is what issuers' signed times are worth together, [`floor`] the earliest time that it can be and which evidence says so,
+//! [`clock`] how far a machine's clock is believed, and how a stored floor that was wrong comes down again.
+
+pub mod clock;
+pub mod floor;
+pub mod quorum;
 
 use std::fmt;
 
@@ -54,9 +61,10 @@ impl fmt::Display for UnixTime {
     }
 }
 
-/// How sure the device is of its clock.
-///
-/// The floor below is the latest of: build date, the latest time ever stored, the newest issue time of any verified list.
+/// Clocks of issuers and gates may differ by so many seconds, where no policy profile says otherwise.
+pub const SKEW: i64 = 300;
+
+/// How sure the device is of its clock. What each step may do stands with the judge and in `docs/lists.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TimeTrust {
@@ -64,7 +72,7 @@ pub enum TimeTrust {
     Untrusted,
     /// Not below the floor, but nothing has confirmed it since boot.
     FloorOnly,
-    /// Confirmed earlier, and carried on by a running clock since.
+    /// Confirmed or settled earlier in this boot, or carried over a power-off by a battery.
     Holdover,
     /// A time source confirms it now.
     Synced,
@@ -90,6 +98,58 @@ pub struct Moment {
     pub at: UnixTime,
     /// How far that is believed.
     pub trust: TimeTrust,
+    /// The earliest time that it can be, whatever the clock says.
+    pub floor: UnixTime,
+}
+
+impl Moment {
+    /// A moment that a time service confirms.
+    #[must_use]
+    pub const fn synced(at: UnixTime) -> Moment {
+        Moment { at, trust: TimeTrust::Synced, floor: at }
+    }
+
+    /// Whether a time service, an officer or a battery-backed clock stands behind what the clock says.
+    #[must_use]
+    pub const fn is_confirmed(self) -> bool {
+        matches!(self.trust, TimeTrust::Synced | TimeTrust::Holdover)
+    }
+
+    /// The time by which the expiry of metadata is judged: what a confirmed clock says, and otherwise the floor. A clock that runs ahead
+    /// would call every list of the country expired.
+    #[must_use]
+    pub fn certain(self) -> UnixTime {
+        if self.is_confirmed() { self.at } else { self.floor }
+    }
+
+    /// Whether `end` has passed. `None` where the clock says so and nobody confirms it: the floor has not reached `end`.
+    #[must_use]
+    pub fn has_passed(self, end: UnixTime, skew: i64) -> Option<bool> {
+        let passed = |at: UnixTime| at.plus(-skew) >= end;
+        match self.trust {
+            TimeTrust::Untrusted => passed(self.floor).then_some(true),
+            TimeTrust::FloorOnly if passed(self.at) => passed(self.floor).then_some(true),
+            _ => Some(passed(self.at)),
+        }
+    }
+
+    /// Whether `beginning` has come. `None` where the clock says that it has not and nobody confirms it: a clock that stood still says
+    /// that of everything.
+    #[must_use]
+    pub fn has_come(self, beginning: UnixTime, skew: i64) -> Option<bool> {
+        let come = |at: UnixTime| at.plus(skew) >= beginning;
+        match self.trust {
+            TimeTrust::Untrusted => come(self.floor).then_some(true),
+            TimeTrust::FloorOnly => (come(self.at) || come(self.floor)).then_some(true),
+            _ => Some(come(self.at)),
+        }
+    }
+
+    /// Whether something that says of itself to be of `issued` comes from the future, as far as a confirmed clock can say.
+    #[must_use]
+    pub fn is_before(self, issued: UnixTime) -> bool {
+        self.is_confirmed() && issued > self.at.plus(SKEW)
+    }
 }
 
 /// A span of validity: from the first moment inside to the first moment after. Open where `None`.
@@ -136,6 +196,38 @@ mod tests {
         assert_eq!(window(Some(10), Some(30)).and(window(Some(20), None)), window(Some(20), Some(30)));
         assert_eq!(window(None, None).and(window(None, Some(5))), window(None, Some(5)));
         assert_eq!(window(None, Some(9)).and(window(Some(1), Some(7))), window(Some(1), Some(7)));
+    }
+
+    #[test]
+    fn a_clock_that_nobody_confirms_says_neither_that_a_time_is_over_nor_that_it_is_to_come() {
+        let moment = |trust| Moment { at: UnixTime(5000), trust, floor: UnixTime(4000) };
+        use TimeTrust::{FloorOnly, Holdover, Synced, Untrusted};
+        for (trust, passed, come) in [
+            (Synced, [Some(true), Some(true), Some(false)], [Some(true), Some(true), Some(false)]),
+            (Holdover, [Some(true), Some(true), Some(false)], [Some(true), Some(true), Some(false)]),
+            (FloorOnly, [Some(true), None, Some(false)], [Some(true), Some(true), None]),
+            (Untrusted, [Some(true), None, None], [Some(true), None, None]),
+        ] {
+            let ends = [3000, 4500, 6000].map(UnixTime);
+            assert_eq!(ends.map(|end| moment(trust).has_passed(end, 0)), passed, "{trust:?}");
+            assert_eq!(ends.map(|from| moment(trust).has_come(from, 0)), come, "{trust:?}");
+        }
+    }
+
+    #[test]
+    fn metadata_expires_by_a_confirmed_clock_and_otherwise_by_the_floor() {
+        let moment = |trust| Moment { at: UnixTime(5000), trust, floor: UnixTime(4000) };
+        assert_eq!(moment(TimeTrust::Holdover).certain(), UnixTime(5000));
+        assert_eq!(moment(TimeTrust::FloorOnly).certain(), UnixTime(4000));
+        assert_eq!(moment(TimeTrust::Untrusted).certain(), UnixTime(4000));
+    }
+
+    #[test]
+    fn only_a_confirmed_clock_calls_a_list_one_from_the_future() {
+        let moment = |trust| Moment { at: UnixTime(5000), trust, floor: UnixTime(4000) };
+        assert!(moment(TimeTrust::Synced).is_before(UnixTime(5301)));
+        assert!(!moment(TimeTrust::Synced).is_before(UnixTime(5300)), "clocks differ a little");
+        assert!(!moment(TimeTrust::FloorOnly).is_before(UnixTime(i64::MAX)));
     }
 
     #[test]
