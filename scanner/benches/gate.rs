@@ -5,14 +5,12 @@ use std::hint::black_box;
 use authority::code::picture::{Level, Picture};
 use criterion::{Criterion, criterion_group, criterion_main};
 use eye::{Luma, track::Tracker};
-use scanner::{
-    demo::{
-        country::{GATE, country},
-        draw::{self, HALL, Modules},
-        motion::{self, HEIGHT, WIDTH},
-    },
-    lists,
+use scanner::demo::{
+    country::{GATE, country},
+    draw::{self, HALL, Modules},
+    motion::{self, HEIGHT, WIDTH},
 };
+use sync::lists;
 use trustlist::{
     judge::{Context, decide},
     time::{Moment, UnixTime},

@@ -16,9 +16,9 @@ use std::{
 
 use authority::{Federation, Source};
 use cache::trust_store::TrustStore;
-use scanner::{
+use sync::{
     lists,
-    sync::{self, Anchor, Way, Web, Word, activation},
+    update::{self, Anchor, Way, Web, Word, activation},
 };
 use trustlist::{
     region::Region,
@@ -62,7 +62,7 @@ fn country(name: &str, issuers: usize, codes: u64, one_in: u64, changes: u64) {
         let anchor = Anchor { first_root: Some(&root), moment: Moment::synced(at) };
         let way = Way { timeout: Duration::from_secs(600), proxy: None, ca: None };
         let mut web = Web::new(&meter.url(), &way).expect("a mirror");
-        let report = sync::sync(&mut store, &mut web, "mirror", &anchor).expect("the store works");
+        let report = update::sync(&mut store, &mut web, "mirror", &anchor).expect("the store works");
         activation::settle_by_hand(&mut store).expect("the store works");
         let Traffic { connections, up, down } = meter.read();
         let (together, took) = (up + down, clock.elapsed().as_secs_f64());

@@ -7,7 +7,7 @@ use scanner::commands::{Command, Line};
 
 fn main() -> ExitCode {
     let line = Line::parse();
-    scanner::journal::start(line.verbose, matches!(line.command, Command::Run(_)));
+    scanner::commands::journal::start(line.verbose, matches!(line.command, Command::Run(_)));
     match scanner::commands::run(line) {
         Ok(exit) => exit.into(),
         Err(error) => {

@@ -24,7 +24,7 @@ fn national() -> SigningKey {
 }
 
 fn now() -> UnixTime {
-    UnixTime(scanner::clock::unix_millis() / 1000)
+    UnixTime(host::clock::unix_millis() / 1000)
 }
 
 fn code(key: &SigningKey, to: &str, settings: Settings) -> String {

@@ -53,7 +53,7 @@ fn word(scan: &str, key: &SigningKey, verdict: &str, lag: i64) -> String {
         verdict: serde_json::from_value(verdict.into()).expect("a verdict"),
         role: "steward".to_owned(),
         why: "papers".to_owned(),
-        signed_ms: UnixMillis(scanner::clock::unix_millis() - lag),
+        signed_ms: UnixMillis(host::clock::unix_millis() - lag),
         key: BASE64.encode(&key.public_bytes()),
         signature: String::new(),
     };

@@ -166,7 +166,7 @@ pub fn also(world: &World, text: &str) {
 
 /// A country that stands now, because the daemon asks its own clock.
 pub fn today() -> World {
-    World::at(UnixTime(scanner::clock::unix_millis() / 1000))
+    World::at(UnixTime(host::clock::unix_millis() / 1000))
 }
 
 #[test]

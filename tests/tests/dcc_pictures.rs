@@ -3,8 +3,8 @@
 
 use std::{fs, path::Path};
 
+use devices::frame::read_picture;
 use eye::{Budget, Eye, Reader};
-use scanner::frame::read_picture;
 use serde::Deserialize;
 
 #[derive(Deserialize)]

@@ -9,11 +9,10 @@ use std::{
     time::Duration,
 };
 
+use devices::gate::{Gate, GateError, Hold};
+use host::config::{self, Config, GateDriver, Url};
+use lane::signal::Cues;
 use programs::{Program, broker::Broker, certificates, find, free_port, wait_for, wait_until_listening};
-use scanner::{
-    config::{self, Config, GateDriver, Url},
-    gate::{Gate, GateError, Hold},
-};
 
 /// A lane with such a gate, and a quick timeout.
 fn lane(driver: GateDriver, url: String, change: impl FnOnce(&mut config::Gate)) -> config::Lane {
@@ -24,7 +23,7 @@ fn lane(driver: GateDriver, url: String, change: impl FnOnce(&mut config::Gate))
 }
 
 fn gate(lane: &config::Lane) -> Gate {
-    Gate::new("post", lane, &Config::default().signals).expect("a gate")
+    Gate::new("post", lane, &Cues::default()).expect("a gate")
 }
 
 fn trouble(gate: &mut Gate) -> String {
@@ -263,7 +262,7 @@ fn a_broker_behind_a_private_authority_is_reached_and_without_one_the_gate_is_re
     let Some(broker) = Broker::start(at, &extra) else { return };
     let url = format!("mqtts://127.0.0.1:{}", broker.port);
     let blind = lane(GateDriver::Mqtt, url.clone(), |_| ());
-    let refused = Gate::new("post", &blind, &Config::default().signals);
+    let refused = Gate::new("post", &blind, &Cues::default());
     assert!(matches!(refused, Err(GateError::Unsuitable(why)) if why.contains("authority")));
     // Nobody subscribes, so that the broker's own answer shows that it was reached.
     let mut gate = gate(&lane(GateDriver::Mqtt, url, |gate| gate.ca = Some(at.join("ca.pem"))));

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use scanner::telemetry::{LaneHistory, Scan, predicted_wait, queue};
+use lane::queue::{LaneHistory, Scan, predicted_wait, queue};
 use trustlist::verdict::{Reason, Verdict};
 
 /// Travellers of one simulated queue: the mean wait is known to a few hundredths of a second then.

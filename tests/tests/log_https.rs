@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use scanner::upload::{
+use sync::upload::{
     self,
     relay::{self, Relay},
 };

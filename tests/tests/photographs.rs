@@ -24,7 +24,7 @@ fn most_photographs_that_anybody_can_read_are_read() {
         if expected.is_empty() {
             continue;
         }
-        let frame = scanner::frame::read_picture(&folder.join(file)).expect("a picture");
+        let frame = devices::frame::read_picture(&folder.join(file)).expect("a picture");
         let reading = eye.read(frame.luma(), Budget::picture());
         let read = reading.symbols.iter().any(|symbol| {
             let payload = HEXLOWER.encode(&symbol.payload);

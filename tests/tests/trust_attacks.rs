@@ -10,9 +10,9 @@ use authority::{
     metadata::Role,
     rotate::Change,
 };
-use scanner::{
+use sync::{
     lists::{self, Folder},
-    sync::{Anchor, Outcome, Word, carry},
+    update::{Anchor, Outcome, Word, carry},
 };
 use trust_support::{FOUNDED, HOUR, NOW, Post, empty_store, newer, outcome, reason, region, synced};
 use trustlist::{

@@ -4,9 +4,9 @@
 mod trust_support;
 
 use cache::trust_store::Slot;
-use scanner::{
+use sync::{
     lists::{self, Mirror},
-    sync::{Anchor, Outcome, Report, carry},
+    update::{Anchor, Outcome, Report, carry},
 };
 use trust_support::{HOUR, NOW, Post, Shelfful, empty_store, newer, outcome, region, synced};
 use trustlist::{

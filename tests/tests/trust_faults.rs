@@ -14,9 +14,9 @@ use std::{
 };
 
 use cache::trust_store::TrustStore;
-use scanner::{
+use sync::{
     lists::{self, Folder, Mirror},
-    sync::{Anchor, Outcome, Way, Web, Word, carry},
+    update::{Anchor, Outcome, Way, Web, Word, carry},
 };
 use trust_support::{Files, HOUR, NOW, Post, Shelfful, empty_store, newer, outcome, reason, region, synced};
 use trustlist::{region::NATIONAL, time::Moment, tuf::Answer};

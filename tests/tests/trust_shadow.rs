@@ -9,10 +9,10 @@ use cache::{
     log::{Direction, Options, Passage, ScanLog, ScanRow, UnixMillis, note::NoteSigner},
     trust_store::TrustStore,
 };
-use scanner::{
-    config::Config,
+use host::config::Config;
+use sync::{
     lists,
-    sync::{Anchor, activation},
+    update::{Anchor, activation},
 };
 use trust_support::{HOUR, NOW, Post, region};
 use trustlist::{
@@ -186,7 +186,7 @@ impl Gate {
             folder.path().display()
         );
         let config = Config::parse(&text, "gate.toml").expect("valid");
-        let store = scanner::sync::round::store_path(&config);
+        let store = config.places.trust_store();
         let mut post = Post::at(&store, None);
         with_statuses(&mut post.federation);
         arrange(&mut post.federation);
@@ -233,7 +233,7 @@ impl Gate {
         self.post.publish(at);
         let anchor = Anchor { first_root: Some(&self.post.root), moment: Moment::synced(at) };
         let mut mirror = self.post.mirror.clone();
-        scanner::sync::sync(&mut self.post.store, &mut mirror, "mirror", &anchor).expect("the store works");
+        sync::update::sync(&mut self.post.store, &mut mirror, "mirror", &anchor).expect("the store works");
         self.settle(at, TimeTrust::Synced)
     }
 
@@ -343,7 +343,7 @@ fn another_process_sees_what_waits_and_why() {
     let held = activation::held(&other).expect("read").expect("it waits");
     let (here, there, report) =
         activation::try_staged(&gate.config, &other, &held.issuers, NOW.plus(HOUR)).expect("read").expect("staged");
-    let difference = scanner::sync::carry::Difference::between(&here, &there);
+    let difference = sync::update::carry::Difference::between(&here, &there);
     assert_eq!(difference.added.iter().filter(|line| line.starts_with("suspension")).count(), 3, "{difference:?}");
     assert_eq!(report.changed, 60);
 }

@@ -5,7 +5,7 @@ mod wire;
 
 use std::time::Duration;
 
-use scanner::sync::{Anchor, Report, Way, Web, Word};
+use sync::update::{Anchor, Report, Way, Web, Word};
 use trust_support::{HOUR, NOW, Post, newer, region, synced};
 use trustlist::{status::Status, time::Moment};
 use wire::{Meter, Nginx, Traffic};

@@ -67,28 +67,35 @@ impl Peer {
         let mut config =
             Agent::config_builder().timeout_global(Some(self.timeout)).http_status_as_error(false).max_redirects(0);
         if let Some(path) = &self.ca {
-            let certificates: Vec<Certificate<'static>> = parse_pem(&read_pem(path)?)
-                .filter_map(|item| match item {
-                    Ok(PemItem::Certificate(certificate)) => Some(certificate),
-                    _ => None,
-                })
-                .collect();
-            if certificates.is_empty() {
-                return Err(no_certificate(path));
-            }
-            let roots = RootCerts::new_with_certs(&certificates);
-            config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
+            config = config.tls_config(vouched_for_by(path)?);
         }
         Ok(config.build().into())
     }
 }
 
-fn read_pem(path: &Path) -> Result<Vec<u8>, PeerError> {
-    fs::read(path).map_err(|error| PeerError::File(path.to_owned(), error.to_string()))
+/// TLS that believes the authorities of a PEM file alone.
+///
+/// # Errors
+/// When the file cannot be read, or holds no certificate.
+pub fn vouched_for_by(authorities: &Path) -> Result<TlsConfig, PeerError> {
+    let roots = RootCerts::new_with_certs(&certificates(authorities)?);
+    Ok(TlsConfig::builder().root_certs(roots).build())
 }
 
-fn no_certificate(path: &Path) -> PeerError {
-    PeerError::File(path.to_owned(), "holds no certificate (expected PEM)".into())
+/// The certificates of a PEM file: at least one.
+fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, PeerError> {
+    let failed = |why: String| PeerError::File(path.to_owned(), why);
+    let pem = fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if certificates.is_empty() {
+        return Err(failed("holds no certificate (expected PEM)".to_owned()));
+    }
+    Ok(certificates)
 }
 
 #[cfg(feature = "mqtt")]
@@ -100,12 +107,10 @@ mod broker {
 
     use rumqttc::{
         ConnectAuth, MqttOptions, TlsConfiguration, Transport,
-        tokio_rustls::rustls::{
-            ClientConfig, RootCertStore, crypto::ring, pki_types::CertificateDer, pki_types::pem::PemObject,
-        },
+        tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::CertificateDer},
     };
 
-    use super::{Peer, PeerError, no_certificate, read_pem};
+    use super::{Peer, PeerError, certificates};
 
     /// An MQTT 5 broker, its files read.
     #[derive(Clone)]
@@ -169,10 +174,12 @@ mod broker {
                 "mqtts:// needs the authority of the broker's certificate".into(),
             ));
         };
-        let pem = read_pem(path)?;
-        roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).flatten());
-        if roots.is_empty() {
-            return Err(no_certificate(path));
+        let certificates = certificates(path)?;
+        let (taken, _) = roots.add_parsable_certificates(
+            certificates.iter().map(|certificate| CertificateDer::from(certificate.der().to_vec())),
+        );
+        if taken == 0 {
+            return Err(PeerError::File(path.to_owned(), "holds no certificate of an authority".to_owned()));
         }
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()

@@ -12,13 +12,12 @@ use std::{
     time::Duration,
 };
 
-use cache::log::{Passage, Unbidden};
 use trustlist::{
     judge::Admission,
     verdict::{Reason, Verdict},
 };
 
-use crate::page::view::{Attention, Hint, LaneState};
+use crate::screen::{Attention, Hint, LaneState};
 
 /// How long a hint stays on the screen after its cause is gone.
 const HINT_FOR: Duration = Duration::from_millis(1200);
@@ -115,6 +114,26 @@ pub enum Event<'a> {
     Stop,
 }
 
+/// What became of an admission, where a sensor watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passage {
+    /// The traveller went through.
+    Passed,
+    /// The gate was open and nobody went through: the admission is unused.
+    NotTaken,
+}
+
+/// What happened at the gate that no verdict stands behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GateEvent {
+    /// The fire or egress contact holds the gate open from here on; nobody is judged meanwhile.
+    Alarm,
+    /// The alarm is over, and the gate closed.
+    AlarmOver,
+    /// Somebody went through without an admission.
+    Forced,
+}
+
 /// What is to be done.
 #[derive(Debug)]
 pub enum Action {
@@ -129,7 +148,7 @@ pub enum Action {
     /// Record what became of the oldest admission that nothing was recorded of yet.
     Passage(Passage),
     /// Record what happened at the gate without a verdict.
-    Unbidden(Unbidden),
+    GateEvent(GateEvent),
     /// Fill the screen.
     Show(LaneState),
     /// Take the bearer's name off the screen, and forget it.
@@ -140,7 +159,7 @@ pub enum Action {
 
 /// A symbol in front of the lane.
 #[derive(Clone, Copy, Debug)]
-struct Presentation {
+struct InView {
     id: SymbolId,
     first: Duration,
     last: Duration,
@@ -151,7 +170,7 @@ struct Presentation {
 #[derive(Debug)]
 pub struct Lane {
     patience: Patience,
-    present: Option<Presentation>,
+    present: Option<InView>,
     judged: HashMap<SymbolId, Duration>,
     other: Option<(SymbolId, Duration)>,
     open_until: Option<Duration>,
@@ -235,11 +254,11 @@ impl Lane {
                 self.alarm = true;
                 (self.open_until, self.show_until, self.hint) = (None, None, None);
                 self.awaited.clear();
-                actions.extend([Action::Hold, Action::Unbidden(Unbidden::Alarm), Action::Show(self.waiting())]);
+                actions.extend([Action::Hold, Action::GateEvent(GateEvent::Alarm), Action::Show(self.waiting())]);
             }
             Event::AlarmOver if self.alarm => {
                 self.alarm = false;
-                actions.extend([Action::Close, Action::Unbidden(Unbidden::AlarmOver), Action::Show(self.waiting())]);
+                actions.extend([Action::Close, Action::GateEvent(GateEvent::AlarmOver), Action::Show(self.waiting())]);
             }
             Event::Alarm | Event::AlarmOver => (),
             Event::Stop => {
@@ -312,7 +331,7 @@ impl Lane {
             return;
         }
         if self.awaited.pop_front().is_none() {
-            actions.push(Action::Unbidden(Unbidden::Forced));
+            actions.push(Action::GateEvent(GateEvent::Forced));
             return;
         }
         // The gate does not close onto whoever stands in it, unless they stay there.
@@ -352,7 +371,7 @@ impl Lane {
 
     /// A symbol came into an empty view.
     fn present(&mut self, id: SymbolId, now: Duration, actions: &mut Vec<Action>) {
-        self.present = Some(Presentation { id, first: now, last: now, stuck: false });
+        self.present = Some(InView { id, first: now, last: now, stuck: false });
         if self.judged.contains_key(&id) {
             self.hint(Hint::AlreadyShown, now, actions);
             return;

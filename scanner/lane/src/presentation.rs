@@ -8,43 +8,49 @@ use trustlist::{
     configuration,
 };
 
-use crate::{
-    config::Aim,
-    lane::{Seen, SymbolId},
-};
+use crate::machine::{Seen, SymbolId};
+
+/// The point travellers are asked to hold their code at, as parts of the picture's width and height from its top left; 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Aim {
+    /// From the left.
+    pub x: f64,
+    /// From the top.
+    pub y: f64,
+}
 
 /// The symbols of one look, with the texts of those that are pass codes.
 ///
 /// Texts live as long as the look: nothing keeps one.
 #[derive(Default)]
-pub struct Presented {
+pub struct Presentation {
     seen: Vec<Seen>,
     texts: Vec<(SymbolId, String)>,
     configuration: Option<(SymbolId, String)>,
 }
 
-impl Presented {
+impl Presentation {
     /// What a picture of this size shows around the aim point, up to `radius` of the way to the corner farthest from it.
-    pub fn in_picture(symbols: Vec<Symbol>, (width, height): (usize, usize), aim: &Aim, radius: f64) -> Presented {
+    pub fn in_picture(symbols: Vec<Symbol>, (width, height): (usize, usize), aim: Aim, radius: f64) -> Presentation {
         let (width, height) = (width as f64, height as f64);
         let farthest = (aim.x.max(1.0 - aim.x) * width).hypot(aim.y.max(1.0 - aim.y) * height);
-        let mut presented = Presented::default();
+        let mut presentation = Presentation::default();
         for symbol in symbols {
             let centre = symbol.center();
             let away = (f64::from(centre.x) - aim.x * width).hypot(f64::from(centre.y) - aim.y * height);
             let distance = away / farthest;
             if distance <= radius {
-                presented.add(symbol.payload, distance as f32);
+                presentation.add(symbol.payload, distance as f32);
             }
         }
-        presented
+        presentation
     }
 
     /// A text from a scan engine: it has no place in a picture, so it is where it should be.
-    pub fn text(text: String) -> Presented {
-        let mut presented = Presented::default();
-        presented.add(text.into_bytes(), 0.0);
-        presented
+    pub fn text(text: String) -> Presentation {
+        let mut presentation = Presentation::default();
+        presentation.add(text.into_bytes(), 0.0);
+        presentation
     }
 
     fn add(&mut self, payload: Vec<u8>, distance: f32) {
@@ -96,7 +102,7 @@ mod tests {
             eci: None,
         };
         let counts = |symbol, aim: Aim, radius| {
-            !Presented::in_picture(vec![symbol], (1280, 720), &aim, radius).seen().is_empty()
+            !Presentation::in_picture(vec![symbol], (1280, 720), aim, radius).seen().is_empty()
         };
         let (centre, corner) = (Aim { x: 0.5, y: 0.5 }, Aim { x: 0.0, y: 0.0 });
         assert!(counts(at(1280.0, 720.0), centre, 1.0));
@@ -107,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_pass_code_is_told_from_a_bus_ticket_by_its_prefix_even_when_it_is_broken() {
-        let told = |text: &str| Presented::text(text.to_owned()).seen()[0].pass_code;
+        let told = |text: &str| Presentation::text(text.to_owned()).seen()[0].pass_code;
         assert!(told("MR1:NOTHING"));
         assert!(told("HC1:"));
         assert!(!told("https://bus.example/t/1"));
@@ -116,16 +122,16 @@ mod tests {
 
     #[test]
     fn a_configuration_code_is_neither_a_travellers_nor_a_bus_ticket() {
-        let shown = Presented::text("MRC1:NOTHING".to_owned());
+        let shown = Presentation::text("MRC1:NOTHING".to_owned());
         assert!(shown.seen().is_empty());
         assert_eq!(shown.configuration().map(|(_, text)| text), Some("MRC1:NOTHING"));
     }
 
     #[test]
     fn the_text_can_be_had_for_a_pass_code_only() {
-        let ticket = Presented::text("https://bus.example/t/1".to_owned());
+        let ticket = Presentation::text("https://bus.example/t/1".to_owned());
         assert_eq!(ticket.text_of(ticket.seen()[0].id), None);
-        let code = Presented::text("MR1:NOTHING".to_owned());
+        let code = Presentation::text("MR1:NOTHING".to_owned());
         assert_eq!(code.text_of(code.seen()[0].id), Some("MR1:NOTHING"));
         assert_eq!(code.text_of([0; 16]), None);
     }

@@ -8,10 +8,7 @@ use std::time::Duration;
 
 use trustlist::verdict::Verdict;
 
-use crate::{
-    config,
-    page::view::{Attention, LaneState},
-};
+use crate::screen::{Attention, LaneState};
 
 /// Milliseconds on, then off.
 type Beep = (u16, u16);
@@ -22,6 +19,23 @@ const REFER: &[Beep] = &[(150, 150), (150, 150), (150, 0)];
 const REFUSE: &[Beep] = &[(700, 0)];
 const ATTENTION: &[Beep] = &[(40, 960), (40, 0)];
 const FIRE: &[Beep] = &[(500, 500)];
+
+/// What may sound, and who may notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cues {
+    /// Whether anything sounds at all; lights always speak.
+    pub sound: bool,
+    /// Whether a short tick says that a code was seen, before it is judged.
+    pub read_cue: bool,
+    /// Whether a refusal looks and sounds to bystanders like a referral.
+    pub discreet: bool,
+}
+
+impl Default for Cues {
+    fn default() -> Cues {
+        Cues { sound: true, read_cue: true, discreet: false }
+    }
+}
 
 /// Which lights are on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,23 +58,23 @@ pub struct Signal {
 }
 
 impl Signal {
-    /// The way is free for everybody.
+    /// The signal of the fire contact: the way is free for everybody.
     #[must_use]
-    pub fn alarm(settings: &config::Signals) -> Signal {
-        Signal::of(&LaneState::Attention { hint: Attention::Fire }, settings)
+    pub fn alarm(cues: &Cues) -> Signal {
+        Signal::of(&LaneState::Attention { hint: Attention::Fire }, cues)
     }
 
-    /// What goes with a screen.
+    /// The signal that goes with what the screen shows.
     #[must_use]
-    pub fn of(state: &LaneState, settings: &config::Signals) -> Signal {
+    pub fn of(state: &LaneState, cues: &Cues) -> Signal {
         let dark = Lights::default();
         let (lights, rhythm, endless) = match state {
             LaneState::Verdict { verdict, .. } => match verdict {
                 Verdict::Admit => (Lights { green: true, ..dark }, ADMIT, false),
-                Verdict::Refuse if !settings.discreet => (Lights { red: true, ..dark }, REFUSE, false),
+                Verdict::Refuse if !cues.discreet => (Lights { red: true, ..dark }, REFUSE, false),
                 Verdict::Refer | Verdict::Refuse => (Lights { amber: true, ..dark }, REFER, false),
             },
-            LaneState::Reading => (dark, if settings.read_cue { TICK } else { &[] }, false),
+            LaneState::Reading => (dark, if cues.read_cue { TICK } else { &[] }, false),
             LaneState::Attention { hint: Attention::Fire } => {
                 (Lights { green: true, amber: true, red: true }, FIRE, true)
             }
@@ -69,7 +83,7 @@ impl Signal {
                 (dark, &[][..], false)
             }
         };
-        Signal { lights, rhythm: if settings.sound { rhythm } else { &[] }, endless }
+        Signal { lights, rhythm: if cues.sound { rhythm } else { &[] }, endless }
     }
 
     /// Whether it sounds `since` it began, and when that changes next; `None` for never.
@@ -107,7 +121,7 @@ mod tests {
     use trustlist::verdict::Reason;
 
     use super::*;
-    use crate::{config::Config, page::view::Hint};
+    use crate::screen::Hint;
 
     fn verdict(reason: Reason) -> LaneState {
         LaneState::Verdict { verdict: reason.verdict(), reason, notice: None, instead: None }
@@ -128,14 +142,14 @@ mod tests {
 
     #[test]
     fn each_verdict_has_a_light_and_a_rhythm_of_its_own_and_all_rhythms_end_within_a_second() {
-        let settings = Config::default().signals;
+        let cues = Cues::default();
         let cases = [
             (Reason::Ok, Lights { green: true, ..Lights::default() }, vec![60, 60, 180]),
             (Reason::ColourYellow, Lights { amber: true, ..Lights::default() }, vec![150; 5]),
             (Reason::Expired, Lights { red: true, ..Lights::default() }, vec![700]),
         ];
         for (reason, lights, rhythm) in cases {
-            let signal = Signal::of(&verdict(reason), &settings);
+            let signal = Signal::of(&verdict(reason), &cues);
             assert_eq!(signal.lights, lights, "{reason}");
             assert_eq!(heard(signal), rhythm, "{reason}");
             assert_eq!(signal.sounds(Duration::from_secs(1)), (false, None), "{reason}");
@@ -144,27 +158,24 @@ mod tests {
 
     #[test]
     fn the_read_cue_is_a_tick_without_a_light_and_not_a_verdict() {
-        let mut settings = Config::default().signals;
-        let signal = Signal::of(&LaneState::Reading, &settings);
+        let mut cues = Cues::default();
+        let signal = Signal::of(&LaneState::Reading, &cues);
         assert_eq!((signal.lights, heard(signal)), (Lights::default(), vec![20]));
-        settings.read_cue = false;
-        assert_eq!(heard(Signal::of(&LaneState::Reading, &settings)), Vec::<u128>::new());
+        cues.read_cue = false;
+        assert_eq!(heard(Signal::of(&LaneState::Reading, &cues)), Vec::<u128>::new());
     }
 
     #[test]
     fn where_discretion_is_asked_for_nobody_hears_or_sees_who_was_refused() {
-        let settings = config::Signals { discreet: true, ..Config::default().signals };
-        assert_eq!(
-            Signal::of(&verdict(Reason::ColourRed), &settings),
-            Signal::of(&verdict(Reason::ColourYellow), &settings)
-        );
+        let cues = Cues { discreet: true, ..Cues::default() };
+        assert_eq!(Signal::of(&verdict(Reason::ColourRed), &cues), Signal::of(&verdict(Reason::ColourYellow), &cues));
     }
 
     #[test]
     fn a_silent_lane_still_shows_its_lights() {
-        let settings = config::Signals { sound: false, ..Config::default().signals };
+        let cues = Cues { sound: false, ..Cues::default() };
         for state in [verdict(Reason::Expired), LaneState::Attention { hint: Attention::Fire }] {
-            let signal = Signal::of(&state, &settings);
+            let signal = Signal::of(&state, &cues);
             assert_ne!(signal.lights, Lights::default());
             assert_eq!(heard(signal), Vec::<u128>::new());
         }
@@ -172,7 +183,7 @@ mod tests {
 
     #[test]
     fn the_alarm_sounds_for_as_long_as_it_stands() {
-        let alarm = Signal::alarm(&Config::default().signals);
+        let alarm = Signal::alarm(&Cues::default());
         let hour = Duration::from_secs(3600);
         assert!(alarm.sounds(hour).0 && !alarm.sounds(hour + Duration::from_millis(500)).0);
         assert_eq!(heard(alarm), vec![500; 9]);
@@ -180,9 +191,9 @@ mod tests {
 
     #[test]
     fn a_hint_or_an_idle_lane_is_dark_and_silent() {
-        let settings = Config::default().signals;
+        let cues = Cues::default();
         for state in [LaneState::Idle, LaneState::Closed, LaneState::Hint { hint: Hint::Closer }] {
-            assert_eq!(Signal::of(&state, &settings), Signal::default(), "{state:?}");
+            assert_eq!(Signal::of(&state, &cues), Signal::default(), "{state:?}");
         }
     }
 }

@@ -18,14 +18,14 @@ const IN_PLACE: f32 = 0.05;
 
 /// What one camera noticed.
 #[derive(Debug, Default)]
-pub struct Notice {
+pub struct UnreadCode {
     watch: Watch,
     next: Duration,
     /// What was seen last, and since when something has been there.
     seen: Option<(Presence, Duration)>,
 }
 
-impl Notice {
+impl UnreadCode {
     /// What is held up and not read, if it is. `found`: whether the search has found a symbol in this frame.
     pub fn of(&mut self, luma: Luma<'_>, found: bool, now: Duration) -> Option<Presence> {
         if found {
@@ -68,36 +68,36 @@ mod tests {
         picture
     }
 
-    fn at(notice: &mut Notice, picture: &[u8], found: bool, millis: u64) -> bool {
+    fn at(unread: &mut UnreadCode, picture: &[u8], found: bool, millis: u64) -> bool {
         let luma = Luma::new(picture, 640, 360).expect("a plane");
-        notice.of(luma, found, Duration::from_millis(millis)).is_some()
+        unread.of(luma, found, Duration::from_millis(millis)).is_some()
     }
 
     #[test]
     fn a_code_that_is_held_up_and_not_read_is_noticed_when_it_stays() {
-        let (mut notice, picture) = (Notice::default(), held_up(200));
-        assert!(!at(&mut notice, &picture, false, 0), "perhaps the next frame is read");
-        assert!(at(&mut notice, &picture, false, 450));
-        assert!(at(&mut notice, &picture, false, 500), "between two looks it is still there");
-        assert!(!at(&mut notice, &vec![220; 640 * 360], false, 900), "it is gone");
+        let (mut unread, picture) = (UnreadCode::default(), held_up(200));
+        assert!(!at(&mut unread, &picture, false, 0), "perhaps the next frame is read");
+        assert!(at(&mut unread, &picture, false, 450));
+        assert!(at(&mut unread, &picture, false, 500), "between two looks it is still there");
+        assert!(!at(&mut unread, &vec![220; 640 * 360], false, 900), "it is gone");
     }
 
     #[test]
     fn a_code_that_was_read_is_no_trouble_while_it_is_taken_away() {
-        let (mut notice, picture) = (Notice::default(), held_up(200));
-        assert!(!at(&mut notice, &picture, true, 0));
+        let (mut unread, picture) = (UnreadCode::default(), held_up(200));
+        assert!(!at(&mut unread, &picture, true, 0));
         for millis in (50..2400).step_by(50) {
-            assert!(!at(&mut notice, &picture, false, millis), "{millis}");
+            assert!(!at(&mut unread, &picture, false, millis), "{millis}");
         }
-        assert!(at(&mut notice, &picture, false, 2450), "it came back, and is not read");
+        assert!(at(&mut unread, &picture, false, 2450), "it came back, and is not read");
     }
 
     #[test]
     fn a_poster_is_scenery_after_a_minute_and_a_telephone_before_it_is_none() {
-        let (mut notice, poster) = (Notice::default(), held_up(100));
-        let told = (0..90_000).step_by(450).filter(|millis| at(&mut notice, &poster, false, *millis)).count();
+        let (mut unread, poster) = (UnreadCode::default(), held_up(100));
+        let told = (0..90_000).step_by(450).filter(|millis| at(&mut unread, &poster, false, *millis)).count();
         assert!((125..=134).contains(&told), "{told} looks of 200");
-        assert!(!at(&mut notice, &held_up(400), false, 90_450));
-        assert!(at(&mut notice, &held_up(400), false, 90_900));
+        assert!(!at(&mut unread, &held_up(400), false, 90_450));
+        assert!(at(&mut unread, &held_up(400), false, 90_900));
     }
 }

@@ -1,4 +1,4 @@
-//! Whether frames and decisions advance: what the service manager's watchdog is petted for. Pure; the moment is an argument.
+//! Whether frames and decisions advance: what the service manager's watchdog is notified. Pure; the moment is an argument.
 //!
 //! A camera that is missing is a declared state that no restart mends: the lane says so and the watchdog is content. A camera that
 //! is *said* to deliver while nothing arrives is a thread that hangs in its driver, as a lane whose loop does not go round hangs; those
@@ -6,19 +6,28 @@
 
 use std::{fmt, time::Duration};
 
-use super::shared::Camera;
-
 /// A lane that has not gone round for this long hangs; so does a camera that is silent for so long beyond its deadline, at which it
 /// should have been declared lost. Well below the unit's `WatchdogSec`.
 const HANGS: Duration = Duration::from_secs(5);
 
-/// What one lane shows at one moment.
+/// Whether frames arrive from a camera.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CameraState {
+    /// Not known yet.
+    Unknown,
+    /// Frames arrive.
+    Up,
+    /// No frame arrives.
+    Lost,
+}
+
+/// How one lane does at one moment.
 #[derive(Clone, Copy, Debug)]
-pub struct Sign {
+pub struct LaneHealth {
     /// How long ago its loop last went round.
     pub silent: Duration,
     /// Whether frames are said to arrive; `None` for a lane without a camera.
-    pub camera: Option<Camera>,
+    pub camera: Option<CameraState>,
     /// How long that camera may be silent before it is lost.
     pub deadline: Duration,
     /// Frames looked at since the start.
@@ -47,26 +56,26 @@ impl fmt::Display for Stuck {
 
 /// Remembers for each lane when it last had a new frame.
 #[derive(Debug, Default)]
-pub struct Pulse(Vec<(u64, Duration)>);
+pub struct Watchdog(Vec<(u64, Duration)>);
 
-impl Pulse {
+impl Watchdog {
     /// Looks at all lanes.
     ///
     /// # Errors
     /// With the first lane that hangs.
-    pub fn feel(&mut self, lanes: &[Sign], now: Duration) -> Result<(), Stuck> {
+    pub fn check(&mut self, lanes: &[LaneHealth], now: Duration) -> Result<(), Stuck> {
         self.0.resize(lanes.len(), (0, now));
-        for (index, (sign, (frames, since))) in lanes.iter().zip(&mut self.0).enumerate() {
-            if sign.frames != *frames || sign.camera != Some(Camera::Up) {
-                (*frames, *since) = (sign.frames, now);
+        for (index, (health, (frames, since))) in lanes.iter().zip(&mut self.0).enumerate() {
+            if health.frames != *frames || health.camera != Some(CameraState::Up) {
+                (*frames, *since) = (health.frames, now);
             }
-            if sign.ended {
+            if health.ended {
                 continue;
             }
-            if sign.silent >= HANGS {
+            if health.silent >= HANGS {
                 return Err(Stuck::Lane(index));
             }
-            if now.saturating_sub(*since) >= sign.deadline + HANGS {
+            if now.saturating_sub(*since) >= health.deadline + HANGS {
                 return Err(Stuck::Frames(index));
             }
         }
@@ -78,41 +87,48 @@ impl Pulse {
 mod tests {
     use super::*;
 
-    const ALIVE: Sign = Sign {
+    const ALIVE: LaneHealth = LaneHealth {
         silent: Duration::ZERO,
-        camera: Some(Camera::Up),
+        camera: Some(CameraState::Up),
         deadline: Duration::from_secs(1),
         frames: 0,
         ended: false,
     };
 
-    /// What is felt in each second while the lane shows `sign(second)`.
-    fn seconds(sign: impl Fn(u64) -> Sign) -> Vec<bool> {
-        let mut pulse = Pulse::default();
-        (0..12).map(|second| pulse.feel(&[sign(second)], Duration::from_secs(second)).is_ok()).collect()
+    /// What the watchdog finds in each second while the lane shows `health(second)`.
+    fn seconds(health: impl Fn(u64) -> LaneHealth) -> Vec<bool> {
+        let mut watchdog = Watchdog::default();
+        (0..12).map(|second| watchdog.check(&[health(second)], Duration::from_secs(second)).is_ok()).collect()
     }
 
     #[test]
     fn a_lane_with_frames_is_alive_and_one_whose_frames_stop_while_its_camera_is_said_to_deliver_is_not() {
-        assert_eq!(seconds(|second| Sign { frames: second * 30, ..ALIVE }), [true; 12]);
-        let stops = seconds(|second| Sign { frames: second.min(3) * 30, ..ALIVE });
+        assert_eq!(seconds(|second| LaneHealth { frames: second * 30, ..ALIVE }), [true; 12]);
+        let stops = seconds(|second| LaneHealth { frames: second.min(3) * 30, ..ALIVE });
         assert_eq!(stops.iter().position(|alive| !alive), Some(9), "five seconds after its deadline");
     }
 
     #[test]
     fn a_missing_camera_or_none_at_all_is_a_declared_state_and_no_restart_loop() {
-        for camera in [Some(Camera::Lost), Some(Camera::Unknown), None] {
-            assert_eq!(seconds(|_| Sign { camera, ..ALIVE }), [true; 12], "{camera:?}");
+        for camera in [Some(CameraState::Lost), Some(CameraState::Unknown), None] {
+            assert_eq!(seconds(|_| LaneHealth { camera, ..ALIVE }), [true; 12], "{camera:?}");
         }
-        let back = seconds(|second| Sign { camera: Some(if second < 9 { Camera::Lost } else { Camera::Up }), ..ALIVE });
+        let back = seconds(|second| LaneHealth {
+            camera: Some(if second < 9 { CameraState::Lost } else { CameraState::Up }),
+            ..ALIVE
+        });
         assert_eq!(back, [true; 12], "a camera that is back has its time from then on");
     }
 
     #[test]
     fn a_loop_that_does_not_go_round_is_a_lane_that_decides_nothing_whatever_its_camera_does() {
-        let mut pulse = Pulse::default();
-        let hangs = Sign { silent: HANGS, frames: 7, ..ALIVE };
-        assert_eq!(pulse.feel(&[ALIVE, hangs], HANGS), Err(Stuck::Lane(1)));
-        assert_eq!(pulse.feel(&[ALIVE, Sign { ended: true, ..hangs }], HANGS), Ok(()), "its pictures are at an end");
+        let mut watchdog = Watchdog::default();
+        let hangs = LaneHealth { silent: HANGS, frames: 7, ..ALIVE };
+        assert_eq!(watchdog.check(&[ALIVE, hangs], HANGS), Err(Stuck::Lane(1)));
+        assert_eq!(
+            watchdog.check(&[ALIVE, LaneHealth { ended: true, ..hangs }], HANGS),
+            Ok(()),
+            "its pictures are at an end"
+        );
     }
 }

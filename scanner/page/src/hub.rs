@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use lane::screen::LaneState;
 use tokio::sync::watch;
 use trustlist::code::MaskedName;
 
-use super::view::{Fault, Hello, LaneState, Preview};
+use crate::view::{Fault, Hello, Preview};
 
 /// The slots of one lane, on the lane's side.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@
 
 pub mod desk;
 pub mod hub;
+pub mod metrics;
 pub mod server;
 pub mod status;
 pub mod strings;

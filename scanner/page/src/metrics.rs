@@ -5,12 +5,11 @@
 
 use std::{io, path::Path, time::Duration};
 
+use host::atomic_file;
 use prometheus::{
     Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder, core::Collector,
 };
 use trustlist::verdict::{Reason, Verdict};
-
-use crate::posted;
 
 /// Bounds of the time-to-verdict and stage histograms, in seconds: fine below the budget, one at the 500 ms alarm.
 const SECONDS: &[f64] = &[0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0];
@@ -92,7 +91,7 @@ impl Metrics {
         };
         let single = |name: &str, help: &str| keep(&registry, Gauge::new(name, help).expect("a well-formed metric"));
         let build = gauge("checkpoint_build_info", "Always 1; the label says which build runs.", &["version"]);
-        build.with_label_values(&[crate::BUILD]).set(1.0);
+        build.with_label_values(&[host::BUILD]).set(1.0);
         let metrics = Metrics {
             scans: counter("checkpoint_scans_total", "Verdicts given.", &["lane", "verdict", "reason"]),
             time_to_verdict: histogram(
@@ -255,7 +254,7 @@ impl Metrics {
     /// # Errors
     /// When the folder cannot be written to.
     pub fn write_textfile(&self, path: &Path) -> io::Result<()> {
-        posted::write(path, &self.text())
+        atomic_file::write(path, &self.text())
     }
 }
 

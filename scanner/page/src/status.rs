@@ -40,7 +40,7 @@ pub struct FaultStatus {
     pub detail: String,
 }
 
-/// See [`crate::telemetry::Queue`].
+/// See [`lane::queue::Queue`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct QueueStatus {
     /// Arrivals a minute.

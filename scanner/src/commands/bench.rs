@@ -6,14 +6,12 @@ use std::{
 };
 
 use clap::Args;
+use devices::camera::{FrameSource, Next, Pictures};
 use eye::track::Tracker;
 use serde::Serialize;
 
 use super::judging::{Judge, Judging};
-use crate::{
-    failure::{Exit, Failure},
-    source::{FrameSource, Next, Pictures},
-};
+use crate::commands::failure::{Exit, Failure};
 
 /// A picture file is read within this, or the disk has hung.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -66,7 +64,7 @@ struct Report {
 ///
 /// # Errors
 /// When there is no picture, or lists were named that cannot be used.
-pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
     let asked = arguments.judging.trust.is_some();
     let judge = match arguments.judging.load(said) {
         Ok(judge) => Some(judge),
@@ -84,9 +82,9 @@ pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
     }
     let report = times.report();
     if arguments.json {
-        super::print(&(serde_json::to_string(&report).expect("numbers are plain data") + "\n"));
+        super::output::print(&(serde_json::to_string(&report).expect("numbers are plain data") + "\n"));
     } else {
-        super::print(&report.text());
+        super::output::print(&report.text());
     }
     Ok(Exit::Ok)
 }

@@ -6,15 +6,15 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
+use devices::{
+    camera::{self, Abilities, Knob, Next, Offer},
+    frame::Frame,
+};
 use eye::{Budget, Eye, Hint, Reader, presence::Watch};
+use host::config::{Camera, Device};
 use serde::Serialize;
 
-use crate::{
-    config::{Camera, Device},
-    failure::{Exit, Failure},
-    frame::Frame,
-    source::{self, Abilities, Knob, Next, Offer},
-};
+use crate::commands::failure::{Exit, Failure};
 
 /// `camera`
 #[derive(Debug, Args)]
@@ -99,12 +99,15 @@ pub struct View {
 ///
 /// # Errors
 /// When there is no camera, or none that can be opened.
-pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.what {
         What::List { json } => list(json),
         What::Probe(probe) => {
-            let mut camera =
-                super::configuration(said)?.lane.first().map(|lane| lane.camera.clone()).unwrap_or_default();
+            let mut camera = super::config_args::configuration(said)?
+                .lane
+                .first()
+                .map(|lane| lane.camera.clone())
+                .unwrap_or_default();
             if let Some(device) = probe.device {
                 camera.device = device;
             }
@@ -117,7 +120,7 @@ pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
             } else {
                 view.text()
             };
-            super::print(&shown);
+            super::output::print(&shown);
             Ok(if view.frames == 0 { Exit::Failure } else { Exit::Ok })
         }
     }
@@ -129,7 +132,7 @@ pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
 /// When it cannot be opened.
 pub fn look(camera: &Camera, how_long: Duration) -> Result<(View, Option<Frame>), Failure> {
     let began = Instant::now();
-    let mut source = source::open(camera).map_err(|error| Failure::new("no picture").because(error))?;
+    let mut source = camera::open(camera).map_err(|error| Failure::new("no picture").because(error))?;
     let mut view = View { source: source.describe(), abilities: source.abilities(), ..View::default() };
     let (mut eye, mut watch) = (Eye::new(), Watch::default());
     let mut last = None;
@@ -236,7 +239,7 @@ impl View {
 
 #[cfg(all(target_os = "linux", feature = "camera"))]
 fn list(json: bool) -> Result<Exit, Failure> {
-    use crate::source::v4l::devices::Machine;
+    use devices::camera::v4l::devices::Machine;
 
     #[derive(Serialize)]
     struct Found {
@@ -258,14 +261,14 @@ fn list(json: bool) -> Result<Exit, Failure> {
         })
         .collect();
     if json {
-        super::print(&(serde_json::to_string(&found).expect("names are plain data") + "\n"));
+        super::output::print(&(serde_json::to_string(&found).expect("names are plain data") + "\n"));
     } else if found.is_empty() {
-        super::print("no camera; is it plugged in, and may this user see it (group video)?\n");
+        super::output::print("no camera; is it plugged in, and may this user see it (group video)?\n");
     }
     if !json {
         for camera in &found {
             let or_dash = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
-            super::print(&format!(
+            super::output::print(&format!(
                 "{:<14}{:<34}usb:{:<12}{}\n",
                 camera.device,
                 camera.name,
@@ -285,7 +288,7 @@ fn list(_: bool) -> Result<Exit, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{PixelOrder, Resolution};
+    use host::config::{PixelOrder, Resolution};
 
     #[test]
     fn an_installer_is_told_formats_rates_and_what_can_be_set_and_a_script_the_same() {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::failure::{Exit, Failure};
+use crate::commands::failure::{Exit, Failure};
 
 /// `check-config`
 #[derive(Debug, Args)]
@@ -18,15 +18,15 @@ pub struct Arguments {
 ///
 /// # Errors
 /// When the configuration is wrong, or lacks what only its owner can know.
-pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
-    let config = super::configuration(said)?;
+pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
+    let config = super::config_args::configuration(said)?;
     let effective = config.effective();
     let shown = if arguments.json {
         serde_json::to_string_pretty(&effective).map_err(|error| Failure::new("cannot print it").because(error))?
     } else {
         effective.to_string()
     };
-    super::print(&format!("{}\n", shown.trim_end()));
+    super::output::print(&format!("{}\n", shown.trim_end()));
     config.relying().map_err(|error| Failure::configuration(error.to_string()))?;
     Ok(Exit::Ok)
 }

@@ -13,7 +13,9 @@ use std::{
 
 use authority::code::picture::{Level, Picture};
 use clap::Args;
+use host::{clock, config::Config};
 use serde::Serialize;
+use sync::lists::{self, Loaded};
 use tokio::sync::watch;
 use trustlist::{
     judge::Decision,
@@ -23,16 +25,13 @@ use trustlist::{
 
 use super::judging::sentence;
 use crate::{
-    clock,
-    config::Config,
+    commands::failure::{Exit, Failure},
+    daemon::{self, Setup, Told},
     demo::{
         country::{self, Country, GATE, Traveller},
         crowd::{Answers, Crowd, Tempo},
         draw::Modules,
     },
-    failure::{Exit, Failure},
-    lists::{self, Loaded},
-    run::{self, Setup, Told},
 };
 
 /// Where the page is shown, unless something else is there already.
@@ -153,7 +152,7 @@ fn play(
         observer: Some(told),
         stop: Some(stops),
     };
-    let daemon = thread::spawn(move || run::run(&setup));
+    let daemon = thread::spawn(move || daemon::run(&setup));
     let mut at = 0;
     for told in heard {
         let answer = match told {
@@ -179,7 +178,8 @@ fn play(
     }
     drop(stop);
     let ended = daemon.join().map_err(|_| Failure::new("the daemon panicked"))?;
-    ended.map(|()| at < country.travellers.len())
+    ended?;
+    Ok(at < country.travellers.len())
 }
 
 fn phone(traveller: &Traveller) -> Result<Modules, Failure> {

@@ -5,10 +5,11 @@
 
 use std::{fs, path::Path};
 
+use devices::frame::Frame;
 use eye::{Budget, Eye, explain};
 use image::{ExtendedColorType, ImageFormat};
 
-use crate::{failure::Failure, frame::Frame};
+use crate::commands::failure::Failure;
 
 /// Writes `<picture>.txt`, a line for each thing seen or decided, and `<picture>-<stage>.png` for bits, candidates, grid and samples.
 ///
@@ -35,7 +36,7 @@ pub fn write(eye: &mut Eye, folder: &Path, picture: &Path, frame: &Frame) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame;
+    use devices::frame;
 
     #[test]
     fn a_picture_is_told_in_lines_and_in_four_stages() {

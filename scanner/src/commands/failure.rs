@@ -2,6 +2,10 @@
 
 use std::{fmt, process::ExitCode};
 
+use host::{causes::WithCauses, config::ConfigError};
+
+use crate::daemon::DaemonError;
+
 /// Exit statuses, stable for scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -73,6 +77,25 @@ impl Failure {
     #[must_use]
     pub fn exit(&self) -> Exit {
         self.exit
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Failure {
+        Failure::configuration(error.to_string())
+    }
+}
+
+impl From<sync::error::Error> for Failure {
+    fn from(error: sync::error::Error) -> Failure {
+        Failure::new(WithCauses(&error).to_string())
+    }
+}
+
+impl From<DaemonError> for Failure {
+    fn from(error: DaemonError) -> Failure {
+        let what = WithCauses(&error).to_string();
+        if error.is_configuration() { Failure::configuration(what) } else { Failure::new(what) }
     }
 }
 

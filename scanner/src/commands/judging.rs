@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use cache::log::Reader;
 use clap::Args;
+use host::{clock, config::Config};
 use serde::Serialize;
+use sync::lists;
 use trustlist::{
     judge::{self, Context, Decision, Outcome},
     region::Region,
@@ -13,13 +15,7 @@ use trustlist::{
     verdict::Verdict,
 };
 
-use crate::{
-    clock,
-    config::Config,
-    failure::{Exit, Failure},
-    lists::{self, Loaded},
-    sync::round,
-};
+use crate::commands::failure::{Exit, Failure};
 
 /// The lists, the place and the moment of a decision.
 #[derive(Clone, Debug, Args)]
@@ -57,9 +53,9 @@ impl Judging {
     ///
     /// # Errors
     /// When the lists cannot be verified, or no region is known.
-    pub fn load(self, said: &super::Said) -> Result<Judge, Failure> {
-        let config = super::configuration(said)?;
-        let trust = load_trust(self.trust.as_deref(), &config)?;
+    pub fn load(self, said: &super::ConfigArgs) -> Result<Judge, Failure> {
+        let config = super::config_args::configuration(said)?;
+        let trust = lists::load_trust(self.trust.as_deref(), &config)?;
         let moment = match self.at {
             Some(at) => Moment::synced(at),
             None => now(&trust, &config),
@@ -71,29 +67,10 @@ impl Judging {
     }
 }
 
-/// The lists of `folder`, or of this device where none is named.
-///
-/// # Errors
-/// When they cannot be verified.
-pub fn load(folder: Option<&Path>, config: &Config) -> Result<Loaded, Failure> {
-    match folder {
-        Some(folder) => Ok(Loaded { trust: lists::from_folder(folder)?, remarks: Vec::new() }),
-        None => lists::of_device(&round::store_path(config), &config.trust.seed),
-    }
-}
-
-/// The same for who only judges by them; what is not as it should be stands in the journal.
-///
-/// # Errors
-/// When they cannot be verified.
-pub fn load_trust(folder: Option<&Path>, config: &Config) -> Result<Trust, Failure> {
-    load(folder, config).map(|loaded| loaded.trust)
-}
-
 /// This machine's time, judged as the daemon judges it: by build date, lists, and the latest time that this device was sure of.
 #[must_use]
 pub fn clock(trust: Option<&Trust>, config: &Config) -> Judged {
-    let log = super::log_place(config).database;
+    let log = config.places.scan_log();
     let stored =
         log.exists().then(|| Reader::open(&log).and_then(|reader| reader.time_floor()).ok()).flatten().flatten();
     let known = Known {

@@ -1,27 +1,23 @@
 //! The commands. Each file here is one of them: what it takes, what it prints, what it ends with.
 
-use std::{
-    io::{self, Write},
-    path::{Path, PathBuf},
-};
-
-use clap::{Args, Parser, Subcommand};
-
-use crate::{
-    config::{self, Assignment, Config, Overlay},
-    failure::{Exit, Failure},
-};
+use clap::{Parser, Subcommand};
+use host::places::LogPlace;
 
 pub mod bench;
 pub mod camera;
 pub mod check_config;
+mod config_args;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod doctor;
 mod explain;
+pub mod failure;
+pub mod journal;
 mod judging;
 pub mod log;
+mod output;
 mod owner;
+mod round_report;
 pub mod run;
 pub mod scan;
 mod second_opinion;
@@ -30,6 +26,10 @@ pub mod status;
 pub mod sync;
 pub mod trust;
 pub mod verify;
+
+pub use config_args::ConfigArgs;
+use config_args::configuration;
+use failure::{Exit, Failure};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -42,30 +42,13 @@ pub mod verify;
 pub struct Line {
     /// Where the configuration is said.
     #[command(flatten)]
-    pub said: Said,
+    pub config: ConfigArgs,
     /// Say more in the journal.
     #[arg(long, short, global = true)]
     pub verbose: bool,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
-}
-
-/// Where the configuration is said.
-#[derive(Clone, Debug, Default, Args)]
-pub struct Said {
-    /// The configuration; a folder `conf.d` beside it is read after it.
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        help = "The configuration [default: /etc/checkpointd/config.toml]"
-    )]
-    config: Option<PathBuf>,
-    /// Set a key, above files and environment; before the command, once or more: --set checkpoint.relying=420100 --set lane.east-1.rearm=1s
-    // Not global: of a repeated argument in two places clap would keep the latter alone, and one key would quietly not be set.
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<Assignment>,
 }
 
 /// What to do.
@@ -100,30 +83,12 @@ pub enum Command {
     Verify(verify::Arguments),
 }
 
-/// Reads the configuration that the line names, or the usual one, which need not be there.
-///
-/// # Errors
-/// With every problem at once, each with file, line and key.
-pub fn configuration(said: &Said) -> Result<Config, Failure> {
-    let overlay = Overlay::default().environment(std::env::vars()).set(&said.set);
-    let file = said.config.as_deref().unwrap_or_else(|| Path::new(config::DEFAULT_FILE));
-    Config::load(file, said.config.is_some(), &overlay).map_err(|error| Failure::configuration(error.to_string()))
-}
-
-/// Prints to standard output. A reader that has gone (`| head`) ends the command without a word, as it does other programs.
-fn print(text: &str) {
-    let mut output = io::stdout().lock();
-    if output.write_all(text.as_bytes()).and_then(|()| output.flush()).is_err() {
-        std::process::exit(1);
-    }
-}
-
 /// Does what the line says.
 ///
 /// # Errors
 /// With what happened, where, and what to do about it.
 pub fn run(line: Line) -> Result<Exit, Failure> {
-    let said = &line.said;
+    let said = &line.config;
     match line.command {
         Command::Bench(arguments) => bench::run(said, arguments),
         Command::Camera(arguments) => camera::run(said, arguments),
@@ -133,30 +98,13 @@ pub fn run(line: Line) -> Result<Exit, Failure> {
         #[cfg(feature = "demo")]
         Command::Demo(arguments) => demo::run(arguments),
         Command::Run(arguments) => run::run(said, arguments),
-        Command::Log(arguments) => log::run(log_place(&configuration(said)?), arguments),
+        Command::Log(arguments) => log::run(LogPlace::configured(&configuration(said)?), arguments),
         Command::Scan(arguments) => scan::run(said, arguments),
         Command::ServiceWindow(arguments) => service_window::run(said, arguments),
         Command::Sync(arguments) => sync::run(said, arguments),
         Command::Trust(arguments) => trust::run(said, arguments),
         Command::Verify(arguments) => verify::run(said, arguments),
     }
-}
-
-/// Where this device keeps its scan log.
-pub(crate) fn log_place(config: &Config) -> log::Place {
-    log::Place {
-        database: config.places.state.join("scans.db"),
-        key: device_key(std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from), &config.places.state),
-        post: config.checkpoint.id.clone(),
-        upload: config.upload.url.is_some(),
-        retention_days: u32::try_from(config.log.retention.as_secs().div_ceil(86_400)).unwrap_or(u32::MAX),
-    }
-}
-
-/// The device key that the service manager hands in (systemd.exec(5), `LoadCredential=`), or where there is none, the one in the state folder.
-fn device_key(credentials: Option<PathBuf>, state: &Path) -> PathBuf {
-    let handed_in = credentials.map(|folder| folder.join("device-key")).filter(|key| key.exists());
-    handed_in.unwrap_or_else(|| state.join("device.key"))
 }
 
 #[cfg(test)]
@@ -173,7 +121,7 @@ mod tests {
         let file = file.to_str().expect("a plain path");
         let line = |words: &[&str]| {
             let words = ["checkpointd", "--config", file].into_iter().chain(words.iter().copied());
-            Line::try_parse_from(words).map(|line| configuration(&line.said))
+            Line::try_parse_from(words).map(|line| configuration(&line.config))
         };
         let config = line(&["--set", "checkpoint.relying=420100", "--set", "lane.east-1.rearm=1s", "check-config"]);
         let config = config.expect("a line").expect("a configuration");
@@ -190,16 +138,5 @@ mod tests {
             let error = line(&["--set", none, "check-config"]).expect_err("no assignment");
             assert_eq!(error.exit_code(), 2, "{error}");
         }
-    }
-
-    #[test]
-    fn the_key_that_the_service_manager_hands_in_goes_before_the_one_in_the_state_folder() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let state = Path::new("/var/lib/checkpointd");
-        let credentials = Some(folder.path().to_owned());
-        assert_eq!(device_key(None, state), state.join("device.key"));
-        assert_eq!(device_key(credentials.clone(), state), state.join("device.key"), "nothing was handed in");
-        std::fs::write(folder.path().join("device-key"), "").expect("written");
-        assert_eq!(device_key(credentials, state), folder.path().join("device-key"));
     }
 }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::failure::Failure;
+use crate::commands::failure::Failure;
 
 /// Makes this process one of the owner of `state`, if it is root's and the folder is not. A folder that is not there yet decides nothing.
 ///

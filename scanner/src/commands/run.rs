@@ -3,12 +3,12 @@
 use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
+use devices::camera;
+use sync::lists;
 
-use super::judging;
 use crate::{
-    failure::{Exit, Failure},
-    run::{self, Setup},
-    source,
+    commands::failure::{Exit, Failure},
+    daemon::{self, Setup},
 };
 
 /// `run`
@@ -26,15 +26,15 @@ pub struct Arguments {
 ///
 /// # Errors
 /// When it cannot start.
-pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
     let said = said.clone();
     let setup = Setup {
-        config: Arc::new(move || super::configuration(&said)),
-        lists: Arc::new(move |config| judging::load(arguments.trust.as_deref(), config)),
-        source: Arc::new(source::open),
+        config: Arc::new(move || super::config_args::read(&said)),
+        lists: Arc::new(move |config| lists::load(arguments.trust.as_deref(), config)),
+        source: Arc::new(camera::open),
         observer: None,
         stop: None,
     };
-    run::run(&setup)?;
+    daemon::run(&setup)?;
     Ok(Exit::Ok)
 }

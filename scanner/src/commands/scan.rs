@@ -8,6 +8,7 @@ use std::{
 
 use clap::Args;
 use data_encoding::HEXLOWER;
+use devices::frame::{self, Frame};
 use eye::{Budget, Eye, Reader, Symbol, Version};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -23,10 +24,7 @@ use super::{
     judging::{self, Judge, Judging},
     second_opinion::second_opinion,
 };
-use crate::{
-    failure::{Exit, Failure},
-    frame::{self, Frame},
-};
+use crate::commands::failure::{Exit, Failure};
 
 /// `scan`
 #[derive(Debug, Args)]
@@ -99,7 +97,7 @@ impl Serialize for Edition {
 ///
 /// # Errors
 /// When the lists cannot be loaded, or the output breaks.
-pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
     let judge = if arguments.decode_only { None } else { Some(arguments.judging.load(said)?) };
     let mut eye = Eye::new();
     let mut output = io::stdout().lock();

@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use clap::Args;
+use host::service_window;
 
-use crate::{
-    failure::{Exit, Failure},
-    service,
-};
+use crate::commands::failure::{Exit, Failure};
 
 /// `service-window`
 #[derive(Debug, Args)]
@@ -28,18 +26,18 @@ pub struct Arguments {
 ///
 /// # Errors
 /// When this user may not.
-pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
-    let runtime = super::configuration(said)?.places.runtime;
+pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
+    let runtime = super::config_args::configuration(said)?.places.runtime;
     let failed = |error| {
         Failure::new(format!("cannot write into {}; be root, or the user checkpointd", runtime.display()))
             .because(error)
     };
     if arguments.close {
-        service::close(&runtime).map_err(failed)?;
-        super::print("the service window is closed\n");
+        service_window::close(&runtime).map_err(failed)?;
+        super::output::print("the service window is closed\n");
     } else {
-        service::open(&runtime, Duration::from_secs(arguments.minutes * 60)).map_err(failed)?;
-        super::print(&format!("configuration codes count for {} minutes\n", arguments.minutes));
+        service_window::open(&runtime, Duration::from_secs(arguments.minutes * 60)).map_err(failed)?;
+        super::output::print(&format!("configuration codes count for {} minutes\n", arguments.minutes));
     }
     Ok(Exit::Ok)
 }

@@ -8,11 +8,9 @@ use std::{
 };
 
 use clap::Args;
+use page::status::Status;
 
-use crate::{
-    failure::{Exit, Failure},
-    page::status::Status,
-};
+use crate::commands::failure::{Exit, Failure};
 
 /// A daemon on this machine answers within this, or hangs.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -38,20 +36,20 @@ pub struct Arguments {
 ///
 /// # Errors
 /// When no daemon answers.
-pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
-    let listen = super::configuration(said)?.page.listen.0;
+pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
+    let listen = super::config_args::configuration(said)?.page.listen.0;
     loop {
         if arguments.json {
-            super::print(&format!("{}\n", ask(listen)?));
+            super::output::print(&format!("{}\n", ask(listen)?));
             return Ok(Exit::Ok);
         }
         let status = of(listen)?;
         if !arguments.watch {
-            super::print(&shown(&status));
+            super::output::print(&shown(&status));
             return Ok(Exit::Ok);
         }
         // Home and clear (ECMA-48), then the state.
-        super::print(&format!("\x1b[H\x1b[2J{}", shown(&status)));
+        super::output::print(&format!("\x1b[H\x1b[2J{}", shown(&status)));
         thread::sleep(Duration::from_secs(1));
     }
 }

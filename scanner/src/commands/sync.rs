@@ -7,21 +7,22 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
+use host::config::Config;
 use serde_json::json;
-use trustlist::time::UnixTime;
-
-use super::{judging, owner, trust};
-use crate::{
-    config::Config,
-    failure::{Exit, Failure},
-    sync::{
+use sync::{
+    lists,
+    update::{
         Word, activation, link,
-        pace::{self, Pace},
         round::{self, Round},
-        wanted,
+        schedule::{self, Pace},
+        sync_request,
     },
     upload::{self, relay},
 };
+use trustlist::time::UnixTime;
+
+use super::{judging, owner, round_report::report, trust::show};
+use crate::commands::failure::{Exit, Failure};
 
 /// How often a service looks whether the link came up.
 const LOOK: Duration = Duration::from_secs(1);
@@ -61,24 +62,24 @@ struct Json {
 ///
 /// # Errors
 /// When there are no mirrors, or the store cannot be used.
-pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.what {
         What::Status(Json { json }) => status(said, json),
         What::Once(Json { json }) => {
             let mut progress = Progress::default();
-            let config = super::configuration(said)?;
+            let config = super::config_args::configuration(said)?;
             owner::take_on(&config.places.state)?;
             let round = once(&config, &mut |path, bytes| progress.came(path, bytes));
             progress.end();
             report(&round?, json)
         }
-        What::Run => keep_asking(&super::configuration(said)?),
+        What::Run => keep_asking(&super::config_args::configuration(said)?),
     }
 }
 
 fn once(config: &Config, watch: &mut dyn FnMut(&str, usize)) -> Result<Round, Failure> {
-    let moment = judging::clock(judging::load_trust(None, config).ok().as_ref(), config).moment;
-    round::mirrors(config, &mut round::open(config)?, moment, watch)
+    let moment = judging::clock(lists::load_trust(None, config).ok().as_ref(), config).moment;
+    Ok(round::mirrors(config, &mut round::open(config)?, moment, watch)?)
 }
 
 fn keep_asking(config: &Config) -> Result<Exit, Failure> {
@@ -95,17 +96,17 @@ fn keep_asking(config: &Config) -> Result<Exit, Failure> {
         }
     }
     let up = link::listen();
-    let mut pace = Pace::new(config.sync.every, pace::FIRST_PAUSE, Instant::now());
-    let mut heeded = wanted::told(config);
+    let mut pace = Pace::new(config.sync.every, schedule::FIRST_PAUSE, Instant::now());
+    let mut heeded = sync_request::told(config);
     loop {
-        let told = wanted::told(config);
+        let told = sync_request::told(config);
         if told != heeded {
             heeded = told;
             pace.wanted(Instant::now());
         }
         if up.as_ref().is_some_and(|up| up.try_recv().is_ok()) {
             log::info!("the link is up");
-            pace.link_is_up(Instant::now(), pace::dice());
+            pace.link_is_up(Instant::now(), schedule::dice());
         }
         if pace.due(Instant::now()) {
             let round = once(config, &mut |_, _| ());
@@ -114,7 +115,7 @@ fn keep_asking(config: &Config) -> Result<Exit, Failure> {
                 Err(failure) => log::warn!("lists: {failure}"),
             }
             let well = round.is_ok_and(|round| round.report.word() != Word::Failed);
-            pace.ended(well, Instant::now(), pace::dice());
+            pace.ended(well, Instant::now(), schedule::dice());
         }
         thread::sleep(LOOK.min(pace.pause(Instant::now()).max(Duration::from_millis(10))));
     }
@@ -124,7 +125,7 @@ fn keep_asking(config: &Config) -> Result<Exit, Failure> {
 fn carry_rows(config: &Config) -> Result<bool, Failure> {
     let Some(options) = upload::Options::configured(config).filter(|_| config.network.apart) else { return Ok(false) };
     let mut centre = upload::centre(&options).map_err(|error| Failure::configuration(error.to_string()))?;
-    let place = relay::place(config);
+    let place = config.places.relay();
     thread::Builder::new()
         .name("rows".to_owned())
         .spawn(move || relay::carry(&place, centre.as_mut()))
@@ -132,44 +133,27 @@ fn carry_rows(config: &Config) -> Result<bool, Failure> {
     Ok(true)
 }
 
-fn status(said: &super::Said, json: bool) -> Result<Exit, Failure> {
-    let settings = super::configuration(said)?;
-    let (last, held) = if round::store_path(&settings).exists() {
+fn status(said: &super::ConfigArgs, json: bool) -> Result<Exit, Failure> {
+    let settings = super::config_args::configuration(said)?;
+    let (last, held) = if settings.places.trust_store().exists() {
         let store = round::open(&settings)?;
         (round::last(&store)?, activation::held(&store)?)
     } else {
         (round::LastSync::default(), None)
     };
     if json {
-        super::print(&format!("{}\n", json!({ "last": last, "waiting": held })));
+        super::output::print(&format!("{}\n", json!({ "last": last, "waiting": held })));
         return Ok(Exit::Ok);
     }
     let at = |at: Option<i64>| at.map_or("never".to_owned(), |at| UnixTime(at).to_string());
-    super::print(&format!(
+    super::output::print(&format!(
         "last attempt  {}  {}\nlast success  {}\nwaiting       {}\n\n",
         at(last.last_attempt),
         last.last_result.unwrap_or_default(),
         at(last.last_success),
         held.map_or("nothing".to_owned(), |held| held.line()),
     ));
-    trust::show(said, false)
-}
-
-/// Prints what came of a sync or an import.
-pub(super) fn report(round: &Round, json: bool) -> Result<Exit, Failure> {
-    let report = &round.report;
-    let shown = if json {
-        let object = json!({
-            "result": report.word(), "source": report.source, "issuers": report.issuers, "waiting": round.held
-        });
-        object.to_string()
-    } else {
-        let waiting =
-            round.held.as_ref().map(|held| format!("waiting for checkpointd trust activate: {}\n", held.line()));
-        waiting.unwrap_or_default() + &report.to_string()
-    };
-    super::print(&(shown + "\n"));
-    Ok(if report.word() == Word::Failed { Exit::Failure } else { Exit::Ok })
+    show::show(said, false)
 }
 
 /// One line that is written over and over, on a terminal.

@@ -9,7 +9,7 @@ use cache::log::{attestation::Attestation, note::NoteVerifier};
 use clap::Args;
 
 use super::judging::{self, Judging, NoVerdict};
-use crate::failure::{Exit, Failure};
+use crate::commands::failure::{Exit, Failure};
 
 /// Longest line read: the longest text a symbol holds, and room to say that a line is longer.
 const MAX_LINE: u64 = 8 * 1024;
@@ -34,7 +34,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// When the lists cannot be loaded, or input or output breaks.
-pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
     if let Some(key) = &arguments.attestation {
         return inspect(key, arguments.json);
     }
@@ -76,18 +76,18 @@ fn inspect(key: &Path, json: bool) -> Result<Exit, Failure> {
     let said = match Attestation::open(&note, &verifier) {
         Ok(said) => said,
         Err(error) => {
-            super::print(&format!("{error}\n"));
+            super::output::print(&format!("{error}\n"));
             return Ok(Exit::Refuse);
         }
     };
     if json {
         let text = serde_json::to_string(&said).map_err(|error| Failure::new("cannot print").because(error))?;
-        super::print(&format!("{text}\n"));
+        super::output::print(&format!("{text}\n"));
         return Ok(Exit::Ok);
     }
     let lists: Vec<String> =
         said.statement.lists.iter().map(|(issuer, generation)| format!("{issuer} {generation}")).collect();
-    super::print(&format!(
+    super::output::print(&format!(
         "signed by   {}\ncheckpoint  {}\nbuild       {}\ntime        {} ({}): compare it with your own watch\n\
          scan log    {} with {} rows, head {}\nlists       {}\n",
         verifier.name(),

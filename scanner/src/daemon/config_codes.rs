@@ -6,10 +6,10 @@
 use std::{fs, io::Write, path::Path, time::Duration};
 
 use cache::log::{Event, Memory, UnixMillis, Written};
+use host::{clock, config::Codes, service_window};
 use trustlist::configuration::{self, Context, Order, Refusal, Wifi};
 
 use super::shared::Shared;
-use crate::{clock, config::Codes, service};
 
 /// How long the chain is waited for. No traveller is waiting meanwhile.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -20,7 +20,7 @@ const WIFI: &str = "wifi.nmconnection";
 pub fn take(shared: &Shared, lane: usize, text: &str, memory: Option<&Memory>) -> &'static str {
     let name = &shared.config.lane[lane].id;
     // Asked first: outside of a window anybody may hold up such a code, and it is not looked into.
-    let window = service::remaining(&shared.config.places.runtime).is_some();
+    let window = service_window::remaining(&shared.config.places.runtime).is_some();
     if !window {
         log::info!(
             "lane {name}: a configuration code outside of a service window (checkpointd service-window opens one)"

@@ -2,6 +2,10 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
+use host::service_window;
+use lane::watchdog::CameraState;
+use page::view::Fault;
+use sync::lists::named;
 use trustlist::{
     freshness::Freshness,
     region::Region,
@@ -9,8 +13,7 @@ use trustlist::{
     trust::Trust,
 };
 
-use super::shared::{Camera, Shared, lock};
-use crate::{lists::named, page::view::Fault, service};
+use super::shared::{Shared, lock};
 
 /// A late row is shown this long.
 const LATE_FOR: Duration = Duration::from_secs(60);
@@ -32,7 +35,7 @@ pub fn faults(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<Fault> {
     if !ahead.is_empty() {
         add("list-from-the-future", named(&ahead));
     }
-    if let Some(left) = service::remaining(&shared.config.places.runtime) {
+    if let Some(left) = service_window::remaining(&shared.config.places.runtime) {
         add("service-window", format!("{} min", left.as_secs().div_ceil(60)));
     }
     if let Some(aside) = &shared.log_set_aside {
@@ -47,7 +50,7 @@ pub fn faults(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<Fault> {
     let now = shared.now();
     for (lane, settings) in shared.lanes.iter().zip(&shared.config.lane) {
         let name = &settings.id;
-        if lane.camera() == Camera::Lost {
+        if lane.camera() == CameraState::Lost {
             let why = lock(&lane.camera_trouble).clone().unwrap_or_default();
             add("camera-lost", format!("{name}: {why}"));
         }

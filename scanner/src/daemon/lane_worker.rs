@@ -1,6 +1,6 @@
 //! One lane at work: the thread that looks at frames, judges what they show, writes the row, moves the gate, fills the screen.
 //!
-//! What to do is the state machine's ([`crate::lane`]) and the judge's word; this file obeys, in the one order that counts:
+//! What to do is the state machine's ([`lane::machine`]) and the judge's word; this file obeys, in the one order that counts:
 //! row, then gate, then screen. It owns its eye, its gate and its access to the log, and waits for nobody but the disk.
 
 use std::{
@@ -14,30 +14,35 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cache::log::{self as log_of, Memory, Passage, Receipt, Unbidden, UnixMillis, Written};
+use cache::log::{self as log_of, Memory, Receipt, UnixMillis, Written};
 use eye::track::Tracker;
 use trustlist::{judge::Decision, lists::recognition::Suspension, time::UnixTime, verdict::Verdict};
 use uuid::Uuid;
 
-mod judging;
+mod record;
+
+use devices::{
+    frame::{Frame, Slot, SlotReceiver},
+    gate::{Gate, Hold, Sensed, cues},
+    readers::Heard,
+};
+use host::{clock, config};
+use lane::{
+    machine::{Action, Event, GateEvent, Lane, Passage, Patience, SymbolId},
+    presentation::{Aim, Presentation},
+    queue::Scan,
+    signal::{Cues, Signal},
+    unread::UnreadCode,
+    watchdog::CameraState,
+};
+use page::{hub::LaneScreen, metrics::Stage, status::RecentScan};
 
 use super::{
-    Told,
-    notice::Notice,
-    orders,
+    config_codes,
     preview::preview,
-    shared::{Camera, LaneShared, Shared, lock},
-    sight::Presented,
-};
-use crate::{
-    clock, config,
-    frame::{Frame, Slot, SlotReceiver},
-    gate::{Gate, Hold, Sensed, signal::Signal},
-    lane::{Action, Event, Lane, Patience, SymbolId},
-    metrics::Stage,
-    page::{hub::LaneScreen, status::RecentScan},
-    readers::Heard,
-    telemetry::Scan,
+    row,
+    setup::Told,
+    shared::{LaneShared, Shared, lock},
 };
 
 /// How often the lane looks up when nothing arrives: what a gate's closing may be late by.
@@ -50,14 +55,15 @@ pub struct Station {
     index: usize,
     shared: Arc<Shared>,
     eye: Tracker,
-    notice: Notice,
+    unread: UnreadCode,
+    cues: Cues,
     lane: Lane,
     gate: Gate,
     memory: Option<Memory>,
     screen: LaneScreen,
     /// Rows that the gate did not wait for: they may still fail, and then somebody must know.
     late: Vec<Receipt>,
-    camera: Camera,
+    camera: CameraState,
     /// The row of the latest verdict.
     row: Option<Uuid>,
     /// The rows of admissions of which nothing is recorded yet, oldest first. Empty where no sensor watches.
@@ -92,13 +98,14 @@ impl Station {
         Station {
             index,
             eye: Tracker::new(),
-            notice: Notice::default(),
+            unread: UnreadCode::default(),
+            cues: cues(&shared.config.signals),
             lane: Lane::new(patience),
             gate,
             memory,
             screen,
             late: Vec::new(),
-            camera: Camera::Unknown,
+            camera: CameraState::Unknown,
             row: None,
             awaited: VecDeque::new(),
             next_preview: Duration::ZERO,
@@ -118,7 +125,7 @@ impl Station {
     /// Works until `stop`, or until the source has no more frames.
     pub fn work(mut self, inputs: &Inputs, stop: &AtomicBool) {
         if !inputs.has_camera {
-            self.told().set_camera(Camera::Up);
+            self.told().set_camera(CameraState::Up);
         }
         while !stop.load(Ordering::Relaxed) {
             self.told().beats(self.shared.now());
@@ -144,12 +151,12 @@ impl Station {
             self.watch_gate();
             self.settle_late_rows();
         }
-        self.happened(Event::Stop, &Presented::default(), Instant::now());
+        self.happened(Event::Stop, &Presentation::default(), Instant::now());
         self.told().ended.store(true, Ordering::Relaxed);
     }
 
     fn tick(&mut self) {
-        self.happened(Event::Tick, &Presented::default(), Instant::now());
+        self.happened(Event::Tick, &Presentation::default(), Instant::now());
     }
 
     fn look(&mut self, frame: &Frame) {
@@ -158,14 +165,14 @@ impl Station {
         let now = self.shared.now();
         // Both are made not to panic. Should one do so on a picture made for it, that picture is lost, and no lane.
         let looked = catch_unwind(AssertUnwindSafe(|| {
-            let sight = self.eye.see(frame.luma());
+            let presentation = self.eye.see(frame.luma());
             let took = began.elapsed();
-            let found = sight.symbols.first().map(|symbol| symbol.corners).or(sight.outline);
-            let noticed = self.notice.of(frame.luma(), found.is_some(), now);
-            (sight, took, found, noticed)
+            let found = presentation.symbols.first().map(|symbol| symbol.corners).or(presentation.outline);
+            let noticed = self.unread.of(frame.luma(), found.is_some(), now);
+            (presentation, took, found, noticed)
         }));
-        let Ok((sight, took, found, noticed)) = looked else {
-            (self.eye, self.notice) = (Tracker::new(), Notice::default());
+        let Ok((presentation, took, found, noticed)) = looked else {
+            (self.eye, self.unread) = (Tracker::new(), UnreadCode::default());
             self.shared.metrics.frames("panicked", 1);
             self.tick();
             return;
@@ -173,37 +180,38 @@ impl Station {
         self.shared.metrics.stage(Stage::Read, took);
         self.told().frames.fetch_add(1, Ordering::Relaxed);
         let outline = found.or(noticed.map(|presence| presence.outline));
-        let hint = sight.hints.first().copied().or(noticed.map(|presence| presence.hint));
+        let hint = presentation.hints.first().copied().or(noticed.map(|presence| presence.hint));
         if self.screen.watched() && now >= self.next_preview {
             self.next_preview = now + PREVIEW_EVERY;
             self.screen.preview(preview(frame.luma(), outline, hint));
         }
-        if let Some(hint) = hint.filter(|_| sight.symbols.is_empty() && outline.is_some()) {
+        if let Some(hint) = hint.filter(|_| presentation.symbols.is_empty() && outline.is_some()) {
             *lock(&self.told().no_read) = Some((hint.code(), now));
         }
         let size = (frame.width(), frame.height());
-        let presented = Presented::in_picture(sight.symbols, size, &self.settings().aim, self.settings().aim_radius);
-        let result = match presented.seen() {
+        let aim = Aim { x: self.settings().aim.x, y: self.settings().aim.y };
+        let presentation = Presentation::in_picture(presentation.symbols, size, aim, self.settings().aim_radius);
+        let result = match presentation.seen() {
             [] => "no-code",
             seen if seen.iter().any(|seen| seen.pass_code) => "read",
             _ => "not-a-pass-code",
         };
         self.shared.metrics.frames(result, 1);
-        self.happened(Event::Frame(presented.seen()), &presented, frame.captured());
-        self.configured(&presented);
+        self.happened(Event::Frame(presentation.seen()), &presentation, frame.captured());
+        self.configured(&presentation);
     }
 
     fn hear(&mut self, heard: Heard) {
         let (text, asker) = heard.apart();
-        let presented = Presented::text(text);
-        let verdict = self.happened(Event::Frame(presented.seen()), &presented, Instant::now());
+        let presentation = Presentation::text(text);
+        let verdict = self.happened(Event::Frame(presentation.seen()), &presentation, Instant::now());
         asker.answer(verdict);
-        self.configured(&presented);
+        self.configured(&presentation);
     }
 
     /// An installer's code, once a presentation; and one at a time, for whoever shows two in turn.
-    fn configured(&mut self, presented: &Presented) {
-        let Some((id, text)) = presented.configuration() else { return };
+    fn configured(&mut self, presentation: &Presentation) {
+        let Some((id, text)) = presentation.configuration() else { return };
         // What it sets begins a new shift, and between two shifts a relay lets go: not while it holds the gate open for a fire.
         if self.told().alarm.load(Ordering::Relaxed) {
             return;
@@ -219,21 +227,21 @@ impl Station {
             return;
         }
         self.configuration = Some((id, now));
-        let outcome = orders::take(&self.shared, self.index, text, self.memory.as_ref());
+        let outcome = config_codes::take(&self.shared, self.index, text, self.memory.as_ref());
         if outcome == "taken" {
             self.shared.reload_soon();
         }
-        self.happened(Event::Configured(outcome), &Presented::default(), Instant::now());
+        self.happened(Event::Configured(outcome), &Presentation::default(), Instant::now());
     }
 
     /// Tells the state machine, and does what it says. `since` is when the traveller's code could first be read. The verdict, if one was given.
-    fn happened(&mut self, event: Event<'_>, presented: &Presented, since: Instant) -> Option<Verdict> {
+    fn happened(&mut self, event: Event<'_>, presentation: &Presentation, since: Instant) -> Option<Verdict> {
         let mut actions = VecDeque::from(self.lane.on(event, self.shared.now()));
         let mut verdict: Option<(Decision, Duration)> = None;
         while let Some(action) = actions.pop_front() {
             match action {
                 Action::Judge(id) => {
-                    let Some((decision, admission, name)) = self.judge(id, presented, since) else { continue };
+                    let Some((decision, admission, name)) = self.judge(id, presentation, since) else { continue };
                     let judged = Event::Judged {
                         verdict: decision.verdict,
                         reason: decision.reason,
@@ -264,9 +272,9 @@ impl Station {
                     self.awaited.clear();
                 }
                 Action::Passage(passage) => self.note_passage(passage),
-                Action::Unbidden(what) => self.note_unbidden(what),
+                Action::GateEvent(event) => self.note_gate_event(event),
                 Action::Show(state) => {
-                    self.gate.signal(Signal::of(&state, &self.shared.config.signals));
+                    self.gate.signal(Signal::of(&state, &self.cues));
                     self.screen.show(state);
                 }
                 Action::ForgetName => self.screen.name(None),
@@ -300,19 +308,21 @@ impl Station {
 
     /// What became of the oldest admission of which nothing is known yet.
     fn note_passage(&mut self, passage: Passage) {
+        let passage = row::passage(passage);
         self.shared.metrics.passage(&self.settings().id, passage.code());
         // An admission without a row was given by nobody: rows come first.
         let Some(scan) = self.awaited.pop_front().flatten() else { return };
         self.note(&log_of::Event::Passage { scan, passage });
     }
 
-    fn note_unbidden(&mut self, what: Unbidden) {
+    fn note_gate_event(&mut self, event: GateEvent) {
         let lane = self.settings().id.clone();
+        let what = row::gate_event(event);
         log::warn!("lane {lane}: {}", what.code());
-        match what {
-            Unbidden::Alarm => self.told().alarm.store(true, Ordering::Relaxed),
-            Unbidden::AlarmOver => self.told().alarm.store(false, Ordering::Relaxed),
-            Unbidden::Forced => self.shared.metrics.passage(&lane, what.code()),
+        match event {
+            GateEvent::Alarm => self.told().alarm.store(true, Ordering::Relaxed),
+            GateEvent::AlarmOver => self.told().alarm.store(false, Ordering::Relaxed),
+            GateEvent::Forced => self.shared.metrics.passage(&lane, what.code()),
         }
         self.note(&log_of::Event::Gate { lane, what });
     }
@@ -334,7 +344,7 @@ impl Station {
                 Sensed::Alarm => Event::Alarm,
                 Sensed::AlarmOver => Event::AlarmOver,
             };
-            self.happened(event, &Presented::default(), Instant::now());
+            self.happened(event, &Presentation::default(), Instant::now());
         }
     }
 
@@ -359,11 +369,11 @@ impl Station {
         }
         self.camera = camera;
         let event = match camera {
-            Camera::Up => Event::CameraBack,
-            Camera::Lost => Event::CameraLost,
-            Camera::Unknown => return,
+            CameraState::Up => Event::CameraBack,
+            CameraState::Lost => Event::CameraLost,
+            CameraState::Unknown => return,
         };
-        self.happened(event, &Presented::default(), Instant::now());
+        self.happened(event, &Presentation::default(), Instant::now());
     }
 
     fn settle_late_rows(&mut self) {

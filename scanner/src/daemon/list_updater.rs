@@ -13,6 +13,16 @@ use std::{
 };
 
 use cache::trust_store::TrustStore;
+use host::{causes::WithCauses, clock};
+use sync::{
+    error::Error,
+    update::{
+        Outcome, Word, activation, link,
+        round::{self, Round},
+        schedule::{FIRST_PAUSE, Pace, dice},
+        sync_request,
+    },
+};
 use trustlist::{
     region::{NATIONAL, Region},
     time::Moment,
@@ -20,18 +30,8 @@ use trustlist::{
 };
 
 use super::{
-    LoadLists,
+    setup::LoadLists,
     shared::{Shared, lock},
-};
-use crate::{
-    clock,
-    failure::Failure,
-    sync::{
-        Outcome, Word, activation, link,
-        pace::{FIRST_PAUSE, Pace, dice},
-        round::{self, Round},
-        wanted,
-    },
 };
 
 /// How often it is looked whether somebody brought lists.
@@ -43,8 +43,8 @@ type Stamps = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
 /// Keeps the lists until the other end of `stop` is dropped.
 pub fn keep(shared: &Arc<Shared>, lists: &LoadLists, stop: &Receiver<()>) {
     let sync = &shared.config.sync;
-    let inbox = sync.inbox.clone().unwrap_or_else(|| shared.config.places.state.join("inbox"));
-    let store = round::store_path(&shared.config);
+    let inbox = sync.inbox.clone().unwrap_or_else(|| shared.config.places.inbox());
+    let store = shared.config.places.trust_store();
     // Where another process has the network it asks, and what it brings is found in the store.
     let asks = !sync.mirrors.is_empty() && !shared.config.network.apart;
     let up = if asks { link::listen() } else { None };
@@ -64,7 +64,7 @@ pub fn keep(shared: &Arc<Shared>, lists: &LoadLists, stop: &Receiver<()>) {
             if asks {
                 mirrors.wanted(now);
             } else if shared.config.network.apart
-                && let Err(error) = wanted::tell(&shared.config)
+                && let Err(error) = sync_request::tell(&shared.config)
             {
                 log::warn!("newer lists are wanted, and the process with the network cannot be told: {error}");
             }
@@ -88,7 +88,7 @@ pub fn keep(shared: &Arc<Shared>, lists: &LoadLists, stop: &Receiver<()>) {
         let deadline = lock(&shared.held).as_ref().map(|held| held.until.0);
         if there != seen_in_store || deadline.is_some_and(|deadline| clock::unix_millis() / 1000 >= deadline) {
             if let Err(failure) = take_what_is_in_force(shared, lists, &mut in_force) {
-                log::error!("newer lists are stored and cannot be loaded: {failure}");
+                log::error!("newer lists are stored and cannot be loaded: {}", WithCauses(&failure));
             }
             seen_in_store = stamps(&[store.clone(), store.with_extension("db-wal")]);
         }
@@ -121,7 +121,7 @@ enum Whole {
 }
 
 /// One round, told to whom it concerns; `None` when it failed.
-fn round(shared: &Shared, attempt: impl FnOnce(&mut TrustStore, Moment) -> Result<Round, Failure>) -> Option<Whole> {
+fn round(shared: &Shared, attempt: impl FnOnce(&mut TrustStore, Moment) -> Result<Round, Error>) -> Option<Whole> {
     let moment = shared.moment(&shared.trust.load());
     let result = round::open(&shared.config).and_then(|mut store| attempt(&mut store, moment));
     let word = result.as_ref().map_or(Word::Failed, |round| round.report.word());
@@ -136,9 +136,10 @@ fn round(shared: &Shared, attempt: impl FnOnce(&mut TrustStore, Moment) -> Resul
             }
         }
         Err(failure) => {
+            let failure = WithCauses(failure).to_string();
             log::warn!("lists: {failure}");
             // What could not be written into the store is said here alone.
-            lock(&shared.sync).last_result = Some(failure.to_string());
+            lock(&shared.sync).last_result = Some(failure);
         }
     }
     let report = result.ok().filter(|_| word != Word::Failed)?.report;
@@ -151,8 +152,8 @@ fn take_what_is_in_force(
     shared: &Shared,
     lists: &LoadLists,
     in_force: &mut BTreeMap<Region, u64>,
-) -> Result<(), Failure> {
-    if !round::store_path(&shared.config).exists() {
+) -> Result<(), Error> {
+    if !shared.config.places.trust_store().exists() {
         return Ok(());
     }
     let mut store = round::open(&shared.config)?;
@@ -167,7 +168,7 @@ fn take_what_is_in_force(
         (Some(_), None) => log::info!("nothing waits any more"),
         _ => (),
     }
-    let now = store.in_force().map_err(|fault| Failure::new("the trust store cannot be read").because(fault))?;
+    let now = store.in_force()?;
     drop(store);
     if std::mem::replace(in_force, now.clone()) != now {
         shared.take(lists(&shared.config)?);

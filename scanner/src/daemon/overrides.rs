@@ -17,13 +17,11 @@ use cache::log::{
     attestation::Statement,
     officer::{Officers, Word},
 };
+use host::clock;
+use page::desk::{Declined, Desk, Override};
 use trustlist::verdict::Verdict;
 
 use super::shared::{Shared, lock};
-use crate::{
-    clock,
-    page::desk::{Declined, Desk, Override},
-};
 
 /// Largest list of officers.
 const MAX_FILE: u64 = 64 * 1024;
@@ -130,7 +128,7 @@ impl Desk for OfficersDesk {
             trust.issuers().filter_map(|issuer| Some((issuer.entry.id, issuer.repository?.generation))).collect();
         let statement = Statement {
             checkpoint: self.shared.config.checkpoint.id.clone(),
-            build: crate::BUILD.to_owned(),
+            build: host::BUILD.to_owned(),
             at: UnixMillis(clock::unix_millis()),
             time_trust: self.shared.moment(&trust).trust.code().to_owned(),
             lists: generations,

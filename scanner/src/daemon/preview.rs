@@ -2,8 +2,8 @@
 
 use data_encoding::BASE64;
 use eye::{Luma, Point};
-
-use crate::page::view::{Hint, Preview};
+use lane::screen::Hint;
+use page::view::Preview;
 
 /// Pixels in a row of the preview. A face is not to be recognised in it, a phone is.
 const WIDTH: usize = 160;
@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn why_a_code_was_not_read_has_its_words_in_every_language() {
         let strings: serde_json::Value =
-            serde_json::from_str(crate::page::strings::BUILT_IN).expect("the strings file is JSON");
+            serde_json::from_str(page::strings::BUILT_IN).expect("the strings file is JSON");
         for (language, words) in strings.as_object().expect("a language each") {
             for hint in eye::Hint::ALL {
                 let key = format!("no-read.{}", hint.code());

@@ -15,6 +15,14 @@ use cache::{
     log::{Reader, Writer},
     outbox::Counts,
 };
+use host::config;
+use lane::{queue, watchdog::CameraState};
+use page::{
+    server::Shown,
+    status::{FaultStatus, LaneStatus, ListStatus, LogStatus, QueueStatus, Status, SyncStatus},
+    view::Fault,
+};
+use sync::update::activation::Held;
 use tokio::sync::watch;
 use trustlist::{
     freshness::Freshness,
@@ -23,19 +31,9 @@ use trustlist::{
 };
 
 use super::{
-    faults::faults,
-    notify,
-    shared::{Camera, LaneShared, Shared, lock},
-};
-use crate::{
-    config,
-    page::{
-        server::Shown,
-        status::{FaultStatus, LaneStatus, ListStatus, LogStatus, QueueStatus, Status, SyncStatus},
-        view::Fault,
-    },
-    sync::activation::Held,
-    telemetry,
+    degraded::faults,
+    service_manager,
+    shared::{LaneShared, Shared, lock},
 };
 
 /// How often the state is put together.
@@ -73,7 +71,7 @@ pub fn keep_reporting(
     loop {
         let (status, faults) = reporter.report(shared, log);
         page.hub.band(faults);
-        notify::status(&one_line(&status));
+        service_manager::status(&one_line(&status));
         status_to_page.send_replace(status);
         if Instant::now() >= textfile_at {
             write_textfile(shared);
@@ -108,10 +106,10 @@ impl Reporter {
         let now = shared.now();
         self.sound_the_alarm(shared, now);
         let histories: Vec<_> = shared.lanes.iter().map(LaneShared::history).collect();
-        let queue = telemetry::queue(&histories, now);
+        let queue = queue::queue(&histories, now);
         let outbox = reader.and_then(|reader| self.outbox(reader));
         let status = Status {
-            build: crate::BUILD.to_owned(),
+            build: host::BUILD.to_owned(),
             checkpoint: shared.config.checkpoint.id.clone(),
             time: moment.at.to_string(),
             time_trust: moment.trust.code().to_owned(),
@@ -187,7 +185,7 @@ fn lane_status(lane: &LaneShared, settings: &config::Lane, now: Duration, rate: 
     let no_read = *lock(&lane.no_read);
     LaneStatus {
         lane: settings.id.clone(),
-        camera_up: lane.camera() == Camera::Up,
+        camera_up: lane.camera() == CameraState::Up,
         frames_per_second: rate,
         no_read: no_read.map(|(why, _)| why.to_owned()),
         no_read_age_s: no_read.map(|(_, at)| now.saturating_sub(at).as_secs()),
@@ -196,7 +194,7 @@ fn lane_status(lane: &LaneShared, settings: &config::Lane, now: Duration, rate: 
         verdicts: owned(figures.verdicts),
         reasons: owned(figures.reasons),
         time_to_verdict_ms: figures.time_to_verdict_ms,
-        times: telemetry::TIMES_MS.map(Some).into_iter().chain([None]).zip(figures.times).collect(),
+        times: queue::TIMES_MS.map(Some).into_iter().chain([None]).zip(figures.times).collect(),
         steps: figures.steps,
     }
 }

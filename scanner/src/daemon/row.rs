@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use cache::log::{Direction, Passage, ScanRow, Token, UnixMillis};
+use cache::log::{self, Direction, ScanRow, Token, UnixMillis};
+use host::config;
+use lane::machine::{GateEvent, Passage};
 use trustlist::{judge::Decision, time::TimeTrust};
-
-use crate::config;
 
 /// Where and when a decision was made.
 pub struct Circumstances<'a> {
@@ -40,6 +40,23 @@ pub fn scan_row(decision: &Decision, circumstances: &Circumstances<'_>, token: O
         list_age_s: decision.list_age_s,
         token,
         time_to_verdict_us: u32::try_from(circumstances.took.as_micros()).unwrap_or(u32::MAX),
-        passage: Passage::Unobserved,
+        passage: log::Passage::Unobserved,
+    }
+}
+
+/// What the lane's state machine says of a passage, as the log records it.
+pub const fn passage(passage: Passage) -> log::Passage {
+    match passage {
+        Passage::Passed => log::Passage::Passed,
+        Passage::NotTaken => log::Passage::NotTaken,
+    }
+}
+
+/// What the lane's state machine says of the gate, as the log records it.
+pub const fn gate_event(event: GateEvent) -> log::Unbidden {
+    match event {
+        GateEvent::Alarm => log::Unbidden::Alarm,
+        GateEvent::AlarmOver => log::Unbidden::AlarmOver,
+        GateEvent::Forced => log::Unbidden::Forced,
     }
 }

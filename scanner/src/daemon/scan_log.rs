@@ -8,13 +8,13 @@ use std::{
 
 use cache::log::{Event, Options, ScanLog, UnixMillis, Writer, device_key, retention::Retention};
 use data_encoding::HEXLOWER;
+use host::{clock, config::Config, places::LogPlace};
 use sha2::{Digest, Sha256};
 
 use super::{
     shared::{Shared, lock},
-    start::{PATIENCE, join_within},
+    threads::{PATIENCE, join_within},
 };
-use crate::{clock, config::Config};
 
 /// The scan log, open.
 pub struct OpenLog {
@@ -24,7 +24,7 @@ pub struct OpenLog {
 }
 
 pub fn try_log(config: &Config) -> Result<ScanLog, String> {
-    let place = crate::commands::log_place(config);
+    let place = LogPlace::configured(config);
     std::fs::create_dir_all(&config.places.state)
         .map_err(|error| format!("{}: {error}", config.places.state.display()))?;
     let signer = device_key::open_or_make(&place.key, &place.post).map_err(|error| error.to_string())?;
@@ -62,7 +62,7 @@ pub fn begin_log(shared: &Shared, log: Option<&OpenLog>) {
     let Some(log) = log else { return };
     let text = toml::to_string(&shared.config.effective()).unwrap_or_default();
     let event =
-        Event::Config { version: crate::BUILD.to_owned(), config: HEXLOWER.encode(&Sha256::digest(text.as_bytes())) };
+        Event::Config { version: host::BUILD.to_owned(), config: HEXLOWER.encode(&Sha256::digest(text.as_bytes())) };
     let moment = shared.moment(&shared.trust.load());
     drop(log.writer.record(&event, UnixMillis(clock::unix_millis()), moment.trust));
 }
@@ -93,7 +93,7 @@ pub fn check(shared: &Arc<Shared>, log: &OpenLog) {
 
 /// Old rows go, on the log's own thread: this one must not wait for it.
 pub fn forget(shared: &Arc<Shared>, writer: &Writer) {
-    let days = crate::commands::log_place(&shared.config).retention_days;
+    let days = LogPlace::configured(&shared.config).retention_days;
     let retention = Retention::of(days);
     let moment = shared.moment(&shared.trust.load());
     let writer = writer.clone();

@@ -10,6 +10,13 @@ use std::{
     time::Duration,
 };
 
+use host::{
+    causes::WithCauses,
+    config::{self, Config, Device},
+};
+use lane::watchdog::{CameraState, LaneHealth, Stuck, Watchdog};
+use page::{hub::Hub, server::Shown, status::Status, strings::Strings, view::Hello};
+use sync::lists::Loaded;
 use tokio::{
     sync::watch,
     task::{JoinHandle, spawn_blocking},
@@ -18,21 +25,16 @@ use tokio::{
 use trustlist::trust::Trust;
 
 use super::{
-    Setup, Told,
-    desk::OfficersDesk,
-    logbook::{OpenLog, begin_log, check, close_log, forget, open_log, try_log},
-    notify,
-    pulse::{Pulse, Sign, Stuck},
-    report,
-    shared::{Camera, LaneShared, Shared, lock},
+    error::DaemonError,
+    overrides::OfficersDesk,
+    reporter,
+    scan_log::{OpenLog, begin_log, check, close_log, forget, open_log, try_log},
+    service_manager,
+    setup::{Setup, Told},
+    shared::{LaneShared, Shared, lock},
     signals::{Signals, Wish},
-    start::{self, PATIENCE, Threads, join_within},
-};
-use crate::{
-    config::{self, Config, Device},
-    failure::Failure,
-    lists::Loaded,
-    page::{hub::Hub, server::Shown, status::Status, strings::Strings, view::Hello},
+    start,
+    threads::{PATIENCE, Threads, join_within},
 };
 
 /// How often it is looked whether everything advances.
@@ -58,10 +60,10 @@ pub enum End {
 ///
 /// # Errors
 /// When the shift cannot begin: what it needs is not in the configuration, or not in this build.
-pub async fn work(setup: &Setup, signals: &mut Signals, config: Config) -> Result<End, Failure> {
-    let relying = config.relying().map_err(|error| Failure::configuration(error.to_string()))?;
+pub async fn work(setup: &Setup, signals: &mut Signals, config: Config) -> Result<End, DaemonError> {
+    let relying = config.relying()?;
     let lists = (setup.lists)(&config).unwrap_or_else(|failure| {
-        log::error!("no lists: {failure}; every traveller is referred");
+        log::error!("no lists: {}; every traveller is referred", WithCauses(&failure));
         Loaded { trust: Trust::none(), remarks: Vec::new() }
     });
     let mut shared = Shared::new(config, relying, lists, setup.observer.clone());
@@ -89,7 +91,7 @@ pub async fn work(setup: &Setup, signals: &mut Signals, config: Config) -> Resul
 
     let end = tend(setup, signals, &shared, log.as_ref(), &reporter.0, &mut status).await;
 
-    notify::stopping();
+    service_manager::stopping();
     stop.store(true, Ordering::Relaxed);
     threads.join();
     let _ = stop_page.send(true);
@@ -132,7 +134,7 @@ fn hello(config: &Config, strings: &Strings) -> Hello {
         sound: signals.sound,
         read_cue: signals.read_cue,
         discreet: signals.discreet,
-        build: crate::BUILD,
+        build: host::BUILD,
     }
 }
 
@@ -144,7 +146,7 @@ async fn tend(
     log: Option<&OpenLog>,
     report_now: &SyncSender<()>,
     status: &mut watch::Receiver<Status>,
-) -> Result<End, Failure> {
+) -> Result<End, DaemonError> {
     let mut round_at = interval(ROUND);
     let mut ready_at = interval(READY_CHECK);
     let mut forget_at = interval(RETENTION);
@@ -154,7 +156,7 @@ async fn tend(
     }
     retry_log_at.reset();
     let mut ready = false;
-    let mut pulse = Pulse::default();
+    let mut watchdog = Watchdog::default();
     let mut stuck = None;
     let mut retried: Option<JoinHandle<bool>> = None;
     loop {
@@ -167,10 +169,10 @@ async fn tend(
             },
             _ = ready_at.tick(), if !ready => {
                 give_up_waiting(shared);
-                ready = shared.lanes.iter().all(|lane| lane.camera() != Camera::Unknown || ended(lane));
+                ready = shared.lanes.iter().all(|lane| lane.camera() != CameraState::Unknown || ended(lane));
                 if ready {
                     let line = line_now(report_now, status).await;
-                    notify::ready(&line);
+                    service_manager::ready(&line);
                     log::info!("ready after {:?}: {line}", shared.now());
                     shared.tell(Told::Ready { after: shared.now() });
                     log.inspect(|log| check(shared, log));
@@ -180,7 +182,7 @@ async fn tend(
                 if shared.reload_is_due() && let Some(end) = reload(setup, shared).await {
                     return Ok(end);
                 }
-                pet(shared, &mut pulse, &mut stuck);
+                pet(shared, &mut watchdog, &mut stuck);
                 if shared.lanes.iter().all(ended) {
                     return Ok(End::Stop);
                 }
@@ -204,13 +206,13 @@ async fn tend(
 }
 
 /// Pets the watchdog while frames and decisions advance; says once what does not.
-fn pet(shared: &Shared, pulse: &mut Pulse, stuck: &mut Option<Stuck>) {
+fn pet(shared: &Shared, watchdog: &mut Watchdog, stuck: &mut Option<Stuck>) {
     let now = shared.now();
-    let signs: Vec<Sign> = shared
+    let lanes: Vec<LaneHealth> = shared
         .lanes
         .iter()
         .zip(&shared.config.lane)
-        .map(|(lane, settings)| Sign {
+        .map(|(lane, settings)| LaneHealth {
             silent: lane.silent_for(now),
             camera: (settings.camera.device != Device::None).then(|| lane.camera()),
             deadline: settings.camera.deadline,
@@ -218,13 +220,13 @@ fn pet(shared: &Shared, pulse: &mut Pulse, stuck: &mut Option<Stuck>) {
             ended: ended(lane),
         })
         .collect();
-    let felt = pulse.feel(&signs, now).err();
+    let felt = watchdog.check(&lanes, now).err();
     if let Some(stuck) = felt.filter(|_| felt != *stuck) {
         log::error!("{stuck}; the watchdog is left to bite");
     }
     *stuck = felt;
     if felt.is_none() {
-        notify::alive();
+        service_manager::alive();
     }
 }
 
@@ -233,9 +235,9 @@ fn give_up_waiting(shared: &Shared) {
     if shared.now() < CAMERA_PATIENCE {
         return;
     }
-    for lane in shared.lanes.iter().filter(|lane| lane.camera() == Camera::Unknown) {
+    for lane in shared.lanes.iter().filter(|lane| lane.camera() == CameraState::Unknown) {
         *lock(&lane.camera_trouble) = Some(format!("it has not answered within {CAMERA_PATIENCE:?}"));
-        lane.set_camera(Camera::Lost);
+        lane.set_camera(CameraState::Lost);
     }
 }
 
@@ -249,12 +251,12 @@ async fn line_now(report_now: &SyncSender<()>, status: &mut watch::Receiver<Stat
     // One is on its way already, where this one finds no room.
     let _ = report_now.try_send(());
     let _ = timeout(ROUND, status.changed()).await;
-    report::one_line(&status.borrow())
+    reporter::one_line(&status.borrow())
 }
 
 /// Reads configuration and lists anew. What cannot be read changes nothing: the lane goes on with what it has.
 async fn reload(setup: &Setup, shared: &Arc<Shared>) -> Option<End> {
-    notify::reloading();
+    service_manager::reloading();
     let (load_config, load_lists) = (Arc::clone(&setup.config), Arc::clone(&setup.lists));
     let shared_there = Arc::clone(shared);
     let loaded = spawn_blocking(move || {
@@ -263,7 +265,7 @@ async fn reload(setup: &Setup, shared: &Arc<Shared>) -> Option<End> {
             return Ok(Some(config));
         }
         shared_there.take(load_lists(&config)?);
-        Ok::<_, Failure>(None)
+        Ok::<_, DaemonError>(None)
     });
     let end = match loaded.await {
         Ok(Ok(Some(config))) => match config.relying() {
@@ -278,7 +280,7 @@ async fn reload(setup: &Setup, shared: &Arc<Shared>) -> Option<End> {
             None
         }
         Ok(Err(failure)) => {
-            log::error!("not reloaded: {failure}");
+            log::error!("not reloaded: {}", WithCauses(&failure));
             None
         }
         Err(panicked) => {
@@ -287,7 +289,7 @@ async fn reload(setup: &Setup, shared: &Arc<Shared>) -> Option<End> {
         }
     };
     if end.is_none() {
-        notify::ready("reloaded");
+        service_manager::ready("reloaded");
     }
     end
 }

@@ -13,6 +13,17 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use host::{clock, config::Config};
+use lane::{
+    queue::{LaneHistory, Scan},
+    watchdog::CameraState,
+};
+use page::{metrics::Metrics, status::RecentScan};
+use sync::{
+    lists::{Loaded, Remark},
+    update::{activation::Held, round::LastSync},
+    upload,
+};
 use tokio::sync::watch;
 use trustlist::{
     region::Region,
@@ -21,17 +32,7 @@ use trustlist::{
     verdict::{Reason, Verdict},
 };
 
-use super::Told;
-use crate::{
-    clock,
-    config::Config,
-    lists::{Loaded, Remark},
-    metrics::Metrics,
-    page::status::RecentScan,
-    sync::{activation::Held, round::LastSync},
-    telemetry::{LaneHistory, Scan},
-    upload,
-};
+use super::setup::Told;
 
 /// Verdicts the operator's page lists.
 const RECENT: usize = 20;
@@ -102,17 +103,6 @@ pub struct LaneShared {
     history: Mutex<LaneHistory>,
 }
 
-/// Whether frames arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Camera {
-    /// Not known yet.
-    Unknown,
-    /// They do.
-    Up,
-    /// They do not.
-    Lost,
-}
-
 /// A value behind a lock that a panic elsewhere cannot leave half done.
 pub fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
     value.lock().unwrap_or_else(PoisonError::into_inner)
@@ -120,20 +110,20 @@ pub fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl LaneShared {
     /// Whether frames arrive.
-    pub fn camera(&self) -> Camera {
+    pub fn camera(&self) -> CameraState {
         match self.camera.load(Ordering::Relaxed) {
-            0 => Camera::Unknown,
-            1 => Camera::Up,
-            _ => Camera::Lost,
+            0 => CameraState::Unknown,
+            1 => CameraState::Up,
+            _ => CameraState::Lost,
         }
     }
 
     /// Says whether frames arrive.
-    pub fn set_camera(&self, camera: Camera) {
+    pub fn set_camera(&self, camera: CameraState) {
         let code = match camera {
-            Camera::Unknown => 0,
-            Camera::Up => 1,
-            Camera::Lost => 2,
+            CameraState::Unknown => 0,
+            CameraState::Up => 1,
+            CameraState::Lost => 2,
         };
         self.camera.store(code, Ordering::Relaxed);
     }

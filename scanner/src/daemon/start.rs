@@ -3,78 +3,40 @@
 use std::{
     sync::{Arc, atomic::AtomicBool, mpsc},
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
 };
 
 use cache::log::{Memory, Reader};
+use devices::{
+    camera::{SourceEvent, supervisor},
+    frame::{Frame, SlotSender, slot},
+    gate::{Gate, cues},
+    readers,
+};
+use host::config::Device;
+use lane::watchdog::CameraState;
+use page::{
+    hub::Hub,
+    server::{self, Shown},
+    status::Status,
+};
+use sync::upload::{
+    self,
+    relay::{self, Relay},
+};
 use tokio::sync::watch;
 
 use super::{
-    OpenSource, Setup, Told, keeper,
-    logbook::OpenLog,
-    report,
-    shared::{Camera, Shared, lock},
-    station::{Inputs, Station},
-};
-use crate::{
-    config::Device,
-    failure::Failure,
-    frame::{Frame, SlotSender, slot},
-    gate::{Gate, GateError},
-    page::{
-        hub::Hub,
-        server::{self, Shown},
-        status::Status,
-    },
-    readers,
-    source::{SourceEvent, supervisor},
-    upload::{
-        self,
-        relay::{self, Relay},
-    },
+    error::DaemonError,
+    lane_worker::{Inputs, Station},
+    list_updater, reporter,
+    scan_log::OpenLog,
+    setup::{OpenSource, Setup, Told},
+    shared::{Shared, lock},
+    threads::{Companion, Threads},
 };
 
-/// What a thread that may sit in a driver or a network is waited for at the end.
-pub const PATIENCE: Duration = Duration::from_millis(800);
 /// Texts that may wait for a lane.
 const TEXTS: usize = 16;
-
-/// What works for lanes.
-#[derive(Default)]
-pub struct Threads {
-    lanes: Vec<JoinHandle<()>>,
-    /// Cameras and scan engines.
-    others: Vec<JoinHandle<()>>,
-}
-
-impl Threads {
-    /// Lanes are waited for: they close gates. A camera's thread may sit in its driver for ever, and owns nothing else; an engine's lets go of it,
-    /// so that the next shift can have it.
-    pub fn join(self) {
-        for lane in self.lanes {
-            if lane.join().is_err() {
-                log::error!("a lane's thread panicked");
-            }
-        }
-        for other in self.others {
-            join_within(other, PATIENCE);
-        }
-    }
-}
-
-/// Waits for a thread, and leaves one behind that does not end.
-pub fn join_within(thread: JoinHandle<()>, patience: Duration) {
-    let until = Instant::now() + patience;
-    while !thread.is_finished() && Instant::now() < until {
-        thread::sleep(Duration::from_millis(5));
-    }
-    if thread.is_finished() {
-        // A panic has been said by its hook.
-        let _ = thread.join();
-    } else {
-        log::warn!("a thread does not end; it is left behind");
-    }
-}
 
 /// A lane with its gate, its readers and its camera.
 ///
@@ -88,18 +50,13 @@ pub fn lane(
     source: &OpenSource,
     stop: &Arc<AtomicBool>,
     threads: &mut Threads,
-) -> Result<(), Failure> {
+) -> Result<(), DaemonError> {
     let settings = &shared.config.lane[index];
-    let gate = Gate::new(&shared.config.checkpoint.id, settings, &shared.config.signals).map_err(|error| {
-        let what = format!("lane {}: {error}", settings.id);
-        match error {
-            GateError::Unsuitable(_) => Failure::configuration(what),
-            GateError::Silent(_) => Failure::new(what),
-        }
-    })?;
+    let gate = Gate::new(&shared.config.checkpoint.id, settings, &cues(&shared.config.signals))
+        .map_err(|error| DaemonError::Gate { lane: settings.id.clone(), error })?;
     let memory = match log.map(|log| Reader::open(&log.path).map(|reader| Memory::new(log.writer.clone(), reader))) {
         Some(Ok(memory)) => Some(memory),
-        Some(Err(fault)) => return Err(Failure::new("the scan log cannot be read").because(fault)),
+        Some(Err(fault)) => return Err(DaemonError::Log(fault)),
         None => None,
     };
     let screen = hub.screen(&settings.id).expect("the hub was made from the same lanes");
@@ -108,7 +65,7 @@ pub fn lane(
     let (texts_in, texts) = mpsc::sync_channel(TEXTS);
     for reader in &settings.readers {
         let thread = readers::listen(reader.clone(), texts_in.clone(), Arc::clone(stop))
-            .map_err(|error| Failure::new("cannot start a reader's thread").because(error))?;
+            .map_err(|error| DaemonError::Thread("a reader's thread", error))?;
         threads.others.push(thread);
     }
     let has_camera = settings.camera.device != Device::None;
@@ -120,7 +77,7 @@ pub fn lane(
     let thread = thread::Builder::new()
         .name(format!("lane-{index}"))
         .spawn(move || station.work(&inputs, &stop))
-        .map_err(|error| Failure::new("cannot start a lane's thread").because(error))?;
+        .map_err(|error| DaemonError::Thread("a lane's thread", error))?;
     threads.lanes.push(thread);
     Ok(())
 }
@@ -141,12 +98,12 @@ fn camera(
         match &event {
             SourceEvent::Back { .. } => {
                 lock(&lane.camera_trouble).take();
-                lane.set_camera(Camera::Up);
+                lane.set_camera(CameraState::Up);
                 log::info!("lane {name}: {event}");
             }
             SourceEvent::Lost { why } => {
                 *lock(&lane.camera_trouble) = Some(why.clone());
-                lane.set_camera(Camera::Lost);
+                lane.set_camera(CameraState::Lost);
                 log::error!("lane {name}: {event}");
             }
             SourceEvent::Damaged(_) => shared.metrics.frames("damaged", 1),
@@ -156,16 +113,13 @@ fn camera(
     supervisor::supervise_with(move || source(&camera), patience, frames, heard, Arc::clone(stop))
 }
 
-/// A thread beside the lanes, which ends when its sender is dropped.
-pub type Companion = (mpsc::SyncSender<()>, JoinHandle<()>);
-
 /// Rows go to a centre on a thread of their own, where one is configured.
-pub fn upload(shared: &Arc<Shared>, log: &OpenLog) -> Result<Option<Companion>, Failure> {
+pub fn upload(shared: &Arc<Shared>, log: &OpenLog) -> Result<Option<Companion>, DaemonError> {
     let config = &shared.config;
     let Some(mut options) = upload::Options::configured(config) else { return Ok(None) };
     let mut centre: Box<dyn upload::Centre> = if config.network.apart {
         options.batch = options.batch.min(relay::MAX_BATCH);
-        let place = relay::place(config);
+        let place = config.places.relay();
         match Relay::listen(&place, options.timeout) {
             Ok(relay) => Box::new(relay),
             Err(error) => {
@@ -174,15 +128,15 @@ pub fn upload(shared: &Arc<Shared>, log: &OpenLog) -> Result<Option<Companion>, 
             }
         }
     } else {
-        upload::centre(&options).map_err(|error| Failure::configuration(format!("upload: {error}")))?
+        upload::centre(&options).map_err(DaemonError::Upload)?
     };
-    let reader = Reader::open(&log.path).map_err(|fault| Failure::new("the scan log cannot be read").because(fault))?;
+    let reader = Reader::open(&log.path).map_err(DaemonError::Log)?;
     let (shared, writer) = (Arc::clone(shared), log.writer.clone());
     let (stop, stops) = mpsc::sync_channel(1);
     let thread = thread::Builder::new()
         .name("upload".to_owned())
         .spawn(move || upload::run(&options, centre.as_mut(), &writer, &reader, &stops, &shared.upload))
-        .map_err(|error| Failure::new("cannot start the upload's thread").because(error))?;
+        .map_err(|error| DaemonError::Thread("the upload's thread", error))?;
     Ok(Some((stop, thread)))
 }
 
@@ -192,27 +146,27 @@ pub fn reporter(
     log: Option<&OpenLog>,
     page: &Arc<Shown>,
     status_to_page: watch::Sender<Status>,
-) -> Result<Companion, Failure> {
+) -> Result<Companion, DaemonError> {
     let reader = log.map(|log| Reader::open(&log.path)).transpose();
-    let reader = reader.map_err(|fault| Failure::new("the scan log cannot be read").because(fault))?;
-    let log: report::Log = reader.zip(log.map(|log| log.writer.clone()));
+    let reader = reader.map_err(DaemonError::Log)?;
+    let log: reporter::Log = reader.zip(log.map(|log| log.writer.clone()));
     let (wake, wakes) = mpsc::sync_channel(1);
     let (shared, page) = (Arc::clone(shared), Arc::clone(page));
     let thread = thread::Builder::new()
         .name("report".to_owned())
-        .spawn(move || report::keep_reporting(&shared, &log, &page, &status_to_page, &wakes))
-        .map_err(|error| Failure::new("cannot start the report's thread").because(error))?;
+        .spawn(move || reporter::keep_reporting(&shared, &log, &page, &status_to_page, &wakes))
+        .map_err(|error| DaemonError::Thread("the report's thread", error))?;
     Ok((wake, thread))
 }
 
 /// Newer lists come on a thread of their own.
-pub fn keeper(shared: &Arc<Shared>, setup: &Setup) -> Result<Companion, Failure> {
+pub fn keeper(shared: &Arc<Shared>, setup: &Setup) -> Result<Companion, DaemonError> {
     let (stop, stops) = mpsc::sync_channel(1);
     let (shared, lists) = (Arc::clone(shared), Arc::clone(&setup.lists));
     let thread = thread::Builder::new()
         .name("lists".to_owned())
-        .spawn(move || keeper::keep(&shared, &lists, &stops))
-        .map_err(|error| Failure::new("cannot start the lists' thread").because(error))?;
+        .spawn(move || list_updater::keep(&shared, &lists, &stops))
+        .map_err(|error| DaemonError::Thread("the lists' thread", error))?;
     Ok((stop, thread))
 }
 

@@ -232,7 +232,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::lists;
+    use sync::lists;
 
     const NOW: UnixTime = UnixTime(1_612_137_600);
 

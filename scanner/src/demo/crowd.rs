@@ -12,13 +12,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use devices::{
+    camera::{FrameSource, Next},
+    frame::{Frame, Pool},
+};
+
 use super::{
     draw::{self, HALL, Modules},
     motion::{self, HEIGHT, WIDTH},
-};
-use crate::{
-    frame::{Frame, Pool},
-    source::{FrameSource, Next},
 };
 
 /// Pause between two frames.

@@ -19,7 +19,7 @@ use cache::{
     outbox::{Backoff, Counts},
 };
 use programs::wait_for;
-use scanner::upload;
+use sync::upload;
 use tokio::sync::watch;
 use trustlist::{
     time::TimeTrust,

@@ -11,10 +11,10 @@ use authority::{
     metadata::{self, FileFacts, MetaFacts, Role, Snapshot, Targets, Timestamp},
 };
 use cache::trust_store::{Slot, TrustStore};
-use scanner::{
-    failure::Failure,
+use sync::{
+    error::Error,
     lists::Mirror,
-    sync::{self, Anchor, Outcome, Report, activation},
+    update::{self, Anchor, Outcome, Report, activation},
 };
 use trustlist::{
     region::Region,
@@ -74,8 +74,8 @@ pub fn synced(
     mirror: &mut dyn Mirror,
     source: &str,
     anchor: &Anchor<'_>,
-) -> Result<Report, Failure> {
-    let report = sync::sync(store, mirror, source, anchor)?;
+) -> Result<Report, Error> {
+    let report = update::sync(store, mirror, source, anchor)?;
     activation::settle_by_hand(store)?;
     Ok(report)
 }

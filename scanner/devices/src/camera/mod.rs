@@ -13,12 +13,10 @@ pub mod v4l;
 
 use std::{fmt, io, time::Duration};
 
+use host::config::{self, Backend, Device, PixelOrder, Resolution};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use crate::{
-    config::{self, Backend, Device, PixelOrder, Resolution},
-    frame::{Damage, Frame},
-};
+use crate::frame::{Damage, Frame};
 
 pub use pictures::Pictures;
 pub use supervisor::{SourceEvent, supervise, supervise_with};

@@ -14,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use host::config::{self, Device, PixelOrder};
 use nokhwa::{
     Camera, NokhwaError,
     pixel_format::LumaFormat,
@@ -21,10 +22,7 @@ use nokhwa::{
 };
 
 use super::{FrameSource, Next, SourceError};
-use crate::{
-    config::{self, Device, PixelOrder},
-    frame::{Damage, Frame, Layout, Pool, Slot, SlotReceiver, SlotSender, slot, to_luma},
-};
+use crate::frame::{Damage, Frame, Layout, Pool, Slot, SlotReceiver, SlotSender, slot, to_luma};
 
 /// Opening asks the operating system for permission on some machines, and a person answers.
 const OPENING: Duration = Duration::from_secs(30);

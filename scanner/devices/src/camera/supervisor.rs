@@ -15,11 +15,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use host::config;
+
 use super::{FrameSource, Next, SourceError, open};
-use crate::{
-    config,
-    frame::{Damage, Frame, SlotSender},
-};
+use crate::frame::{Damage, Frame, SlotSender};
 
 /// Shortest pause before another attempt; it doubles up to the configured longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);

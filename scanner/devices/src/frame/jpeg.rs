@@ -11,7 +11,7 @@ use zune_jpeg::{
 
 use super::{
     Pool,
-    pixels::{Damage, bounded},
+    damage::{Damage, bounded},
     pool::Buffer,
 };
 

@@ -6,6 +6,7 @@
 //!
 //! What arrives short or damaged never becomes a frame: it is a [`Damage`], and counted.
 
+mod damage;
 mod jpeg;
 mod picture;
 mod pixels;
@@ -19,9 +20,10 @@ use std::{
 
 use eye::{Luma, LumaError};
 
+pub use damage::Damage;
 pub use jpeg::JpegEnd;
 pub use picture::{PictureError, read_picture, read_picture_bytes};
-pub use pixels::{Damage, Layout, to_luma};
+pub use pixels::{Layout, to_luma};
 pub use pool::{Buffer, Pool};
 pub use slot::{Slot, SlotReceiver, SlotSender, slot};
 

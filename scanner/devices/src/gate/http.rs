@@ -11,13 +11,13 @@ use std::{
 };
 
 use data_encoding::BASE64;
-use ureq::Agent;
-
-use super::{Move, Mover};
-use crate::{
+use host::{
     config,
     peer::{Peer, PeerError},
 };
+use ureq::Agent;
+
+use super::{Move, Mover};
 
 /// Where the word goes in an address that has this in it; an address without it is posted to.
 const PLACE: &str = "{}";
@@ -144,15 +144,15 @@ impl Requests {
             Move::Open => open,
             Move::Close => close,
         };
-        let agent = concat!("checkpointd/", env!("CARGO_PKG_VERSION"));
+        let agent = format!("checkpointd/{}", host::BUILD);
         let answer = if self.url.contains(PLACE) {
-            let mut request = self.agent.get(self.url.replace(PLACE, word)).header("user-agent", agent);
+            let mut request = self.agent.get(self.url.replace(PLACE, word)).header("user-agent", &agent);
             if let Some(authorization) = &self.authorization {
                 request = request.header("authorization", authorization);
             }
             request.call()
         } else {
-            let mut request = self.agent.post(&self.url).header("user-agent", agent).content_type("text/plain");
+            let mut request = self.agent.post(&self.url).header("user-agent", &agent).content_type("text/plain");
             if let Some(authorization) = &self.authorization {
                 request = request.header("authorization", authorization);
             }

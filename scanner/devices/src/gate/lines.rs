@@ -2,10 +2,11 @@
 
 use std::{fmt, path::PathBuf};
 
-use gpiocdev::{Chip, Request, line::Value, request::Builder};
+pub use gpiocdev::Chip;
+use gpiocdev::{Request, line::Value, request::Builder};
+use host::config::{self, Level, Line};
 
 use super::wiring::{Role, Wire};
-use crate::config::{self, Level, Line};
 
 /// A line that was found on its chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

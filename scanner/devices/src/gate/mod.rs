@@ -11,7 +11,6 @@ pub mod lines;
 mod mqtt;
 pub mod panel;
 mod program;
-pub mod signal;
 #[cfg(all(feature = "gpio", target_os = "linux"))]
 mod wires;
 #[cfg(not(all(feature = "gpio", target_os = "linux")))]
@@ -21,15 +20,14 @@ pub mod wiring;
 
 use std::{fmt, path::PathBuf};
 
-use trustlist::judge::Admission;
-
-use crate::{
+use host::{
+    atomic_file,
     config::{self, GateDriver},
     peer::{Peer, PeerError},
-    posted,
 };
+use lane::signal::{Cues, Signal};
 use panel::Order;
-use signal::Signal;
+use trustlist::judge::Admission;
 use wires::Wires;
 
 /// One gate.
@@ -112,12 +110,18 @@ impl From<PeerError> for GateError {
     }
 }
 
+/// What the configuration lets sound.
+#[must_use]
+pub fn cues(signals: &config::Signals) -> Cues {
+    Cues { sound: signals.sound, read_cue: signals.read_cue, discreet: signals.discreet }
+}
+
 impl Gate {
     /// The gate of a lane, closed. `post` names the checkpoint.
     ///
     /// # Errors
     /// When the driver is not in this build, or the gate cannot be closed to begin with.
-    pub fn new(post: &str, lane: &config::Lane, signals: &config::Signals) -> Result<Gate, GateError> {
+    pub fn new(post: &str, lane: &config::Lane, cues: &Cues) -> Result<Gate, GateError> {
         let settings = &lane.gate;
         let peer = || Peer {
             url: settings.url.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -141,7 +145,7 @@ impl Gate {
             #[cfg(not(feature = "mqtt"))]
             GateDriver::Mqtt => return Err(GateError::Unsuitable(format!("{post}: this build does not speak MQTT"))),
         };
-        let wires = Wires::connect(lane, signals).map_err(|fault| GateError::Silent(fault.to_string()))?;
+        let wires = Wires::connect(lane, cues).map_err(|fault| GateError::Silent(fault.to_string()))?;
         let mut gate = Gate { mover, wires };
         gate.close();
         match gate.trouble() {
@@ -232,7 +236,8 @@ impl Mover for File {
             Move::Open => "open\n",
             Move::Close => "closed\n",
         };
-        self.trouble = posted::write(&self.path, text).err().map(|cause| format!("{}: {cause}", self.path.display()));
+        self.trouble =
+            atomic_file::write(&self.path, text).err().map(|cause| format!("{}: {cause}", self.path.display()));
     }
 
     fn tend(&mut self) -> Option<String> {
@@ -245,7 +250,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::config::{Config, Line};
+    use host::config::{Config, Line};
 
     fn lane(driver: GateDriver, change: impl FnOnce(&mut config::Lane)) -> config::Lane {
         let mut lane = Config::default().lane.remove(0);
@@ -255,7 +260,7 @@ mod tests {
     }
 
     fn gate(lane: &config::Lane) -> Result<Gate, GateError> {
-        Gate::new("post", lane, &Config::default().signals)
+        Gate::new("post", lane, &Cues::default())
     }
 
     #[test]

@@ -14,13 +14,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rumqttc::{Client, Connection, Event, LastWill, MqttOptions, Outgoing, Packet, PubAckReason, PublishOptions, QoS};
-
-use super::{Move, Mover};
-use crate::{
+use host::{
     config,
     peer::{self, Peer, PeerError},
 };
+use rumqttc::{Client, Connection, Event, LastWill, MqttOptions, Outgoing, Packet, PubAckReason, PublishOptions, QoS};
+
+use super::{Move, Mover};
 
 /// The broker calls our last will after one and a half of these without a word.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);

@@ -2,8 +2,10 @@
 
 use std::convert::Infallible;
 
+use host::config;
+use lane::signal::Cues;
+
 use super::{Sensed, panel::Order, wiring};
-use crate::config;
 
 /// There are none.
 #[derive(Debug)]
@@ -14,7 +16,7 @@ impl Wires {
     ///
     /// # Errors
     /// When some are.
-    pub fn connect(lane: &config::Lane, _: &config::Signals) -> Result<Option<Wires>, &'static str> {
+    pub fn connect(lane: &config::Lane, _: &Cues) -> Result<Option<Wires>, &'static str> {
         let none = wiring::configured(lane).is_empty();
         if none {
             Ok(None)

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::signal::{Lights, Signal};
+use lane::signal::{Lights, Signal};
 
 /// What changes the panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,13 +84,14 @@ impl Panel {
 
 #[cfg(test)]
 mod tests {
+    use lane::{screen::LaneState, signal::Cues};
+
     use super::*;
-    use crate::{config::Config, page::view::LaneState};
 
     const LONGEST: Duration = Duration::from_secs(7);
 
     fn alarm() -> Signal {
-        Signal::alarm(&Config::default().signals)
+        Signal::alarm(&Cues::default())
     }
 
     fn panel() -> Panel {
@@ -128,7 +129,7 @@ mod tests {
         let mut panel = panel();
         panel.take(Order::Alarm(true), at(0));
         panel.take(Order::Close, at(10));
-        panel.take(Order::Signal(Signal::of(&LaneState::Reading, &Config::default().signals)), at(20));
+        panel.take(Order::Signal(Signal::of(&LaneState::Reading, &Cues::default())), at(20));
         let hours = Duration::from_secs(7200);
         let (levels, next) = panel.at(hours);
         assert!(levels.relay && levels.lights == alarm().lights && levels.buzzer);
@@ -141,11 +142,11 @@ mod tests {
     #[test]
     fn a_rhythm_runs_from_its_own_beginning_and_the_next_one_cuts_it_off() {
         let mut panel = panel();
-        let settings = Config::default().signals;
-        panel.take(Order::Signal(Signal::of(&LaneState::Reading, &settings)), at(1000));
+        let cues = Cues::default();
+        panel.take(Order::Signal(Signal::of(&LaneState::Reading, &cues)), at(1000));
         assert_eq!(panel.at(at(1000)).1, Some(at(1020)));
         assert!(panel.at(at(1019)).0.buzzer && !panel.at(at(1020)).0.buzzer);
-        panel.take(Order::Signal(Signal::of(&LaneState::Idle, &settings)), at(1005));
+        panel.take(Order::Signal(Signal::of(&LaneState::Idle, &cues)), at(1005));
         assert_eq!(panel.at(at(1005)), (Levels::default(), None));
     }
 }

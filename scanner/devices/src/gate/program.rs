@@ -6,8 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use host::config;
+
 use super::{Move, Mover};
-use crate::config;
 
 /// How often the end looks whether the program has ended.
 const LOOK: Duration = Duration::from_millis(5);
@@ -93,7 +94,7 @@ mod tests {
     use std::{fs, path::Path};
 
     use super::*;
-    use crate::config::Config;
+    use host::config::Config;
 
     fn program(script: &str, told: &Path) -> Program {
         let command = ["sh", "-c", &script.replace("TOLD", &told.display().to_string())].map(str::to_owned).to_vec();

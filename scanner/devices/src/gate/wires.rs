@@ -19,15 +19,15 @@ use gpiocdev::{
     Request,
     line::{EdgeDetection, EdgeKind, Value, Values},
 };
+use host::config;
+use lane::signal::{Cues, Signal};
 
 use super::{
     Sensed,
     lines::{self, Found, WiringFault},
     panel::{Levels, Order, Panel},
-    signal::Signal,
     wiring::{self, Role},
 };
-use crate::config;
 
 /// How soon the end is noticed by the thread that waits for edges, and how often the fire contact's level is read beside its edges.
 const NOTICE: Duration = Duration::from_millis(100);
@@ -72,7 +72,7 @@ impl Wires {
     ///
     /// # Errors
     /// When a line cannot be had.
-    pub fn connect(lane: &config::Lane, signals: &config::Signals) -> Result<Option<Wires>, WiringFault> {
+    pub fn connect(lane: &config::Lane, cues: &Cues) -> Result<Option<Wires>, WiringFault> {
         let wires = wiring::configured(lane);
         if wires.is_empty() {
             return Ok(None);
@@ -85,7 +85,7 @@ impl Wires {
         let (outputs, inputs) = (asking(outputs), asking(inputs));
         // Asked for here once, so that what is wrong is said at the start.
         let (driven, heard) = (outputs.outputs()?, inputs.inputs()?);
-        let panel = Panel::new(longest(lane), Signal::alarm(signals));
+        let panel = Panel::new(longest(lane), Signal::alarm(cues));
         let (orders, taken) = mpsc::channel();
         let (tell, sensed) = mpsc::channel();
         let (trouble, stop) = (Arc::<Trouble>::default(), Arc::<AtomicBool>::default());

@@ -1,6 +1,6 @@
 //! Which lines of a lane are wired, and what for. No chip in here.
 
-use crate::config::{self, Level, Line};
+use host::config::{self, Level, Line};
 
 /// What a line is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,9 +24,8 @@ use std::{
     time::Duration,
 };
 
+use host::config::Reader;
 use trustlist::verdict::Verdict;
-
-use crate::config::Reader;
 
 /// Longest text: the largest symbol's.
 pub const MAX_TEXT: usize = 4296;

@@ -7,8 +7,9 @@ use std::{
     thread,
 };
 
+use host::config::Host;
+
 use super::{Listener, NOTICE, lines};
-use crate::config::Host;
 
 /// Reads until it is unplugged.
 pub(super) fn read(port: &Path, baud: u32, host: Option<&Host>, listener: &Listener) -> io::Result<()> {

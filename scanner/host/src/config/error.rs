@@ -1,34 +1,8 @@
 //! What can be wrong with a configuration, told so that the file can be repaired without this source at hand.
 
-use std::{fmt, io, path::PathBuf, sync::Arc};
+use std::{fmt, io, path::PathBuf};
 
-use super::setting::Node;
-
-/// Where a value was said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// A line of a file, counted from one.
-    File {
-        /// Its path as it was given.
-        file: Arc<str>,
-        /// The line.
-        line: usize,
-    },
-    /// An environment variable.
-    Environment(Arc<str>),
-    /// An assignment on the command line.
-    CommandLine(Arc<str>),
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File { file, line } => write!(f, "{file}:{line}"),
-            Self::Environment(name) => write!(f, "environment variable {name}"),
-            Self::CommandLine(text) => write!(f, "command line ({text})"),
-        }
-    }
-}
+use super::node::{Node, Origin};
 
 /// One thing to repair.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,8 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 
 use super::{
     error::Problem,
-    setting::{Node, Setting, Value, settings, words},
+    node::{Node, Value},
+    setting::{Setting, settings, words},
     values::{Aim, Backend, Device, Level, PixelOrder, Resolution, Url},
 };
 

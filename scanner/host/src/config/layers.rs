@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     Config, ConfigError, Origin,
-    setting::{Node, Value},
+    node::{Node, Value},
 };
 
 /// A configuration file larger than this is none: it is read before anything else runs, and must not exhaust memory.

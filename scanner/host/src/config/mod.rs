@@ -11,6 +11,7 @@ mod codes;
 mod error;
 mod lane;
 mod layers;
+mod node;
 mod sections;
 mod setting;
 mod values;
@@ -18,14 +19,16 @@ mod values;
 use std::path::{Path, PathBuf};
 
 pub use codes::Codes;
-pub use error::{ConfigError, Origin, Problem};
+pub use error::{ConfigError, Problem};
 pub use lane::{Camera, Direction, Gate, GateDriver, Gpio, Host, Lane, Line, Reader};
 pub use layers::{Assignment, Layers, Overlay};
+pub use node::Origin;
 pub use sections::{Checkpoint, Log, Metrics, Network, Page, Places, Signals, Sync, Trust, Upload};
 use trustlist::region::Region;
 pub use values::{Aim, Backend, Device, Level, Listen, PixelOrder, Resolution, Share, Url, UsbId};
 
-use setting::{Node, Setting};
+use node::Node;
+use setting::Setting;
 
 /// Where the configuration is read from unless the command line says otherwise.
 pub const DEFAULT_FILE: &str = "/etc/checkpointd/config.toml";
@@ -123,7 +126,7 @@ mod tests {
 
     use super::*;
 
-    const SHIPPED: &str = include_str!("../../../systemd/config.toml");
+    const SHIPPED: &str = include_str!("../../../../systemd/config.toml");
 
     fn problems(text: &str) -> String {
         Config::parse(text, "config.toml").expect_err("a configuration with a mistake in it").to_string()

@@ -7,61 +7,10 @@ use std::{collections::BTreeMap, ops::RangeInclusive, path::PathBuf, time::Durat
 
 use trustlist::region::Region;
 
-use super::error::{Fault, Origin, Problem};
-
-/// Something that was said, and where.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Node {
-    pub value: Value,
-    pub origin: Origin,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
-    Text(String),
-    Integer(i64),
-    Float(f64),
-    Bool(bool),
-    /// From the environment or the command line, where nothing has a type yet.
-    Word(String),
-    List(Vec<Node>),
-    Table(BTreeMap<String, Node>),
-}
-
-impl Node {
-    pub fn child(&self, key: &str) -> Option<&Node> {
-        match &self.value {
-            Value::Table(table) => table.get(key),
-            _ => None,
-        }
-    }
-
-    pub fn element(&self, index: usize) -> Option<&Node> {
-        match &self.value {
-            Value::List(list) => list.get(index),
-            _ => None,
-        }
-    }
-
-    /// The text, whichever way it was written.
-    pub fn text(&self) -> Option<&str> {
-        match &self.value {
-            Value::Text(text) | Value::Word(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    pub fn describe(&self) -> String {
-        match &self.value {
-            Value::Text(text) | Value::Word(text) => format!("\"{text}\""),
-            Value::Integer(number) => number.to_string(),
-            Value::Float(number) => number.to_string(),
-            Value::Bool(truth) => truth.to_string(),
-            Value::List(_) => "a list".to_owned(),
-            Value::Table(_) => "a section".to_owned(),
-        }
-    }
-}
+use super::{
+    error::{Fault, Problem},
+    node::{Node, Value},
+};
 
 /// A value with a type, a default elsewhere, and one way to write it.
 pub(super) trait Setting: Sized {
@@ -151,18 +100,18 @@ macro_rules! settings {
         impl $crate::config::setting::Setting for $name {
             const EXPECTED: &'static str = "a section";
 
-            fn parse(node: &$crate::config::setting::Node) -> Option<Self> {
+            fn parse(node: &$crate::config::node::Node) -> Option<Self> {
                 let mut problems = Vec::new();
                 Self::read(node, "", &mut problems).filter(|_| problems.is_empty())
             }
 
             /// A value that cannot be read is told and keeps its default, so that the rest is checked too.
             fn read(
-                node: &$crate::config::setting::Node,
+                node: &$crate::config::node::Node,
                 section: &str,
                 problems: &mut Vec<$crate::config::Problem>,
             ) -> Option<Self> {
-                let $crate::config::setting::Value::Table(table) = &node.value else {
+                let $crate::config::node::Value::Table(table) = &node.value else {
                     problems.push($crate::config::Problem::value(node, section, Self::EXPECTED));
                     return None;
                 };
@@ -214,7 +163,7 @@ macro_rules! words {
         impl $crate::config::setting::Setting for $name {
             const EXPECTED: &'static str = $expected;
 
-            fn parse(node: &$crate::config::setting::Node) -> Option<Self> {
+            fn parse(node: &$crate::config::node::Node) -> Option<Self> {
                 match node.text()? { $($word => Some(Self::$variant),)+ _ => None }
             }
 

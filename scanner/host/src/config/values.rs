@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::setting::{Node, Setting, Value, words};
+use super::{
+    node::{Node, Value},
+    setting::{Setting, words},
+};
 
 /// Which camera a lane looks through.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -67,6 +70,14 @@ impl fmt::Display for Device {
 }
 
 impl UsbId {
+    /// Whether the device of this name is the one that was asked for; without a serial number, any of its kind is.
+    #[must_use]
+    pub fn answers(&self, wanted: &UsbId) -> bool {
+        self.vendor == wanted.vendor
+            && self.product == wanted.product
+            && wanted.serial.as_ref().is_none_or(|serial| self.serial.as_ref() == Some(serial))
+    }
+
     fn parse(text: &str) -> Option<UsbId> {
         let mut parts = text.splitn(3, ':');
         let hex = |part: Option<&str>| {

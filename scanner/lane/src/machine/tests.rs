@@ -47,8 +47,13 @@ impl Clocked {
                 Action::Open(_) => "open".to_owned(),
                 Action::Close => "close".to_owned(),
                 Action::Hold => "hold".to_owned(),
-                Action::Passage(passage) => passage.code().to_owned(),
-                Action::Unbidden(what) => what.code().to_owned(),
+                Action::Passage(Passage::Passed) => "passed".to_owned(),
+                Action::Passage(Passage::NotTaken) => "not-taken".to_owned(),
+                Action::GateEvent(event) => match event {
+                    GateEvent::Alarm => "alarm".to_owned(),
+                    GateEvent::AlarmOver => "alarm-over".to_owned(),
+                    GateEvent::Forced => "forced".to_owned(),
+                },
                 Action::Show(LaneState::Verdict { verdict, .. }) => format!("show {verdict}"),
                 Action::Show(state) => format!("show {state:?}"),
                 Action::ForgetName => "forget the name".to_owned(),
@@ -159,37 +164,39 @@ fn a_lost_camera_is_said_and_its_return_clears_the_screen() {
     assert_eq!(lane.done, ["show Attention { hint: CameraLost }", "show Idle"]);
 }
 
-/// Sentences about a passage sensor and the fire contact. An admission has to be earned here too: by a code of the demonstration's country.
-#[cfg(feature = "demo")]
+/// Sentences about a passage sensor and the fire contact. An admission has to be earned here too: by a code that a province signed.
 mod passage {
     use std::sync::LazyLock;
 
+    use authority::{Federation, Source, code::Draft};
     use trustlist::{
         judge::{self, Context, Outcome},
+        region::Region,
         time::{Moment, UnixTime},
         trust::Trust,
     };
 
     use super::*;
-    use crate::{demo::country, lists};
 
     const NOW: UnixTime = UnixTime(1_612_137_600);
 
     static COUNTRY: LazyLock<(Trust, String)> = LazyLock::new(|| {
-        let country = country::country(NOW).expect("made");
-        let folder = tempfile::tempdir().expect("a folder");
-        for (path, bytes) in &country.files {
-            let path = folder.path().join(path);
-            std::fs::create_dir_all(path.parent().expect("a folder above it")).expect("made");
-            std::fs::write(path, bytes).expect("written");
-        }
-        (lists::from_folder(folder.path()).expect("verified"), country.travellers[0].text.clone())
+        let founded = NOW.plus(-86_400);
+        let mut federation = Federation::of_provinces(Source::Seed([34; 32]), founded).expect("made");
+        federation.publish(NOW).expect("published");
+        let code = federation.issue(&Draft::new(gate(), NOW), false, None).expect("signed");
+        (federation.trust().expect("verified"), code)
     });
+
+    /// Whose gate it is.
+    fn gate() -> Region {
+        "440000".parse().expect("a region")
+    }
 
     fn admitted() -> Event<'static> {
         let (trust, text) = &*COUNTRY;
         let moment = Moment::synced(NOW);
-        let context = Context { moment, relying: country::GATE.parse().expect("a region"), profile: None };
+        let context = Context { moment, relying: gate(), profile: None };
         let Outcome::Judged(judgement) = judge::decide(text, trust, &context) else { panic!("a pass code") };
         let (decision, admission) = judgement.close();
         assert!(admission.is_some(), "{decision:?}");

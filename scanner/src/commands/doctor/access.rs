@@ -8,8 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use host::config::{Config, Device, GateDriver, Reader};
+
 use super::{Finding, Standing, bad, ok};
-use crate::config::{Config, Device, GateDriver, Reader};
 
 /// The service's own group, and those that its unit adds.
 const GROUPS: [&str; 5] = ["checkpointd", "video", "gpio", "dialout", "input"];

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use host::config::{GateDriver, Lane};
+
 use super::{Finding, Standing, bad, ok};
-use crate::config::{GateDriver, Lane};
 
 /// What moves it is there.
 pub(super) fn gate(lane: &Lane) -> Finding {

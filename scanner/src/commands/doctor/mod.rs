@@ -20,6 +20,11 @@ use std::{
 };
 
 use clap::Args;
+use host::{
+    causes::WithCauses,
+    config::{Config, Device},
+};
+use page::status;
 use serde::Serialize;
 use trustlist::{
     freshness::Freshness,
@@ -32,11 +37,7 @@ use trustlist::{
 };
 
 use super::{camera, judging};
-use crate::{
-    config::{Config, Device},
-    failure::{Exit, Failure},
-    page::status,
-};
+use crate::commands::failure::{Exit, Failure};
 
 /// For how long each camera is looked through.
 const LOOK: Duration = Duration::from_secs(2);
@@ -94,8 +95,8 @@ fn bad(what: &'static str, standing: Standing, fact: impl Into<String>, advice: 
 ///
 /// # Errors
 /// When the report cannot be written.
-pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
-    let findings = match super::configuration(said) {
+pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
+    let findings = match super::config_args::configuration(said) {
         Err(failure) => vec![bad(
             "configuration",
             Standing::Fault,
@@ -107,12 +108,12 @@ pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
             None => examine(&config),
         },
     };
-    let object = serde_json::json!({ "build": crate::BUILD, "findings": findings }).to_string() + "\n";
+    let object = serde_json::json!({ "build": host::BUILD, "findings": findings }).to_string() + "\n";
     if let Some(file) = &arguments.report {
         fs::write(file, &object)
             .map_err(|error| Failure::new(format!("cannot write {}", file.display())).because(error))?;
     }
-    super::print(&if arguments.json { object } else { text(&findings) });
+    super::output::print(&if arguments.json { object } else { text(&findings) });
     let worst = findings.iter().map(|finding| finding.standing).max();
     Ok(if worst == Some(Standing::Fault) { Exit::Failure } else { Exit::Ok })
 }
@@ -139,13 +140,13 @@ fn examine(config: &Config) -> Vec<Finding> {
         Err(error) => bad("configuration", Standing::Fault, error.to_string(), "set checkpoint.relying"),
     }];
     findings.extend(disk(config));
-    let trust = judging::load_trust(None, config);
+    let trust = sync::lists::load_trust(None, config);
     let clock = judging::clock(trust.as_ref().ok(), config);
     let moment = clock.moment;
     findings.push(match &trust {
         Ok(trust) => lists(trust, moment, config),
         Err(failure) => {
-            bad("lists", Standing::Fault, failure.to_string(), "everybody is referred until there are some")
+            bad("lists", Standing::Fault, WithCauses(failure).to_string(), "everybody is referred until there are some")
         }
     });
     findings.push(time(&clock));
@@ -280,7 +281,7 @@ fn time(clock: &Judged) -> Finding {
     }
 }
 
-fn sees(lane: &crate::config::Lane) -> Finding {
+fn sees(lane: &host::config::Lane) -> Finding {
     match camera::look(&lane.camera, LOOK) {
         Err(failure) => {
             bad("camera", Standing::Fault, format!("lane {}: {failure}", lane.id), "checkpointd camera list")

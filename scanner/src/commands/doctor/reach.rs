@@ -1,20 +1,22 @@
 //! What the doctor finds behind addresses: the mirrors of the lists, and the page.
 
-use std::{net::TcpListener, path::Path};
+use std::net::TcpListener;
 
+use host::{
+    causes::WithCauses,
+    config::{Config, Url},
+};
+use sync::{
+    lists::{Folder, Mirror},
+    update::{Way, Web},
+};
 use trustlist::{
     region::NATIONAL,
     tuf::{Answer, MAX_METADATA},
 };
 
 use super::{Finding, Standing, bad, ok};
-use crate::{
-    commands::status,
-    config::{Config, Url},
-    failure::Failure,
-    lists::{Folder, Mirror},
-    sync::{Way, Web},
-};
+use crate::commands::status;
 
 /// Each mirror, asked for the file that every sync begins with.
 pub fn mirrors(config: &Config) -> impl Iterator<Item = Finding> {
@@ -25,12 +27,14 @@ pub fn mirrors(config: &Config) -> impl Iterator<Item = Finding> {
 fn mirror_answers(mirror: &Url, way: &Way) -> Finding {
     let address = &mirror.0;
     let opened = match mirror.folder() {
-        Some(folder) => folder_mirror(folder),
+        Some(folder) => Folder::open(folder).map(|folder| Box::new(folder) as Box<dyn Mirror>),
         None => Web::new(address, way).map(|web| Box::new(web) as Box<dyn Mirror>),
     };
     let mut opened = match opened {
         Ok(opened) => opened,
-        Err(failure) => return bad("mirror", Standing::Fault, failure.to_string(), "correct it; no mirror is asked"),
+        Err(failure) => {
+            return bad("mirror", Standing::Fault, WithCauses(&failure).to_string(), "correct it; no mirror is asked");
+        }
     };
     match opened.fetch(&format!("{NATIONAL}/metadata/timestamp.json"), MAX_METADATA) {
         Answer::Bytes(_) => ok("mirror", address),
@@ -44,10 +48,6 @@ fn mirror_answers(mirror: &Url, way: &Way) -> Finding {
             bad("mirror", Standing::Attention, why, "no verdict waits for it; lists age meanwhile")
         }
     }
-}
-
-fn folder_mirror(folder: &Path) -> Result<Box<dyn Mirror>, Failure> {
-    Ok(Box::new(Folder::open(folder)?))
 }
 
 /// Whether the page can be had, or is there already.

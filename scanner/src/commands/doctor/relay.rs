@@ -7,15 +7,13 @@ use std::{
     time::Duration,
 };
 
+use devices::gate::{Gate, Hold, cues};
+use host::config::{Config, Gpio, Lane, Level};
+use lane::{screen::LaneState, signal::Signal};
 use trustlist::verdict::Reason;
 
 use super::{Finding, Standing, bad, ok};
-use crate::{
-    config::{Config, Gpio, Lane, Level},
-    failure::Failure,
-    gate::{Gate, Hold, signal::Signal},
-    page::view::LaneState,
-};
+use crate::commands::failure::Failure;
 
 /// For how long the gate is held open: long enough to be seen from the board.
 const OPEN_FOR: Duration = Duration::from_secs(2);
@@ -31,7 +29,7 @@ pub(super) fn guide(config: &Config, id: &str) -> Result<Vec<Finding>, Failure> 
         let known: Vec<&str> = config.lane.iter().map(|lane| lane.id.as_str()).collect();
         Failure::usage(format!("no lane {id:?} is configured; there are {}", known.join(", ")))
     })?;
-    let mut gate = Gate::new(&config.checkpoint.id, lane, &config.signals).map_err(|error| {
+    let mut gate = Gate::new(&config.checkpoint.id, lane, &cues(&config.signals)).map_err(|error| {
         Failure::new(format!("lane {id}: {error}; is the daemon still running? (systemctl stop checkpointd)"))
     })?;
     eprintln!("The gate of lane {id} was told to close.");
@@ -52,7 +50,7 @@ pub(super) fn guide(config: &Config, id: &str) -> Result<Vec<Finding>, Failure> 
         for reason in [Reason::Ok, Reason::ColourYellow, Reason::ColourRed] {
             gate.signal(Signal::of(
                 &LaneState::Verdict { verdict: reason.verdict(), reason, notice: None, instead: None },
-                &config.signals,
+                &cues(&config.signals),
             ));
             thread::sleep(OPEN_FOR);
         }

@@ -1,13 +1,12 @@
 //! GPIO lines as their wiring leaves them, read while nobody drives them.
 
-use super::{Finding, Standing, bad, ok};
-use crate::{
-    config::Lane,
-    gate::{
-        lines,
-        wiring::{Role, Wire, configured},
-    },
+use devices::gate::{
+    lines,
+    wiring::{Role, Wire, configured},
 };
+use host::config::Lane;
+
+use super::{Finding, Standing, bad, ok};
 
 /// One finding for each line that is wired; one in all when the chip does not open.
 pub(super) fn wiring(lane: &Lane) -> Vec<Finding> {
@@ -21,7 +20,7 @@ pub(super) fn wiring(lane: &Lane) -> Vec<Finding> {
     }
 }
 
-fn line(lane: &Lane, chip: &gpiocdev::Chip, wire: &Wire<'_>) -> Finding {
+fn line(lane: &Lane, chip: &lines::Chip, wire: &Wire<'_>) -> Finding {
     match lines::find(chip, wire).and_then(|found| lines::at_rest(chip, found)) {
         Err(fault) => bad("wiring", Standing::Fault, format!("lane {}: {fault}", lane.id), fault.advice()),
         Ok(on) => judge(&lane.id, wire.role, on),

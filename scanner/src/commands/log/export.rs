@@ -10,7 +10,7 @@ use cache::log::{
 use clap::{Args, ValueEnum};
 
 use super::{time, unprintable};
-use crate::failure::{Exit, Failure};
+use crate::commands::failure::{Exit, Failure};
 
 #[derive(Debug, Args)]
 pub(super) struct Export {

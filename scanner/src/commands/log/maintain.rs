@@ -7,14 +7,15 @@ use cache::{
     outbox::Mark,
 };
 use clap::Args;
+use host::clock;
+use host::places::LogPlace;
 use serde_json::json;
 use trustlist::time::{Moment, floor::Known};
 
-use super::{Place, open, unprintable, wrong};
-use crate::{
-    clock,
-    commands::owner,
+use super::{open, unprintable, wrong};
+use crate::commands::{
     failure::{Exit, Failure},
+    owner,
 };
 
 #[derive(Debug, Args)]
@@ -24,7 +25,7 @@ pub(super) struct Prune {
     days: Option<u32>,
 }
 
-pub(super) fn prune(place: &Place, arguments: &Prune, out: &mut dyn Write) -> Result<Exit, Failure> {
+pub(super) fn prune(place: &LogPlace, arguments: &Prune, out: &mut dyn Write) -> Result<Exit, Failure> {
     let mut log = write(place)?;
     let known = Known { built: clock::built(), quorum: None, last_sure: log.time_floor().map(|floor| floor.second()) };
     let now = clock::now(&known, Path::new(clock::TIMESYNC_MARKER)).moment;
@@ -55,7 +56,7 @@ pub(super) struct Outbox {
 /// Dead letters that are listed.
 const LISTED: usize = 1000;
 
-pub(super) fn outbox(place: &Place, arguments: &Outbox, out: &mut dyn Write) -> Result<Exit, Failure> {
+pub(super) fn outbox(place: &LogPlace, arguments: &Outbox, out: &mut dyn Write) -> Result<Exit, Failure> {
     if !arguments.retry.is_empty() {
         let all = arguments.retry == ["all"];
         let rows: Result<Vec<u64>, _> = arguments.retry.iter().filter(|_| !all).map(|word| word.parse()).collect();
@@ -97,7 +98,7 @@ pub(super) fn outbox(place: &Place, arguments: &Outbox, out: &mut dyn Write) -> 
 }
 
 /// Opens for writing, beside a daemon that may be running.
-pub(super) fn write(place: &Place) -> Result<ScanLog, Failure> {
+pub(super) fn write(place: &LogPlace) -> Result<ScanLog, Failure> {
     // A log that is not there must not be begun by a command.
     drop(open(place)?);
     if let Some(folder) = place.database.parent() {

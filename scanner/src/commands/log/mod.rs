@@ -4,9 +4,9 @@
 //! transactions; run them as the daemon's user, so that no file changes its owner.
 
 mod export;
-mod look;
-mod prove;
-mod tend;
+mod maintain;
+mod query;
+mod verify;
 
 use std::{
     io::{self, Write},
@@ -15,9 +15,10 @@ use std::{
 
 use cache::log::{Fault, Reader, UnixMillis};
 use clap::{Args, Subcommand};
+use host::places::LogPlace;
 use trustlist::time::UnixTime;
 
-use crate::failure::{Exit, Failure};
+use crate::commands::failure::{Exit, Failure};
 
 /// `log`
 #[derive(Debug, Args)]
@@ -35,20 +36,20 @@ enum What {
     #[command(after_help = "Examples:\n  checkpointd log query --verdict refuse --limit 20\n  \
         checkpointd log query --from 2021-02-01T08:00:00Z --lane 2 --json\n  \
         checkpointd log query --id 01775ae8-2204-7bab-be50-b40ae34103be    a scan and what became of it")]
-    Query(look::Query),
+    Query(query::Query),
     /// Count verdicts, reasons and time-to-verdict per lane and hour
     #[command(after_help = "Example:\n  checkpointd log stats --from 2021-02-01T00:00:00Z")]
-    Stats(look::Stats),
+    Stats(query::Stats),
     /// Prove that no row was edited, removed, inserted, reordered or cut off
     #[command(
         after_help = "Example:\n  checkpointd log verify --public-key gate-3.pub --anchor seen-on-monday.txt\n\n\
         Ends with 1 and names the first bad row when something is wrong."
     )]
-    Verify(prove::Verify),
+    Verify(verify::Verify),
     /// Print the newest anchor, to be kept elsewhere, or the device's public key
     #[command(after_help = "Example:\n  checkpointd log anchor > seen-on-monday.txt\n  \
         checkpointd log anchor --public-key > gate-3.pub")]
-    Anchor(prove::Newest),
+    Anchor(verify::Newest),
     /// Write rows of a span of time to a file
     #[command(
         after_help = "Example:\n  checkpointd log export --format sqlite --from 2021-02-01T00:00:00Z monday.db\n\n\
@@ -56,32 +57,17 @@ enum What {
     )]
     Export(export::Export),
     /// Delete what is older than the retention period, now
-    Prune(tend::Prune),
+    Prune(maintain::Prune),
     /// Show what the centre has not got, and try dead letters again
     #[command(after_help = "Examples:\n  checkpointd log outbox\n  checkpointd log outbox --retry all")]
-    Outbox(tend::Outbox),
-}
-
-/// This device's own log, as configured.
-#[derive(Clone, Debug)]
-pub struct Place {
-    /// The database.
-    pub database: PathBuf,
-    /// The file of the device's key.
-    pub key: PathBuf,
-    /// The post's name.
-    pub post: String,
-    /// Whether rows are owed to a centre.
-    pub upload: bool,
-    /// Days after which rows go.
-    pub retention_days: u32,
+    Outbox(maintain::Outbox),
 }
 
 /// Answers on standard output.
 ///
 /// # Errors
 /// With what is wrong, where, and what to do about it.
-pub fn run(mut place: Place, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(mut place: LogPlace, arguments: Arguments) -> Result<Exit, Failure> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     if let Some(database) = arguments.database {
         place.database = database;
@@ -95,19 +81,19 @@ pub fn run(mut place: Place, arguments: Arguments) -> Result<Exit, Failure> {
     }
 }
 
-fn answer(place: &Place, what: What, out: &mut dyn Write) -> Result<Exit, Failure> {
+fn answer(place: &LogPlace, what: What, out: &mut dyn Write) -> Result<Exit, Failure> {
     match what {
-        What::Query(query) => look::query(&open(place)?, query, out),
-        What::Stats(stats) => look::stats(&open(place)?, stats, out),
-        What::Verify(verify) => prove::verify(&open(place)?, verify, out),
-        What::Anchor(newest) => prove::newest(&open(place)?, &newest, out),
+        What::Query(query) => query::query(&open(place)?, query, out),
+        What::Stats(stats) => query::stats(&open(place)?, stats, out),
+        What::Verify(verify) => verify::verify(&open(place)?, verify, out),
+        What::Anchor(newest) => verify::newest(&open(place)?, &newest, out),
         What::Export(export) => export::export(&open(place)?, &export, out),
-        What::Prune(prune) => tend::prune(place, &prune, out),
-        What::Outbox(outbox) => tend::outbox(place, &outbox, out),
+        What::Prune(prune) => maintain::prune(place, &prune, out),
+        What::Outbox(outbox) => maintain::outbox(place, &outbox, out),
     }
 }
 
-fn open(place: &Place) -> Result<Reader, Failure> {
+fn open(place: &LogPlace) -> Result<Reader, Failure> {
     Reader::open(&place.database).map_err(|fault| match fault {
         Fault::File(path, error) if error.kind() == io::ErrorKind::NotFound => Failure::new(format!(
             "{}: there is no scan log yet; the daemon makes it at its first start (another place: --database FILE)",

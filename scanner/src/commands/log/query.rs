@@ -11,7 +11,7 @@ use trustlist::{
 use uuid::Uuid;
 
 use super::{time, unprintable, wrong};
-use crate::failure::{Exit, Failure};
+use crate::commands::failure::{Exit, Failure};
 
 #[derive(Debug, Args)]
 pub(super) struct Query {

@@ -38,9 +38,9 @@ fn row(n: i64) -> ScanRow {
     }
 }
 
-fn post() -> (tempfile::TempDir, Place) {
+fn post() -> (tempfile::TempDir, LogPlace) {
     let directory = tempfile::tempdir().expect("a directory");
-    let place = Place {
+    let place = LogPlace {
         database: directory.path().join("scans.db"),
         key: directory.path().join("device.key"),
         post: "gate-3".into(),
@@ -58,7 +58,7 @@ fn post() -> (tempfile::TempDir, Place) {
 }
 
 /// Runs a command line; its output and how it ended.
-fn say(place: &Place, line: &str) -> (String, Result<Exit, Failure>) {
+fn say(place: &LogPlace, line: &str) -> (String, Result<Exit, Failure>) {
     let words = std::iter::once("log").chain(line.split(' '));
     let arguments = Line::try_parse_from(words).expect("a good line").arguments;
     let mut place = place.clone();
@@ -129,9 +129,9 @@ fn an_export_is_written_once_and_verifies_as_an_excerpt() {
 #[test]
 fn pruning_deletes_old_rows_and_the_log_still_verifies() {
     let (_directory, place) = post();
-    let mut log = tend::write(&place).expect("opened");
+    let mut log = maintain::write(&place).expect("opened");
     let now = trustlist::time::Moment::synced(UnixTime(START / 1000 + 60 * 86_400));
-    let text = tend::forget(&mut log, 1, now).expect("forgotten");
+    let text = maintain::forget(&mut log, 1, now).expect("forgotten");
     assert!(text.starts_with("91 rows older than 1 days deleted (91 never acknowledged"), "{text}");
     drop(log);
     let (text, exit) = say(&place, "verify");
@@ -142,7 +142,7 @@ fn pruning_deletes_old_rows_and_the_log_still_verifies() {
 #[test]
 fn the_outbox_is_counted_dead_letters_are_shown_and_tried_again() {
     let (_directory, place) = post();
-    let mut log = tend::write(&place).expect("opened");
+    let mut log = maintain::write(&place).expect("opened");
     log.mark(cache::outbox::Mark::Dead(vec![7], "422 no such lane".into())).expect("marked");
     drop(log);
     let (text, _) = say(&place, "outbox");
@@ -156,7 +156,7 @@ fn the_outbox_is_counted_dead_letters_are_shown_and_tried_again() {
 #[test]
 fn a_log_that_is_not_there_or_none_is_told_plainly_and_not_begun() {
     let (directory, place) = post();
-    let missing = Place { database: directory.path().join("missing.db"), ..place.clone() };
+    let missing = LogPlace { database: directory.path().join("missing.db"), ..place.clone() };
     for line in ["query", "verify", "prune", "outbox --retry all"] {
         let failure = say(&missing, line).1.expect_err("no log");
         assert!(failure.to_string().contains("missing.db"), "{failure}");
@@ -164,6 +164,6 @@ fn a_log_that_is_not_there_or_none_is_told_plainly_and_not_begun() {
     assert!(!missing.database.exists());
     let text = directory.path().join("config.toml");
     std::fs::write(&text, "[log]\nretention = \"14d\"\n").expect("written");
-    let failure = say(&Place { database: text, ..place }, "query").1.expect_err("no log");
+    let failure = say(&LogPlace { database: text, ..place }, "query").1.expect_err("no log");
     assert!(failure.to_string().contains("not a database"), "{failure}");
 }

@@ -12,7 +12,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{unprintable, wrong};
-use crate::failure::{Exit, Failure};
+use crate::commands::failure::{Exit, Failure};
 
 #[derive(Debug, Args)]
 pub(super) struct Verify {

@@ -1,26 +1,27 @@
 //! `checkpointd trust`: what this device holds of whom, and why a region's codes count here or not.
 
 mod explain;
-mod show;
+pub(super) mod show;
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use explain::Explained;
+use host::config::Config;
 use serde::Serialize;
+use show::Lists;
+use sync::{
+    lists,
+    update::{activation, carry, round},
+};
 use trustlist::{
     region::Region,
     shadow::Report,
     time::{Moment, UnixTime},
 };
 
-use super::{judging, owner};
-use crate::{
-    config::Config,
-    failure::{Exit, Failure},
-    sync::{activation, carry, round},
-};
-use explain::Explained;
-use show::Lists;
+use super::{judging, output::print_as, owner, round_report};
+use crate::commands::failure::{Exit, Failure};
 
 /// `trust`
 #[derive(Debug, Args)]
@@ -118,65 +119,50 @@ struct Explain {
 ///
 /// # Errors
 /// When the lists cannot be loaded.
-pub fn run(said: &super::Said, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.what {
         What::Show(arguments) => {
-            let config = super::configuration(said)?;
-            let trust = judging::load_trust(arguments.trust.as_deref(), &config)?;
+            let config = super::config_args::configuration(said)?;
+            let trust = lists::load_trust(arguments.trust.as_deref(), &config)?;
             let moment = match arguments.at {
                 Some(at) => Moment::synced(at),
                 None => judging::now(&trust, &config),
             };
-            print(&Lists::of(&trust, moment), arguments.json, Lists::text)
+            print_as(&Lists::of(&trust, moment), arguments.json, Lists::text)
         }
         What::Import(import) => {
-            let config = super::configuration(said)?;
+            let config = super::config_args::configuration(said)?;
             let read = |file: PathBuf| {
                 std::fs::read(&file).map_err(|error| Failure::new(file.display().to_string()).because(error))
             };
             let root = import.first_root.map(read).transpose()?;
             owner::take_on(&config.places.state)?;
-            let moment = judging::clock(judging::load_trust(None, &config).ok().as_ref(), &config).moment;
+            let moment = judging::clock(lists::load_trust(None, &config).ok().as_ref(), &config).moment;
             let mut store = round::open(&config)?;
             let round = round::folder(&config, &mut store, &import.folder, root.as_deref(), moment)?;
-            super::sync::report(&round, import.json)
+            round_report::report(&round, import.json)
         }
         What::Export(export) => {
-            let files = carry::export(&round::open(&super::configuration(said)?)?, &export.folder)?;
-            super::print(&format!("{files} files in {}\n", export.folder.display()));
+            let files = carry::export(&round::open(&super::config_args::configuration(said)?)?, &export.folder)?;
+            super::output::print(&format!("{files} files in {}\n", export.folder.display()));
             Ok(Exit::Ok)
         }
-        What::Diff(diff) => {
-            print(&Changes::of(&super::configuration(said)?, diff.folder.as_deref())?, diff.json, Changes::text)
-        }
+        What::Diff(diff) => print_as(
+            &Changes::of(&super::config_args::configuration(said)?, diff.folder.as_deref())?,
+            diff.json,
+            Changes::text,
+        ),
         What::Activate(Json { json }) => {
-            let config = super::configuration(said)?;
+            let config = super::config_args::configuration(said)?;
             owner::take_on(&config.places.state)?;
             let settled = activation::settle_by_hand(&mut round::open(&config)?)?;
-            print(&Activated(settled.activated), json, Activated::text)
+            print_as(&Activated(settled.activated), json, Activated::text)
         }
         What::Explain(explain) => {
             let judge = explain.judging.load(said)?;
-            print(&Explained::of(explain.issuer, &judge), explain.json, Explained::text)
+            print_as(&Explained::of(explain.issuer, &judge), explain.json, Explained::text)
         }
     }
-}
-
-/// The lists of this device, now.
-pub(super) fn show(said: &super::Said, json: bool) -> Result<Exit, Failure> {
-    let config = super::configuration(said)?;
-    let trust = judging::load_trust(None, &config)?;
-    print(&Lists::of(&trust, judging::now(&trust, &config)), json, Lists::text)
-}
-
-fn print<T: Serialize>(what: &T, json: bool, text: fn(&T) -> String) -> Result<Exit, Failure> {
-    let shown = if json {
-        serde_json::to_string_pretty(what).map_err(|error| Failure::new("cannot print it").because(error))?
-    } else {
-        text(what)
-    };
-    super::print(&format!("{}\n", shown.trim_end()));
-    Ok(Exit::Ok)
 }
 
 /// What newer lists would change, and of how many of the last day's verdicts.
@@ -201,7 +187,7 @@ impl Changes {
                 None => Changes { difference: carry::Difference::default(), verdicts: Report::default() },
             });
         };
-        let (here, there) = (judging::load_trust(None, config)?, judging::load_trust(Some(folder), config)?);
+        let (here, there) = (lists::load_trust(None, config)?, lists::load_trust(Some(folder), config)?);
         let verdicts = activation::try_on_scans(config, &here, &there, judging::now(&here, config).at);
         Ok(Changes { difference: carry::Difference::between(&here, &there), verdicts })
     }

@@ -1,12 +1,30 @@
 //! `trust show`: every issuer with the age of its list.
 
 use serde::Serialize;
+use sync::lists;
 use trustlist::{
     freshness::Freshness,
     region::Region,
     time::{Moment, UnixTime},
     trust::Trust,
 };
+
+use crate::commands::{
+    config_args::{ConfigArgs, configuration},
+    failure::{Exit, Failure},
+    judging,
+    output::print_as,
+};
+
+/// Prints the lists of this device, now.
+///
+/// # Errors
+/// When the lists cannot be loaded.
+pub fn show(said: &ConfigArgs, json: bool) -> Result<Exit, Failure> {
+    let config = configuration(said)?;
+    let trust = lists::load_trust(None, &config)?;
+    print_as(&Lists::of(&trust, judging::now(&trust, &config)), json, Lists::text)
+}
 
 /// What is held of whom.
 #[derive(Serialize)]

@@ -3,6 +3,9 @@
 use std::{sync::Arc, time::Instant};
 
 use cache::log::{CodeId, UnixMillis, Written};
+use host::{clock, config};
+use lane::{machine::SymbolId, presentation::Presentation};
+use page::metrics::Stage;
 use trustlist::{
     code::MaskedName,
     judge::{self, Admission, Context, Decision, Judgement, Outcome, Repetition},
@@ -12,19 +15,17 @@ use super::{
     super::{
         row::{self, Circumstances},
         shared::lock,
-        sight::Presented,
     },
     Station,
 };
-use crate::{clock, config, lane::SymbolId, metrics::Stage};
 
 /// What a code came to: the decision, proof of an admission, and a name to be shown and forgotten.
 type Judged = (Decision, Option<Admission>, Option<MaskedName>);
 
 impl Station {
     /// Judges, writes the row, and waits for the disk as long as the gate can wait.
-    pub(super) fn judge(&mut self, id: SymbolId, presented: &Presented, since: Instant) -> Option<Judged> {
-        let text = presented.text_of(id)?;
+    pub(super) fn judge(&mut self, id: SymbolId, presentation: &Presentation, since: Instant) -> Option<Judged> {
+        let text = presentation.text_of(id)?;
         self.row = None;
         let began = Instant::now();
         let trust = self.shared.trust.load_full();

@@ -11,7 +11,7 @@ use std::{
 use trustlist::tuf::Answer;
 
 use super::Mirror;
-use crate::failure::Failure;
+use crate::error::Error;
 
 /// A folder that holds `<issuer>/metadata` and `<issuer>/targets`.
 #[derive(Debug)]
@@ -22,11 +22,11 @@ impl Folder {
     ///
     /// # Errors
     /// When it is none.
-    pub fn open(path: &Path) -> Result<Folder, Failure> {
+    pub fn open(path: &Path) -> Result<Folder, Error> {
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => Ok(Folder(path.to_owned())),
-            Ok(_) => Err(Failure::new(format!("{} is no folder", path.display()))),
-            Err(error) => Err(Failure::new(format!("cannot open {}", path.display())).because(error)),
+            Ok(_) => Err(Error::NotAFolder(path.to_owned())),
+            Err(error) => Err(Error::Folder(path.to_owned(), error)),
         }
     }
 

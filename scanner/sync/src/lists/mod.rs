@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use cache::trust_store::TrustStore;
 use data_encoding::HEXLOWER;
+use host::{causes::WithCauses, config::Config};
 use sha2::{Digest, Sha256};
 use trustlist::{
     region::{NATIONAL, Region},
@@ -17,15 +18,14 @@ use trustlist::{
     tuf::{self, Answer, Fetch, MAX_METADATA, Refusal, Request, Trusted, schema::TargetFile},
 };
 
-use crate::failure::Failure;
+use crate::error::Error;
 
 mod delta;
 pub mod folder;
 pub mod store;
 
 pub use folder::Folder;
-pub(crate) use store::named;
-pub use store::{from_store, with_staged};
+pub use store::{from_store, named, with_staged};
 
 /// Largest target read: a status shard with room to grow. Stops endless data.
 const MAX_TARGET: u64 = 8 * 1024 * 1024;
@@ -76,24 +76,21 @@ impl Fetch for Metadata<'_> {
 ///
 /// # Errors
 /// When the national repository cannot be verified or read. Another issuer's fault goes to the journal.
-pub fn from_folder(folder: &Path) -> Result<Trust, Failure> {
+pub fn from_folder(folder: &Path) -> Result<Trust, Error> {
     let mut mirror = Folder::open(folder)?;
     let root = match mirror.fetch(&format!("{NATIONAL}/metadata/1.root.json"), MAX_METADATA) {
         Answer::Bytes(bytes) => bytes,
         Answer::NotFound => {
-            return Err(Failure::new(format!(
-                "{} holds no trust repositories: {NATIONAL}/metadata/1.root.json is not there; name the folder above {NATIONAL}",
-                folder.display()
-            )));
+            return Err(Error::NoRepositories(folder.to_owned()));
         }
-        Answer::Unreachable(why) => return Err(Failure::new(format!("{}: {why}", folder.display()))),
+        Answer::Unreachable(why) => return Err(Error::Unreadable(folder.to_owned(), why)),
     };
     from_mirror(&mut mirror, &root, &folder.display().to_string())
 }
 
-fn from_mirror(mirror: &mut dyn Mirror, root: &[u8], place: &str) -> Result<Trust, Failure> {
-    let national =
-        repository(mirror, NATIONAL, root).map_err(|refusal| Failure::new(format!("{place}/{NATIONAL}: {refusal}")))?;
+fn from_mirror(mirror: &mut dyn Mirror, root: &[u8], place: &str) -> Result<Trust, Error> {
+    let national = repository(mirror, NATIONAL, root)
+        .map_err(|refusal| Error::Refused { place: format!("{place}/{NATIONAL}"), refusal })?;
     let mut repositories = Vec::new();
     for (issuer, root) in pinned_roots(&national.targets) {
         match repository(mirror, issuer, &root) {
@@ -105,8 +102,8 @@ fn from_mirror(mirror: &mut dyn Mirror, root: &[u8], place: &str) -> Result<Trus
             Err(refusal) => log::warn!("{place}/{issuer}: left out: {refusal}"),
         }
     }
-    let (trust, faults) = Trust::assemble(national, repositories)
-        .map_err(|error| Failure::new(format!("{place}: the lists cannot be used")).because(error))?;
+    let (trust, faults) =
+        Trust::assemble(national, repositories).map_err(|error| Error::Unusable(place.to_owned(), error))?;
     for fault in faults {
         log::warn!("{place}: {fault}");
     }
@@ -206,16 +203,34 @@ fn bounded(stated: &BTreeMap<String, TargetFile>) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The lists of `folder`, or of this device where none is named.
+///
+/// # Errors
+/// When the lists cannot be verified.
+pub fn load(folder: Option<&Path>, config: &Config) -> Result<Loaded, Error> {
+    match folder {
+        Some(folder) => Ok(Loaded { trust: from_folder(folder)?, remarks: Vec::new() }),
+        None => of_device(&config.places.trust_store(), &config.trust.seed),
+    }
+}
+
+/// The same for who only judges by them; what is not as it should be stands in the journal.
+///
+/// # Errors
+/// When the lists cannot be verified.
+pub fn load_trust(folder: Option<&Path>, config: &Config) -> Result<Trust, Error> {
+    load(folder, config).map(|loaded| loaded.trust)
+}
+
 /// The lists of this device: what it has accepted, where that does not verify any more the generation before, else what the package brought.
 ///
 /// # Errors
 /// When there is nothing that verifies.
-pub fn of_device(store: &Path, seed: &Path) -> Result<Loaded, Failure> {
+pub fn of_device(store: &Path, seed: &Path) -> Result<Loaded, Error> {
     let mut remarks = Vec::new();
     if store.exists() || store.with_extension("floors").exists() {
-        let failed = |fault| Failure::new("the trust store cannot be used").because(fault);
-        let opened = TrustStore::read(store).map_err(failed);
-        let read = opened.and_then(|opened| Ok((store::with_seed(&opened, seed)?, opened.behind().map_err(failed)?)));
+        let opened = TrustStore::read(store).map_err(Error::Store);
+        let read = opened.and_then(|opened| Ok((store::with_seed(&opened, seed)?, opened.behind()?)));
         match read {
             Ok((Some(loaded), _)) => return Ok(loaded),
             Ok((None, behind)) if behind.is_empty() => (),
@@ -224,18 +239,15 @@ pub fn of_device(store: &Path, seed: &Path) -> Result<Loaded, Failure> {
                 remarks.push(Remark { code: "list-lost", detail: named(&behind) });
             }
             Err(failure) => {
+                let failure = WithCauses(&failure).to_string();
                 log::error!("{failure}; the lists that the package brought are used in its place");
-                remarks.push(Remark { code: "list-fallback", detail: failure.to_string() });
+                remarks.push(Remark { code: "list-fallback", detail: failure });
             }
         }
     }
     if seed.join(NATIONAL.as_str()).is_dir() {
         return Ok(Loaded { trust: from_folder(seed)?, remarks });
     }
-    let why = remarks.pop().map(|remark| format!("; {}", remark.detail)).unwrap_or_default();
-    Err(Failure::new(format!(
-        "no lists on this device (looked in {} and {}){why}; bring some with checkpointd trust import, or name a folder with --trust",
-        store.display(),
-        seed.display()
-    )))
+    let why = remarks.pop().map(|remark| remark.detail);
+    Err(Error::NoLists { store: store.to_owned(), seed: seed.to_owned(), why })
 }

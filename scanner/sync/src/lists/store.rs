@@ -14,18 +14,18 @@ use trustlist::{
 };
 
 use super::{Folder, Loaded, Remark, repository};
-use crate::failure::Failure;
+use crate::error::Error;
 
 /// Everything the store has in force, put together; `None` while it holds no national list.
 ///
 /// # Errors
 /// When the store cannot be read, or no national generation can be verified.
-pub fn from_store(store: &TrustStore) -> Result<Option<Loaded>, Failure> {
+pub fn from_store(store: &TrustStore) -> Result<Option<Loaded>, Error> {
     put_together(store, None, &[])
 }
 
 /// The same, with what is missing for a fault of the disk from the package's lists.
-pub(super) fn with_seed(store: &TrustStore, seed: &Path) -> Result<Option<Loaded>, Failure> {
+pub(super) fn with_seed(store: &TrustStore, seed: &Path) -> Result<Option<Loaded>, Error> {
     put_together(store, Folder::open(seed).ok(), &[])
 }
 
@@ -33,15 +33,12 @@ pub(super) fn with_seed(store: &TrustStore, seed: &Path) -> Result<Option<Loaded
 ///
 /// # Errors
 /// As [`from_store`].
-pub fn with_staged(store: &TrustStore, staged: &[Region]) -> Result<Option<Loaded>, Failure> {
+pub fn with_staged(store: &TrustStore, staged: &[Region]) -> Result<Option<Loaded>, Error> {
     put_together(store, None, staged)
 }
 
-fn put_together(store: &TrustStore, mut seed: Option<Folder>, staged: &[Region]) -> Result<Option<Loaded>, Failure> {
-    let unreadable = |fault| {
-        Failure::new(format!("the trust store cannot be read; keep {} for the technician", store.path().display()))
-            .because(fault)
-    };
+fn put_together(store: &TrustStore, mut seed: Option<Folder>, staged: &[Region]) -> Result<Option<Loaded>, Error> {
+    let unreadable = |fault| Error::StoreUnreadable(store.path().to_owned(), fault);
     let (mut national, mut others) = (None, Vec::new());
     let (mut previous, mut from_seed) = (Vec::new(), Vec::new());
     for issuer in store.issuers().map_err(unreadable)? {
@@ -65,7 +62,7 @@ fn put_together(store: &TrustStore, mut seed: Option<Folder>, staged: &[Region])
                 match brought.and_then(|(seed, (_, root))| repository(seed, issuer, root).ok()) {
                     Some(repository) => repository,
                     None if issuer == NATIONAL => {
-                        return Err(Failure::new("what is stored of the national lists does not verify"));
+                        return Err(Error::NationalDoesNotVerify);
                     }
                     None => continue,
                 }
@@ -78,8 +75,7 @@ fn put_together(store: &TrustStore, mut seed: Option<Folder>, staged: &[Region])
         }
     }
     let Some(national) = national else { return Ok(None) };
-    let (trust, faults) = Trust::assemble(national, others)
-        .map_err(|error| Failure::new("the stored lists cannot be used").because(error))?;
+    let (trust, faults) = Trust::assemble(national, others).map_err(Error::StoredUnusable)?;
     for fault in faults {
         log::warn!("{fault}");
     }
@@ -91,7 +87,8 @@ fn put_together(store: &TrustStore, mut seed: Option<Folder>, staged: &[Region])
 }
 
 /// A few issuers by their codes, and how many more.
-pub(crate) fn named(issuers: &[Region]) -> String {
+#[must_use]
+pub fn named(issuers: &[Region]) -> String {
     const NAMED: usize = 4;
     let first: Vec<String> = issuers.iter().take(NAMED).map(ToString::to_string).collect();
     match issuers.len().saturating_sub(NAMED) {

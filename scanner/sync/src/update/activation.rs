@@ -9,6 +9,7 @@ use cache::{
     log::{Body, Reader, ScanRow, UnixMillis, query::Filter},
     trust_store::{Note, Slot, TrustStore},
 };
+use host::config::Config;
 use serde::{Deserialize, Serialize};
 use trustlist::{
     code::Format,
@@ -20,8 +21,8 @@ use trustlist::{
     trust::Trust,
 };
 
-use super::{Outcome, broken};
-use crate::{config::Config, failure::Failure, lists};
+use super::Outcome;
+use crate::{error::Error, lists};
 
 /// How far back scans are tried.
 const DAY_MS: i64 = 86_400_000;
@@ -69,12 +70,12 @@ impl Settled {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn tell(&self, outcomes: &mut BTreeMap<Region, Outcome>, store: &TrustStore) -> Result<(), Failure> {
+    pub fn tell(&self, outcomes: &mut BTreeMap<Region, Outcome>, store: &TrustStore) -> Result<(), Error> {
         for (issuer, from, to) in &self.activated {
             outcomes.insert(*issuer, Outcome::Updated { from: *from, to: *to });
         }
         for issuer in self.held.iter().flat_map(|held| &held.issuers) {
-            let generation = |slot| Ok(store.repository(*issuer, slot).map_err(broken)?.map(|held| held.generation));
+            let generation = |slot| Ok::<_, Error>(store.repository(*issuer, slot)?.map(|held| held.generation));
             if let Some(to) = generation(Slot::Staged)? {
                 outcomes.insert(*issuer, Outcome::Waiting { from: generation(Slot::Current)?, to });
             }
@@ -87,16 +88,16 @@ impl Settled {
 ///
 /// # Errors
 /// When the store cannot be read or written.
-pub fn settle(config: &Config, store: &mut TrustStore, moment: Moment) -> Result<Settled, Failure> {
-    let staged = store.staged().map_err(broken)?;
+pub fn settle(config: &Config, store: &mut TrustStore, moment: Moment) -> Result<Settled, Error> {
+    let staged = store.staged()?;
     if staged.is_empty() {
-        store.set_note(Note::Hold, None).map_err(broken)?;
+        store.set_note(Note::Hold, None)?;
         return Ok(Settled::default());
     }
     let (ready, held) = sort(config, store, &staged, moment)?;
     let activated = activate(store, &ready)?;
     let note = held.as_ref().map(|held| serde_json::to_string(held).expect("plain data"));
-    store.set_note(Note::Hold, note.as_deref()).map_err(broken)?;
+    store.set_note(Note::Hold, note.as_deref())?;
     Ok(Settled { activated, held })
 }
 
@@ -104,10 +105,10 @@ pub fn settle(config: &Config, store: &mut TrustStore, moment: Moment) -> Result
 ///
 /// # Errors
 /// When the store cannot be read or written.
-pub fn settle_by_hand(store: &mut TrustStore) -> Result<Settled, Failure> {
-    let staged = store.staged().map_err(broken)?;
+pub fn settle_by_hand(store: &mut TrustStore) -> Result<Settled, Error> {
+    let staged = store.staged()?;
     let activated = activate(store, &staged)?;
-    store.set_note(Note::Hold, None).map_err(broken)?;
+    store.set_note(Note::Hold, None)?;
     Ok(Settled { activated, held: None })
 }
 
@@ -115,8 +116,8 @@ pub fn settle_by_hand(store: &mut TrustStore) -> Result<Settled, Failure> {
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn held(store: &TrustStore) -> Result<Option<Held>, Failure> {
-    let note = store.note(Note::Hold).map_err(broken)?;
+pub fn held(store: &TrustStore) -> Result<Option<Held>, Error> {
+    let note = store.note(Note::Hold)?;
     Ok(note.and_then(|note| serde_json::from_str(&note).ok()))
 }
 
@@ -129,7 +130,7 @@ pub fn try_staged(
     store: &TrustStore,
     staged: &[Region],
     now: UnixTime,
-) -> Result<Option<(Trust, Trust, Report)>, Failure> {
+) -> Result<Option<(Trust, Trust, Report)>, Error> {
     let Some(here) = lists::from_store(store)? else { return Ok(None) };
     let Some(there) = lists::with_staged(store, staged)? else { return Ok(None) };
     let report = try_on_scans(config, &here.trust, &there.trust, now);
@@ -142,15 +143,15 @@ pub fn try_on_scans(config: &Config, here: &Trust, there: &Trust, now: UnixTime)
     Trial::new(config, now).map(|trial| trial.report(here, there)).unwrap_or_default()
 }
 
-fn activate(store: &mut TrustStore, issuers: &[Region]) -> Result<Vec<(Region, Option<u64>, u64)>, Failure> {
+fn activate(store: &mut TrustStore, issuers: &[Region]) -> Result<Vec<(Region, Option<u64>, u64)>, Error> {
     let mut activated = Vec::new();
     for issuer in issuers {
-        let generation = |slot| Ok(store.repository(*issuer, slot).map_err(broken)?.map(|held| held.generation));
+        let generation = |slot| Ok::<_, Error>(store.repository(*issuer, slot)?.map(|held| held.generation));
         if let Some(to) = generation(Slot::Staged)? {
             activated.push((*issuer, generation(Slot::Current)?, to));
         }
     }
-    store.activate(issuers).map_err(broken)?;
+    store.activate(issuers)?;
     Ok(activated)
 }
 
@@ -160,7 +161,7 @@ fn sort(
     store: &TrustStore,
     staged: &[Region],
     moment: Moment,
-) -> Result<(Vec<Region>, Option<Held>), Failure> {
+) -> Result<(Vec<Region>, Option<Held>), Error> {
     let everything = Ok((staged.to_vec(), None));
     let (TimeTrust::Synced | TimeTrust::Holdover | TimeTrust::FloorOnly) = moment.trust else { return everything };
     let Some(trial) = Trial::new(config, moment.at).filter(|trial| trial.sample.scans() >= shadow::FEWEST) else {
@@ -174,7 +175,7 @@ fn sort(
     let (since, mut spent) = held(store)?.map_or((moment.at, 0), |held| (held.since, held.spent));
     let changes = |issuers: &[Region]| {
         let there = lists::with_staged(store, issuers)?;
-        Ok::<_, Failure>(there.map(|there| trial.report(&here.trust, &there.trust)).unwrap_or_default())
+        Ok::<_, Error>(there.map(|there| trial.report(&here.trust, &there.trust)).unwrap_or_default())
     };
     let advise = |report: &Report, spent| {
         let all = Report { changed: report.changed + spent, ..report.clone() };
@@ -216,7 +217,7 @@ impl Trial<'_> {
         // The lists are compared as by a good clock: what a clock cannot say is the same by both.
         let moment = Moment::synced(now);
         let context = Context { moment, relying, profile: config.checkpoint.profile.as_deref() };
-        Some(Trial { sample: scans(&crate::commands::log_place(config).database, now), context })
+        Some(Trial { sample: scans(&config.places.scan_log(), now), context })
     }
 
     fn report(&self, here: &Trust, there: &Trust) -> Report {

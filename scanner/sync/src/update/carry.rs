@@ -9,19 +9,18 @@ use trustlist::{
     tuf::{Trusted, target_request},
 };
 
-use crate::failure::Failure;
+use crate::error::Error;
 
 /// Writes everything the store holds in the layout of a mirror; returns the number of files. Metadata goes last, the timestamp at the very
 /// end, so that a stick that is pulled out too early shows the old lists or none.
 ///
 /// # Errors
 /// When the store cannot be read, or the folder cannot be written.
-pub fn export(store: &TrustStore, folder: &Path) -> Result<usize, Failure> {
-    let unreadable = |fault| Failure::new("the trust store cannot be read").because(fault);
+pub fn export(store: &TrustStore, folder: &Path) -> Result<usize, Error> {
     let mut files = 0;
-    let mut put = |path: String, bytes: &[u8]| -> Result<(), Failure> {
+    let mut put = |path: String, bytes: &[u8]| -> Result<(), Error> {
         let path = folder.join(path);
-        let failed = |error| Failure::new(format!("cannot write {}", path.display())).because(error);
+        let failed = |error| Error::CannotWrite(path.clone(), error);
         let above = path.parent().expect("it lies in the folder");
         fs::create_dir_all(above).map_err(failed)?;
         let aside = path.with_extension("new");
@@ -32,17 +31,16 @@ pub fn export(store: &TrustStore, folder: &Path) -> Result<usize, Failure> {
         files += 1;
         Ok(())
     };
-    for issuer in store.issuers().map_err(unreadable)? {
-        let Some(stored) = store.repository(issuer, Slot::Current).map_err(unreadable)? else { continue };
-        let roots = store.roots(issuer).map_err(unreadable)?;
+    for issuer in store.issuers()? {
+        let Some(stored) = store.repository(issuer, Slot::Current)? else { continue };
+        let roots = store.roots(issuer)?;
         let Some((_, newest)) = roots.last() else { continue };
-        let mut trusted = Trusted::from_root(newest)
-            .map_err(|refusal| Failure::new(format!("{issuer}: what is stored does not verify: {refusal}")))?;
+        let mut trusted = Trusted::from_root(newest).map_err(|refusal| Error::DoesNotVerify(issuer, refusal))?;
         trusted
             .restore_timestamp(&stored.timestamp)
             .and_then(|()| trusted.restore_snapshot(&stored.snapshot))
             .and_then(|()| trusted.restore_targets("targets", None, &stored.targets_role))
-            .map_err(|refusal| Failure::new(format!("{issuer}: what is stored does not verify: {refusal}")))?;
+            .map_err(|refusal| Error::DoesNotVerify(issuer, refusal))?;
         let (Some(snapshot), Some(role)) = (trusted.snapshot(), trusted.targets("targets")) else { continue };
         for (name, bytes) in &stored.targets {
             if let Some(target) = role.signed.targets.get(name) {
@@ -57,7 +55,7 @@ pub fn export(store: &TrustStore, folder: &Path) -> Result<usize, Failure> {
         put(format!("{issuer}/metadata/timestamp.json"), &stored.timestamp)?;
     }
     if files == 0 {
-        return Err(Failure::new("this device has accepted no lists yet; there is nothing to export"));
+        return Err(Error::NothingToExport);
     }
     Ok(files)
 }

@@ -2,14 +2,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use host::{config, peer};
 use trustlist::tuf::Answer;
-use ureq::{
-    Agent, Proxy,
-    config::AutoHeaderValue,
-    tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
-};
+use ureq::{Agent, Proxy, config::AutoHeaderValue};
 
-use crate::{config, failure::Failure, lists::Mirror};
+use crate::{error::Error, lists::Mirror};
 
 /// Slowest link that is waited for while a target comes, in bytes a second: a modem's. Slower is a server that crawls on purpose.
 const CRAWL: u64 = 2048;
@@ -46,28 +43,16 @@ impl Web {
     ///
     /// # Errors
     /// When the proxy's address or the authorities' file is wrong.
-    pub fn new(base: &str, way: &Way) -> Result<Web, Failure> {
+    pub fn new(base: &str, way: &Way) -> Result<Web, Error> {
         // Without `Accept` everything is accepted (RFC 9110 §12.5.1), and thirteen bytes a request are saved.
         let mut config =
             Agent::config_builder().max_redirects(3).http_status_as_error(false).accept(AutoHeaderValue::None);
         if let Some(proxy) = &way.proxy {
-            let wrong = |error| Failure::new(format!("sync.proxy: {proxy} cannot be used")).because(error);
-            config = config.proxy(Some(Proxy::new(proxy).map_err(wrong)?));
+            let proxy = Proxy::new(proxy).map_err(|error| Error::Proxy(proxy.clone(), error))?;
+            config = config.proxy(Some(proxy));
         }
         if let Some(path) = &way.ca {
-            let wrong = |why: String| Failure::new(format!("sync.ca: {}: {why}", path.display()));
-            let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
-            let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
-                .filter_map(|item| match item {
-                    Ok(PemItem::Certificate(certificate)) => Some(certificate),
-                    _ => None,
-                })
-                .collect();
-            if certificates.is_empty() {
-                return Err(wrong("holds no certificate (expected PEM)".to_owned()));
-            }
-            let roots = RootCerts::new_with_certs(&certificates);
-            config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
+            config = config.tls_config(peer::vouched_for_by(path).map_err(Error::Authorities)?);
         }
         let base = base.trim_end_matches('/').to_owned();
         Ok(Web { agent: config.build().into(), base, timeout: way.timeout })

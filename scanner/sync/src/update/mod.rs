@@ -8,10 +8,10 @@ pub mod activation;
 pub mod carry;
 mod https;
 pub mod link;
-pub mod pace;
+mod resumable;
 pub mod round;
-mod shelf;
-pub mod wanted;
+pub mod schedule;
+pub mod sync_request;
 
 use std::{collections::BTreeMap, fmt};
 
@@ -25,12 +25,12 @@ use trustlist::{
 };
 
 use crate::{
-    failure::Failure,
+    error::Error,
     lists::{self, Mirror},
 };
 
 pub use https::{Way, Web};
-use shelf::Shelf;
+use resumable::Shelf;
 
 /// A mirror that was silent this often is given up for this time.
 const SILENCES: usize = 2;
@@ -173,23 +173,21 @@ pub fn sync(
     mirror: &mut dyn Mirror,
     source: &str,
     anchor: &Anchor<'_>,
-) -> Result<Report, Failure> {
+) -> Result<Report, Error> {
     let mut report = Report { source: source.to_owned(), issuers: BTreeMap::new() };
-    let known = store.roots(NATIONAL).map_err(broken)?;
+    let known = store.roots(NATIONAL)?;
     let root = match (known.first(), anchor.first_root) {
         (Some(_), _) => None,
         (None, Some(root)) => Some(root),
         (None, None) => {
-            return Err(Failure::new(
-                "this device trusts no national root yet; install the package's seed lists, or vouch for one with --first-root FILE",
-            ));
+            return Err(Error::NoRoot);
         }
     };
     let outcome = one(store, mirror, NATIONAL, root, anchor.moment)?;
     let mut silent = usize::from(matches!(outcome, Outcome::Unreachable { .. })) * SILENCES;
     report.issuers.insert(NATIONAL, outcome);
     // The others are asked for by the newest national list that verified, also when the mirror's was refused.
-    let Some(national) = store.newest(NATIONAL).map_err(broken)? else { return Ok(report) };
+    let Some(national) = store.newest(NATIONAL)? else { return Ok(report) };
     for (issuer, root) in lists::pinned_roots(&national.targets) {
         // Thirty-five times a timeout would keep the next mirror waiting.
         if silent >= SILENCES {
@@ -202,10 +200,6 @@ pub fn sync(
     Ok(report)
 }
 
-pub(crate) fn broken(fault: cache::log::Fault) -> Failure {
-    Failure::new("the trust store cannot be used").because(fault)
-}
-
 /// One issuer's repository.
 fn one(
     store: &mut TrustStore,
@@ -213,9 +207,9 @@ fn one(
     issuer: Region,
     first_root: Option<&[u8]>,
     moment: Moment,
-) -> Result<Outcome, Failure> {
-    let stored = store.newest(issuer).map_err(broken)?;
-    let roots = store.roots(issuer).map_err(broken)?;
+) -> Result<Outcome, Error> {
+    let stored = store.newest(issuer)?;
+    let roots = store.roots(issuer)?;
     let newest_root = roots.last().map(|(_, bytes)| bytes.as_slice()).or(first_root);
     let Some(newest_root) = newest_root else { return Ok(Outcome::Absent) };
     let refused = |refusal: Refusal| match refusal.why {
@@ -229,9 +223,7 @@ fn one(
     // What does not verify any more (a root turned its keys) is fetched anew; that is no fault.
     if let Some(stored) = &stored {
         let _ = trusted
-            .restore_timestamp(
-                &store.newest_timestamp(issuer).map_err(broken)?.unwrap_or_else(|| stored.timestamp.clone()),
-            )
+            .restore_timestamp(&store.newest_timestamp(issuer)?.unwrap_or_else(|| stored.timestamp.clone()))
             .and_then(|()| trusted.restore_snapshot(&stored.snapshot))
             .and_then(|()| trusted.restore_targets("targets", None, &stored.targets_role));
     }
@@ -250,16 +242,16 @@ fn one(
     }
     // Roots and the newest timestamp count from the moment they are accepted, whatever comes of the rest.
     if roots.is_empty() {
-        let first = Trusted::from_root(newest_root).map_err(|refusal| Failure::new(refusal.to_string()))?;
-        store.keep_root(issuer, first.root().signed.version, newest_root).map_err(broken)?;
+        let first = Trusted::from_root(newest_root).map_err(Error::Root)?;
+        store.keep_root(issuer, first.root().signed.version, newest_root)?;
     }
     for (version, bytes) in roots_seen {
         if version <= trusted.root().signed.version {
-            store.keep_root(issuer, version, &bytes).map_err(broken)?;
+            store.keep_root(issuer, version, &bytes)?;
         }
     }
     if let Some(timestamp) = trusted.timestamp() {
-        store.keep_timestamp(issuer, &timestamp.bytes).map_err(broken)?;
+        store.keep_timestamp(issuer, &timestamp.bytes)?;
     }
     match refreshed {
         Ok(()) => (),
@@ -292,7 +284,7 @@ fn one(
         targets_role: trusted.targets("targets").map(|role| role.bytes.clone()).unwrap_or_default(),
         targets,
     };
-    store.stage(issuer, &accepted).map_err(broken)?;
+    store.stage(issuer, &accepted)?;
     Ok(Outcome::Updated { from: stored.map(|stored| stored.generation), to: generation })
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use cache::trust_store::{Note, TrustStore};
+use host::{clock, config::Config};
 use serde::{Deserialize, Serialize};
 use trustlist::{
     region::NATIONAL,
@@ -13,12 +14,10 @@ use trustlist::{
 use super::{
     Anchor, Report, Way, Web, Word,
     activation::{self, Held},
-    broken, sync,
+    sync,
 };
 use crate::{
-    clock,
-    config::Config,
-    failure::Failure,
+    error::Error,
     lists::{Folder, Mirror},
 };
 
@@ -42,19 +41,12 @@ pub struct LastSync {
     pub last_success: Option<i64>,
 }
 
-/// The store's file of this device.
-#[must_use]
-pub fn store_path(config: &Config) -> std::path::PathBuf {
-    config.places.state.join("trust").join("store.db")
-}
-
 /// Opens this device's store.
 ///
 /// # Errors
 /// When it is damaged or not ours.
-pub fn open(config: &Config) -> Result<TrustStore, Failure> {
-    TrustStore::open(&store_path(config))
-        .map_err(|fault| Failure::new("the trust store cannot be opened").because(fault))
+pub fn open(config: &Config) -> Result<TrustStore, Error> {
+    Ok(TrustStore::open(&config.places.trust_store())?)
 }
 
 /// The national root that the package's seed brings.
@@ -76,7 +68,7 @@ pub fn mirrors(
     store: &mut TrustStore,
     moment: Moment,
     watch: &mut dyn FnMut(&str, usize),
-) -> Result<Round, Failure> {
+) -> Result<Round, Error> {
     let seed = seed_root(config);
     let anchor = Anchor { first_root: seed.as_deref(), moment };
     let mut last = None;
@@ -95,8 +87,7 @@ pub fn mirrors(
             Err(failure) => last = Some(Err(failure)),
         }
     }
-    let none = "no mirrors are configured; set sync.mirrors, or bring lists with checkpointd trust import";
-    finish(config, store, moment, last.ok_or_else(|| Failure::new(none))??)
+    finish(config, store, moment, last.ok_or(Error::NoMirrors)??)
 }
 
 /// Takes what a folder offers.
@@ -109,7 +100,7 @@ pub fn folder(
     folder: &Path,
     vouched_root: Option<&[u8]>,
     moment: Moment,
-) -> Result<Round, Failure> {
+) -> Result<Round, Error> {
     let mut mirror = Folder::open(folder)?;
     let seed = seed_root(config);
     let anchor = Anchor { first_root: vouched_root.or(seed.as_deref()), moment };
@@ -117,7 +108,7 @@ pub fn folder(
     finish(config, store, moment, report)
 }
 
-fn finish(config: &Config, store: &mut TrustStore, moment: Moment, mut report: Report) -> Result<Round, Failure> {
+fn finish(config: &Config, store: &mut TrustStore, moment: Moment, mut report: Report) -> Result<Round, Error> {
     let settled = activation::settle(config, store, moment)?;
     settled.tell(&mut report.issuers, store)?;
     remember(store, &report)?;
@@ -128,17 +119,17 @@ fn finish(config: &Config, store: &mut TrustStore, moment: Moment, mut report: R
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn last(store: &TrustStore) -> Result<LastSync, Failure> {
-    let note = store.note(Note::Sync).map_err(broken)?;
+pub fn last(store: &TrustStore) -> Result<LastSync, Error> {
+    let note = store.note(Note::Sync)?;
     Ok(note.and_then(|note| serde_json::from_str(&note).ok()).unwrap_or_default())
 }
 
-fn remember(store: &mut TrustStore, report: &Report) -> Result<(), Failure> {
+fn remember(store: &mut TrustStore, report: &Report) -> Result<(), Error> {
     let at = clock::unix_millis() / 1000;
     let last_success = if report.word() == Word::Failed { last(store)?.last_success } else { Some(at) };
     let last_result = Some(format!("{} from {}", report.word().code(), report.source));
     let note = LastSync { last_attempt: Some(at), last_result, last_success };
-    store.set_note(Note::Sync, Some(&serde_json::to_string(&note).expect("plain data"))).map_err(broken)
+    Ok(store.set_note(Note::Sync, Some(&serde_json::to_string(&note).expect("plain data")))?)
 }
 
 /// Tells somebody of each file.

@@ -2,10 +2,10 @@
 
 use std::{fs, io, path::PathBuf, time::SystemTime};
 
-use crate::config::Config;
+use host::config::Config;
 
 fn place(config: &Config) -> PathBuf {
-    config.places.runtime.join("lists-wanted")
+    config.places.sync_request()
 }
 
 /// Says so.

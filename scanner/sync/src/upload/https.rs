@@ -11,10 +11,10 @@
 use std::time::Duration;
 
 use cache::outbox::{Answer, Item};
+use host::peer::PeerError;
 use ureq::Agent;
 
 use super::{Centre, Options};
-use crate::peer::PeerError;
 
 /// What is kept of an answer's text.
 const ANSWER: u64 = 400;
@@ -44,7 +44,7 @@ impl Endpoint {
             .agent
             .post(&self.url)
             .header("content-type", "application/x-ndjson")
-            .header("user-agent", concat!("checkpointd/", env!("CARGO_PKG_VERSION")));
+            .header("user-agent", format!("checkpointd/{}", host::BUILD));
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }

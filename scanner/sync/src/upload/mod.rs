@@ -19,12 +19,11 @@ use cache::{
     log::{Fault, Reader, Writer, Written},
     outbox::{Answer, Backoff, Courier, Item, Mark, Step},
 };
-use tokio::sync::watch;
-
-use crate::{
+use host::{
     config::Config,
     peer::{Peer, PeerError},
 };
+use tokio::sync::watch;
 
 /// Longest pause between two looks into the outbox: what a fresh row waits at most when the centre is there.
 const LOOK: Duration = Duration::from_millis(500);

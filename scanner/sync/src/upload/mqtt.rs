@@ -16,13 +16,13 @@ use std::{
 };
 
 use cache::outbox::{Answer, Item};
+use host::peer::{self, PeerError};
 use rumqttc::{
     Client, ClientBuildError, Connection, ConnectionError, Event, LastWill, Outgoing, Packet, PubAckReason,
     PublishOptions, QoS,
 };
 
 use super::{Centre, Options};
-use crate::peer::{self, PeerError};
 
 /// Pings on a quiet connection: the broker calls the last will after one and a half of these.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -75,7 +75,7 @@ impl Broker {
 
     fn state(&self, state: &str) -> String {
         let post = serde_json::to_string(&self.options.post).expect("a text always serialises");
-        format!("{{\"state\":\"{state}\",\"post\":{post},\"version\":\"{}\"}}", env!("CARGO_PKG_VERSION"))
+        format!("{{\"state\":\"{state}\",\"post\":{post},\"version\":\"{}\"}}", host::BUILD)
     }
 
     /// Connects, waits for the broker's word, and says that we are here.

@@ -12,7 +12,7 @@ use std::{
         fs::PermissionsExt,
         net::{UnixListener, UnixStream},
     },
-    path::{Path, PathBuf},
+    path::Path,
     thread,
     time::Duration,
 };
@@ -21,7 +21,6 @@ use cache::outbox::{Answer, Item};
 use serde::{Deserialize, Serialize};
 
 use super::Centre;
-use crate::config::Config;
 
 /// Longest line. Stops a peer that never ends its line; a batch of [`MAX_BATCH`] rows is far below.
 const MAX_LINE: u64 = 8 * 1024 * 1024;
@@ -31,12 +30,6 @@ pub const MAX_BATCH: usize = 1000;
 const LOOK: Duration = Duration::from_millis(200);
 /// Pause before another attempt to find the scanning side.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// Where the two sides meet.
-#[must_use]
-pub fn place(config: &Config) -> PathBuf {
-    config.places.runtime.join("relay.sock")
-}
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

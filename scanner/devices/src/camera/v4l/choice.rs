@@ -5,10 +5,9 @@
 
 use std::cmp::Reverse;
 
-use crate::{
-    config::{Camera, Resolution},
-    source::Offer,
-};
+use host::config::{Camera, Resolution};
+
+use crate::camera::Offer;
 
 /// A driver that offers 29.97 pictures a second offers thirty.
 const NEARLY: f64 = 0.95;
@@ -65,7 +64,7 @@ pub fn nearest_step(wanted: u32, least: u32, most: u32, step: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::PixelOrder;
+    use host::config::PixelOrder;
 
     fn offer(order: PixelOrder, width: u32, height: u32, rates: &[f64]) -> Offer {
         Offer { order, size: Resolution { width, height }, rates: rates.to_vec() }

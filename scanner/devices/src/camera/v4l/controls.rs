@@ -9,12 +9,13 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
+use host::config::Camera;
 use v4l::{
     Device,
     control::{Control, Description, Flags, Value},
 };
 
-use crate::{config::Camera, source::Knob};
+use crate::camera::Knob;
 
 // Control ids of linux/v4l2-controls.h.
 const BASE: u32 = 0x0098_0900;

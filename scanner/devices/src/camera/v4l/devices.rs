@@ -8,10 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{
-    config::{Device, UsbId},
-    source::SourceError,
-};
+use host::config::{Device, UsbId};
+
+use crate::camera::SourceError;
 
 /// Nodes of one machine; more is a driver gone mad.
 const MAX_NODES: usize = 256;
@@ -80,7 +79,7 @@ impl Machine {
             Device::Usb(id) => self
                 .nodes()
                 .into_iter()
-                .filter(|node| node.usb.as_ref().is_some_and(|usb| usb.is(id)))
+                .filter(|node| node.usb.as_ref().is_some_and(|usb| usb.answers(id)))
                 .map(|node| node.path)
                 .collect(),
             Device::Pictures(_) | Device::None => Vec::new(),
@@ -108,15 +107,6 @@ impl Machine {
                 Some((link, self.dev.join(target.file_name()?)))
             })
             .collect()
-    }
-}
-
-impl UsbId {
-    /// Whether this device is the one that was asked for; without a serial number, any of its kind is.
-    fn is(&self, wanted: &UsbId) -> bool {
-        self.vendor == wanted.vendor
-            && self.product == wanted.product
-            && wanted.serial.as_ref().is_none_or(|serial| self.serial.as_ref() == Some(serial))
     }
 }
 

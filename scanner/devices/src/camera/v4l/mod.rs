@@ -18,6 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use host::config::{Camera, PixelOrder, Resolution};
 use v4l::{
     Device, Format, FourCC, Fraction,
     buffer::{Flags, Type},
@@ -31,10 +32,7 @@ use v4l::{
 };
 
 use super::{Abilities, FrameSource, Next, Offer, SourceError};
-use crate::{
-    config::{Camera, PixelOrder, Resolution},
-    frame::{Damage, Frame, Layout, Pool, to_luma},
-};
+use crate::frame::{Damage, Frame, Layout, Pool, to_luma};
 
 /// Buffers given to the driver: one being filled, one waiting, and two for a lane that was busy.
 const BUFFERS: u32 = 4;

@@ -1,0 +1,8 @@
+//! What a lane sees through and moves: cameras and their frames, scan engines, and the drivers of gates, lights and sounder.
+//!
+//! One file owns one piece of the world. Nothing here decides: pictures and texts go in, and a gate does what it is told.
+
+pub mod camera;
+pub mod frame;
+pub mod gate;
+pub mod readers;

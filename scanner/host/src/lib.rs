@@ -1,0 +1,16 @@
+//! The box that a checkpoint runs on: what its installer decided ([`config`]), where its things lie ([`places`]), what time it is
+//! ([`clock`]), whether configuration codes count ([`service_window`]), other machines it may speak with ([`peer`]), and files that
+//! are replaced whole ([`atomic_file`]).
+//!
+//! Nothing here knows of lanes at work, lists or rows: those who do are given what this crate reads.
+
+pub mod atomic_file;
+pub mod causes;
+pub mod clock;
+pub mod config;
+pub mod peer;
+pub mod places;
+pub mod service_window;
+
+/// The release of this program, for pages, rows and requests.
+pub const BUILD: &str = env!("CARGO_PKG_VERSION");
