@@ -3,7 +3,6 @@
 //! A message is a hint to try, never a promise; nothing else is read from it.
 
 /// Somebody to wait for until the link comes up; `None` where the system has no such thing, or does not let us.
-
 #[cfg(target_os = "linux")]
 pub use linux::listen;
 
