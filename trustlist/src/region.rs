@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize, de};
 
+mod divisions;
+
 /// A region, which is also the identity of the issuer that speaks for it.
 ///
 /// Either six digits of GB/T 2260 (`440000` Guangdong, `420100` Wuhan; `000000` the national platform), or two capital
@@ -73,6 +75,20 @@ impl Region {
         } else {
             3
         }
+    }
+
+    /// Whether there is such a region: the national platform, a country, or a province or city of GB/T 2260 and what lies in it. Counties
+    /// are not told apart.
+    ///
+    /// For whoever writes a region down (a list, a configuration), not for what a code says.
+    #[must_use]
+    pub fn exists(self) -> bool {
+        if self == NATIONAL || self.is_country() {
+            return true;
+        }
+        let (province, rest) = self.as_str().split_at(2);
+        let Some((_, cities)) = divisions::CITIES.iter().find(|(code, _)| *code == province) else { return false };
+        self.level() == 1 || cities.is_empty() || cities.split(' ').any(|city| *city == rest[..2])
     }
 
     /// Whether this is a country's two letters rather than a division code.
@@ -159,6 +175,31 @@ mod tests {
         for text in ["", "44000", "4400000", "44000x", "de", "DEU", "４４"] {
             assert_eq!(text.parse::<Region>(), Err(NotARegion), "{text}");
         }
+    }
+
+    #[test]
+    fn a_region_exists_down_to_its_city() {
+        for (code, exists) in [
+            ("000000", true),
+            ("420000", true),
+            ("420100", true),
+            ("420102", true),
+            ("429004", true),
+            ("810000", true),
+            ("810101", true),
+            ("DE", true),
+            ("999999", false),
+            ("990000", false),
+            ("000001", false),
+            ("420099", false),
+            ("429900", false),
+            ("110900", false),
+            ("160000", false),
+        ] {
+            assert_eq!(region(code).exists(), exists, "{code}");
+        }
+        assert_eq!(divisions::CITIES.iter().map(|(_, cities)| cities.split_whitespace().count()).sum::<usize>(), 342);
+        assert!(divisions::CITIES.is_sorted_by_key(|(code, _)| code));
     }
 
     #[test]
