@@ -5,9 +5,8 @@
 use std::collections::BTreeMap;
 
 use authority::{
-    Federation, Source,
+    AuthorityError, CodeError, Federation, Source,
     code::{Draft, Flaw, issue},
-    desk::{CodeError, DeskError},
     key::{KeyType, SigningKey},
 };
 use trustlist::{
@@ -68,7 +67,7 @@ const REVOKED: u64 = 4711;
 const SUSPENDED: u64 = 4712;
 
 /// All 34 regions at the level of a province, Wuhan with a code of its own, and who recognises whom.
-fn found(now: UnixTime) -> Result<Federation, DeskError> {
+fn found(now: UnixTime) -> Result<Federation, AuthorityError> {
     let founded = now.plus(-60 * DAY);
     let mut federation = Federation::of_provinces(Source::Seed([34; 32]), founded)?;
     let wuhan = Names { zh: "武汉市".to_owned(), en: "Wuhan".to_owned() };
@@ -126,7 +125,7 @@ struct SpentKeys {
     revoked: SigningKey,
 }
 
-fn turn_keys(federation: &mut Federation, now: UnixTime) -> Result<SpentKeys, DeskError> {
+fn turn_keys(federation: &mut Federation, now: UnixTime) -> Result<SpentKeys, AuthorityError> {
     let home = federation.authority(region(GATE))?;
     let retired = home.signing_key(KeyUse::Code, now)?.clone();
     let revoked = SigningKey::generate(KeyType::Ed25519)?;
@@ -146,7 +145,7 @@ fn age(issuer: Region) -> Option<i64> {
     }
 }
 
-fn publish(federation: &mut Federation, now: UnixTime) -> Result<BTreeMap<String, Vec<u8>>, DeskError> {
+fn publish(federation: &mut Federation, now: UnixTime) -> Result<BTreeMap<String, Vec<u8>>, AuthorityError> {
     let mut mirror = BTreeMap::new();
     let Federation { national, issuers, .. } = federation;
     for authority in issuers.values_mut().chain(std::iter::once(national)) {

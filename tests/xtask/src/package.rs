@@ -2,10 +2,7 @@
 
 use std::process::Command;
 
-use crate::{
-    BUILD,
-    shell::{install, output, run, succeeds, there},
-};
+use super::{BUILD, install, output, run, succeeds, there};
 
 /// Packages for a gate (without the demonstration's signing code) and for an authority.
 pub fn deb() -> bool {

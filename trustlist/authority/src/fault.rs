@@ -6,7 +6,8 @@ use std::{
 };
 
 use crate::{
-    desk::{CodeError, DeskError},
+    authority::{AuthorityError, CodeError},
+    last::LastError,
     national::ListError,
     statuses::StatusError,
 };
@@ -35,12 +36,18 @@ pub enum WorkspaceError {
     BadFile(PathBuf, String),
     /// The first root is gone.
     NoRoot(PathBuf),
-    /// The desk does not do it.
-    Desk(DeskError),
+    /// The authority does not do it.
+    Authority(AuthorityError),
     /// A status list does not bear it.
     Status(StatusError),
     /// A code cannot be made.
     Code(CodeError),
+    /// Gates may hold a later generation than is known here.
+    Last(LastError),
+    /// A backup is not whole, or not what it says.
+    Backup(PathBuf, String),
+    /// Something much, and nobody has said yes.
+    Unconfirmed(String),
     /// What was asked for makes no sense.
     Usage(String),
 }
@@ -53,15 +60,21 @@ impl WorkspaceError {
     }
 }
 
-impl From<DeskError> for WorkspaceError {
-    fn from(error: DeskError) -> WorkspaceError {
-        WorkspaceError::Desk(error)
+impl From<AuthorityError> for WorkspaceError {
+    fn from(error: AuthorityError) -> WorkspaceError {
+        WorkspaceError::Authority(error)
+    }
+}
+
+impl From<LastError> for WorkspaceError {
+    fn from(error: LastError) -> WorkspaceError {
+        WorkspaceError::Last(error)
     }
 }
 
 impl From<ListError> for WorkspaceError {
     fn from(error: ListError) -> WorkspaceError {
-        WorkspaceError::Desk(DeskError::List(error))
+        WorkspaceError::Authority(AuthorityError::List(error))
     }
 }
 
@@ -79,7 +92,7 @@ impl From<CodeError> for WorkspaceError {
 
 impl From<crate::key::KeyError> for WorkspaceError {
     fn from(error: crate::key::KeyError) -> WorkspaceError {
-        WorkspaceError::Desk(DeskError::Key(error))
+        WorkspaceError::Authority(AuthorityError::Key(error))
     }
 }
 
@@ -113,9 +126,14 @@ impl fmt::Display for WorkspaceError {
                 "{} is missing; copy every metadata/*.root.json of the published repository back there",
                 path.display()
             ),
-            Self::Desk(error) => error.fmt(f),
+            Self::Authority(error) => error.fmt(f),
             Self::Status(error) => error.fmt(f),
             Self::Code(error) => error.fmt(f),
+            Self::Last(error) => error.fmt(f),
+            Self::Backup(path, why) => write!(f, "the backup {} cannot be used: {why}", path.display()),
+            Self::Unconfirmed(what) => {
+                write!(f, "{what}; nothing was done. Say --yes if that is meant")
+            }
             Self::Usage(why) => f.write_str(why),
         }
     }
@@ -125,9 +143,10 @@ impl std::error::Error for WorkspaceError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io { source, .. } => Some(source),
-            Self::Desk(error) => Some(error),
+            Self::Authority(error) => Some(error),
             Self::Status(error) => Some(error),
             Self::Code(error) => Some(error),
+            Self::Last(error) => Some(error),
             _ => None,
         }
     }

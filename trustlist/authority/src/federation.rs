@@ -12,8 +12,8 @@ use trustlist::{
 };
 
 use crate::{
+    authority::{Authority, AuthorityError, CodeError, Plan, Source},
     code::{Draft, Flaw},
-    desk::{Authority, CodeError, DeskError, Plan, Source},
     import::Found,
     national::{ListError, National, Newcomer},
     regions::PROVINCES,
@@ -35,7 +35,7 @@ impl Federation {
     ///
     /// # Errors
     /// When the machine gives no randomness.
-    pub fn new(source: Source, at: UnixTime) -> Result<Federation, DeskError> {
+    pub fn new(source: Source, at: UnixTime) -> Result<Federation, AuthorityError> {
         let national = Authority::init(NATIONAL, &Plan::default(), Terms::default(), source, at)?;
         Ok(Federation { national, issuers: BTreeMap::new(), source })
     }
@@ -44,7 +44,7 @@ impl Federation {
     ///
     /// # Errors
     /// When the machine gives no randomness.
-    pub fn of_provinces(source: Source, at: UnixTime) -> Result<Federation, DeskError> {
+    pub fn of_provinces(source: Source, at: UnixTime) -> Result<Federation, AuthorityError> {
         let mut federation = Federation::new(source, at)?;
         for province in &PROVINCES {
             federation.add(province.region(), None, &[Format::Mr1], at)?;
@@ -62,7 +62,7 @@ impl Federation {
         names: Option<Names>,
         formats: &[Format],
         at: UnixTime,
-    ) -> Result<&mut Authority, DeskError> {
+    ) -> Result<&mut Authority, AuthorityError> {
         let authority = Authority::init(id, &Plan::default(), Terms::default(), self.source, at)?;
         self.national.national_mut()?.add(Newcomer {
             id,
@@ -80,7 +80,7 @@ impl Federation {
     ///
     /// # Errors
     /// As for [`Federation::add`], or when a certificate is listed already.
-    pub fn import(&mut self, found: Found, formats: &[Format], at: UnixTime) -> Result<(), DeskError> {
+    pub fn import(&mut self, found: Found, formats: &[Format], at: UnixTime) -> Result<(), AuthorityError> {
         for (country, entries) in found.entries {
             if !self.issuers.contains_key(&country) {
                 self.add(country, None, formats, at)?;
@@ -96,22 +96,22 @@ impl Federation {
         self.national.national_mut().expect("the national platform keeps the national lists")
     }
 
-    /// An issuer's desk, or the national one.
+    /// An issuer, or the national platform.
     ///
     /// # Errors
     /// When there is none.
-    pub fn authority(&mut self, id: Region) -> Result<&mut Authority, DeskError> {
+    pub fn authority(&mut self, id: Region) -> Result<&mut Authority, AuthorityError> {
         if id == NATIONAL {
             return Ok(&mut self.national);
         }
-        self.issuers.get_mut(&id).ok_or(DeskError::List(ListError::UnknownIssuer(id)))
+        self.issuers.get_mut(&id).ok_or(AuthorityError::List(ListError::UnknownIssuer(id)))
     }
 
     /// Publishes every repository: files by path as on a mirror, `<issuer>/metadata/…` and `<issuer>/targets/…`.
     ///
     /// # Errors
     /// With the first one that cannot be published.
-    pub fn publish(&mut self, at: UnixTime) -> Result<BTreeMap<String, Vec<u8>>, DeskError> {
+    pub fn publish(&mut self, at: UnixTime) -> Result<BTreeMap<String, Vec<u8>>, AuthorityError> {
         let mut mirror = BTreeMap::new();
         for authority in self.issuers.values_mut().chain(std::iter::once(&mut self.national)) {
             let publication = authority.publish(at)?;
@@ -130,7 +130,7 @@ impl Federation {
         // A city without keys of its own is spoken for by its province.
         let speaker = || self.issuers.get(&draft.issuer).or_else(|| self.issuers.get(&draft.issuer.province()));
         let authority = national.or_else(speaker);
-        let unknown = || DeskError::List(ListError::UnknownIssuer(draft.issuer));
+        let unknown = || AuthorityError::List(ListError::UnknownIssuer(draft.issuer));
         authority.ok_or_else(unknown)?.issue(draft, vouched.then_some(&self.national), flaw)
     }
 
@@ -280,6 +280,6 @@ mod tests {
         let changed: Vec<String> = second.iter().filter_map(changed).collect();
         assert_eq!(changed.len(), 35);
         assert!(changed.iter().all(|path| path.ends_with("/metadata/timestamp.json")));
-        assert_eq!(country.publish(MORNING).err(), Some(DeskError::BackInTime { last: MORNING.plus(3600) }));
+        assert_eq!(country.publish(MORNING).err(), Some(AuthorityError::BackInTime { last: MORNING.plus(3600) }));
     }
 }

@@ -1,19 +1,24 @@
-//! The publisher's desk: keys, lists, publishing, test codes. Never installed on a gate.
+//! What a publisher runs: keys, lists, publishing, test codes. Never installed on a gate.
 //!
 //! What a province, a city or the national platform runs, each on its own machine. The only code of the project that signs.
 //! Time is an argument here too; only the command asks the machine for it.
 
 #![forbid(unsafe_code)]
 
+pub mod authority;
+pub mod changes;
 pub mod code;
 pub mod deltas;
-pub mod desk;
 pub mod fault;
 pub mod federation;
+mod files;
 pub mod import;
 pub mod key;
+pub mod last;
 pub mod metadata;
+pub mod mirror;
 pub mod national;
+pub mod place;
 pub mod policy;
 pub mod publish;
 pub mod regions;
@@ -23,7 +28,7 @@ pub mod statuses;
 pub mod terms;
 pub mod workspace;
 
-pub use desk::{Authority, Plan, RolePlan, Source};
+pub use authority::{Authority, AuthorityError, CodeError, Plan, RolePlan, Source};
 pub use fault::WorkspaceError;
 pub use federation::Federation;
 pub use workspace::Workspace;

@@ -14,6 +14,9 @@ struct Arguments {
     /// Folder of the authority
     #[arg(long, short, global = true, default_value = ".", value_name = "FOLDER")]
     dir: PathBuf,
+    /// The time (of the clock, or of --at) is right although no time service confirms it and nothing was signed for long
+    #[arg(long, global = true)]
+    clock_is_right: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -45,34 +48,41 @@ enum Command {
     #[command(subcommand)]
     StatusList(commands::statuses::StatusList),
     Publish(commands::publishing::Publish),
+    Backup(commands::backup::Backup),
+    Restore(commands::backup::Restore),
     #[command(subcommand)]
     Root(commands::root::RootCommand),
     Issue(Box<commands::issue::Issue>),
     ConfigCode(Box<commands::config_code::ConfigCode>),
+    #[command(subcommand)]
+    Mirror(commands::mirror::Mirror),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let dir = arguments.dir.as_path();
+    let global = &commands::Global { dir: arguments.dir, clock_is_right: arguments.clock_is_right };
     let done: Result<(), WorkspaceError> = match arguments.command {
-        Command::Init(command) => command.run(dir),
-        Command::Show(command) => command.run(dir),
-        Command::Issuer(command) => command.run(dir),
-        Command::Arrange(command) => command.run(dir),
-        Command::Suspend(command) => command.run(dir),
-        Command::Resume(command) => command.run(dir),
-        Command::RiskArea(command) => command.run(dir),
-        Command::Policy(command) => command.run(dir),
-        Command::StatusList(command) => command.run(dir),
-        Command::Publish(command) => command.run(dir),
-        Command::Root(command) => command.run(dir),
-        Command::Issue(command) => command.run(dir),
-        Command::ConfigCode(command) => command.run(dir),
+        Command::Init(command) => command.run(global),
+        Command::Show(command) => command.run(global),
+        Command::Issuer(command) => command.run(global),
+        Command::Arrange(command) => command.run(global),
+        Command::Suspend(command) => command.run(global),
+        Command::Resume(command) => command.run(global),
+        Command::RiskArea(command) => command.run(global),
+        Command::Policy(command) => command.run(global),
+        Command::StatusList(command) => command.run(global),
+        Command::Publish(command) => command.run(global),
+        Command::Backup(command) => command.run(global),
+        Command::Restore(command) => command.run(global),
+        Command::Root(command) => command.run(global),
+        Command::Issue(command) => command.run(global),
+        Command::ConfigCode(command) => command.run(global),
+        Command::Mirror(command) => command.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("authority: {error}");
+            commands::warn(&format!("authority: {error}"));
             ExitCode::FAILURE
         }
     }

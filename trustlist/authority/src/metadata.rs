@@ -135,6 +135,18 @@ pub struct Root {
     pub roles: BTreeMap<Role, RoleKeys>,
 }
 
+impl Root {
+    /// Gives `key` to `role`.
+    pub fn give(&mut self, role: Role, key: &SigningKey) {
+        let public = RoleKey::of(key);
+        let id = public.id();
+        self.keys.insert(id.clone(), public);
+        if let Some(keys) = self.roles.get_mut(&role).filter(|keys| !keys.keyids.contains(&id)) {
+            keys.keyids.push(id);
+        }
+    }
+}
+
 /// `targets.json` (§4.5). No delegations: every issuer has a repository of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "_type", rename = "targets")]
@@ -227,6 +239,14 @@ impl MetaFacts {
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> String {
     HEXLOWER.encode(&Sha256::digest(bytes))
+}
+
+/// The fingerprint of a root as people read it to each other: SHA-256, eight groups of eight hexadecimal digits.
+#[must_use]
+pub fn fingerprint(root: &[u8]) -> String {
+    let digits = sha256(root);
+    let groups: Vec<&str> = (0..8).map(|group| &digits[group * 8..group * 8 + 8]).collect();
+    groups.join(" ")
 }
 
 /// Signs a role with each of `keys` and gives the file.

@@ -7,11 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, de::DeserializeOwned};
-use trustlist::{lists::keys::KeyUse, region::Region, status::delta, time::UnixTime, trust::Repository};
+use trustlist::{key::KeyId, lists::keys::KeyUse, region::Region, status::delta, time::UnixTime, trust::Repository};
 
 use crate::{
-    desk::{Authority, DeskError, Generation},
+    authority::{Authority, AuthorityError, Generation},
     key::SigningKey,
+    last::Record,
     metadata::{self, FileFacts, MetaFacts, Role, SPEC_VERSION, Snapshot, Targets, Timestamp},
     statuses,
 };
@@ -31,6 +32,23 @@ pub struct Publication {
     pub changed: Vec<String>,
     /// Targets that are gone.
     pub gone: Vec<String>,
+    /// Keys that are announced with this generation, and when each begins to sign.
+    pub announced: Vec<(KeyId, UnixTime)>,
+    /// When its parts expire.
+    pub expiries: Expiries,
+}
+
+/// When the parts of a generation expire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Expiries {
+    /// `root.json`.
+    pub root: UnixTime,
+    /// `targets.json`.
+    pub targets: UnixTime,
+    /// `snapshot.json`.
+    pub snapshot: UnixTime,
+    /// `timestamp.json`.
+    pub timestamp: UnixTime,
 }
 
 impl Authority {
@@ -38,13 +56,14 @@ impl Authority {
     ///
     /// # Errors
     /// When the lists contradict themselves, or no status key is here although there are status lists.
-    pub fn targets(&self, at: UnixTime) -> Result<BTreeMap<String, Vec<u8>>, DeskError> {
+    pub fn targets(&self, at: UnixTime) -> Result<BTreeMap<String, Vec<u8>>, AuthorityError> {
         let mut targets = BTreeMap::from([("keys.json".to_owned(), json(&self.keys))]);
         if !self.statuses.shards().is_empty() {
             let key = self.signing_key(KeyUse::Status, at)?;
+            let begins = self.begins(key);
             for (number, draft) in self.statuses.shards() {
                 let name = statuses::name(*number);
-                let shard = draft.sign(&name, key, self.signed_lists.newest(*number))?;
+                let shard = draft.sign(&name, key, begins, self.signed_lists.newest(*number))?;
                 targets.insert(name, shard);
             }
         }
@@ -65,15 +84,24 @@ impl Authority {
     ///
     /// # Errors
     /// When keys are missing, the lists contradict themselves, the root has expired or `at` is before the last generation.
-    pub fn publish(&mut self, at: UnixTime) -> Result<Publication, DeskError> {
+    pub fn publish(&mut self, at: UnixTime) -> Result<Publication, AuthorityError> {
+        self.publish_after(at, 0)
+    }
+
+    /// Signs the next generation with numbers above `after`: where gates may hold generations that are not known here.
+    ///
+    /// # Errors
+    /// As for [`Authority::publish`].
+    pub fn publish_after(&mut self, at: UnixTime, after: u64) -> Result<Publication, AuthorityError> {
         let root = self.root()?;
         if root.expires <= at {
-            return Err(DeskError::RootExpired { at: root.expires });
+            return Err(AuthorityError::RootExpired { at: root.expires });
         }
+        let announced = self.settle_announcements(at);
         let targets = self.targets(at)?;
         let last = self.published.as_ref().map(Last::read).transpose()?;
         if let Some(last) = last.as_ref().filter(|last| last.timestamp.issued > at) {
-            return Err(DeskError::BackInTime { last: last.timestamp.issued });
+            return Err(AuthorityError::BackInTime { last: last.timestamp.issued });
         }
         let before = last.as_ref().map(Last::paths).unwrap_or_default();
         let mut signed_lists = self.signed_lists.clone();
@@ -94,6 +122,7 @@ impl Authority {
             last.as_ref().map(|last| (last.targets.version, last.targets.expires, &last.files.targets)),
             old == facts,
             at,
+            after,
             |version, expires, keys| {
                 let spec_version = SPEC_VERSION.to_owned();
                 metadata::sign(&Targets { spec_version, version, expires, targets: facts.clone() }, keys)
@@ -105,6 +134,7 @@ impl Authority {
             last.as_ref().map(|last| (last.snapshot.version, last.snapshot.expires, &last.files.snapshot)),
             last.as_ref().is_some_and(|last| last.snapshot.meta == meta),
             at,
+            after,
             |version, expires, keys| {
                 let spec_version = SPEC_VERSION.to_owned();
                 metadata::sign(&Snapshot { spec_version, version, expires, meta: meta.clone() }, keys)
@@ -112,7 +142,7 @@ impl Authority {
         )?;
         let timestamp = Timestamp {
             spec_version: SPEC_VERSION.to_owned(),
-            version: last.as_ref().map_or(1, |last| last.timestamp.version + 1),
+            version: last.as_ref().map_or(0, |last| last.timestamp.version).max(after) + 1,
             expires: self.terms.expiry(Role::Timestamp, at),
             issued: at,
             meta: BTreeMap::from([("snapshot.json".to_owned(), MetaFacts::of(snapshot_version, &snapshot_file))]),
@@ -130,9 +160,17 @@ impl Authority {
         files.push((format!("metadata/{targets_version}.targets.json"), targets_file.clone()));
         files.push((format!("metadata/{snapshot_version}.snapshot.json"), snapshot_file.clone()));
         files.push(("metadata/timestamp.json".to_owned(), timestamp_file.clone()));
+        let expiries = Expiries {
+            root: root.expires,
+            targets: expires(&targets_file, "targets.json")?,
+            snapshot: expires(&snapshot_file, "snapshot.json")?,
+            timestamp: timestamp.expires,
+        };
         self.signed_lists = signed_lists;
+        self.announced.clear();
         self.published = Some(Generation { timestamp: timestamp_file, snapshot: snapshot_file, targets: targets_file });
-        Ok(Publication { issuer: self.issuer, generation: timestamp.version, files, before, changed, gone })
+        let (issuer, generation) = (self.issuer, timestamp.version);
+        Ok(Publication { issuer, generation, files, before, changed, gone, announced, expiries })
     }
 
     /// The last version of a role's file, if it may stay; otherwise the next one.
@@ -142,17 +180,18 @@ impl Authority {
         last: Option<(u64, UnixTime, &Vec<u8>)>,
         unchanged: bool,
         at: UnixTime,
+        after: u64,
         sign: impl FnOnce(u64, UnixTime, Vec<&SigningKey>) -> Result<Vec<u8>, crate::key::KeyError>,
-    ) -> Result<(u64, Vec<u8>), DeskError> {
+    ) -> Result<(u64, Vec<u8>), AuthorityError> {
         let signers = self.signers(&self.root()?, role)?;
         if let Some((version, expires, file)) = last {
             // Signed by the keys that the role has now, or the root has been rotated since.
             let ours = || signers.iter().all(|key| signed_by(file, &metadata::key_id(key)));
-            if unchanged && self.terms.still_good(role, expires, at) && ours() {
+            if unchanged && version > after && self.terms.still_good(role, expires, at) && ours() {
                 return Ok((version, file.clone()));
             }
         }
-        let version = last.map_or(1, |(version, ..)| version + 1);
+        let version = last.map_or(0, |(version, ..)| version).max(after) + 1;
         Ok((version, sign(version, self.terms.expiry(role, at), signers)?))
     }
 
@@ -160,17 +199,84 @@ impl Authority {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn last_published(&self) -> Result<Option<(u64, UnixTime)>, DeskError> {
+    pub fn last_published(&self) -> Result<Option<(u64, UnixTime)>, AuthorityError> {
         let last = self.published.as_ref().map(Last::read).transpose()?;
         Ok(last.map(|last| (last.timestamp.version, last.timestamp.issued)))
+    }
+
+    /// The newest moment for which this authority holds a signature of its own: no clock of its was ever later and right.
+    ///
+    /// # Errors
+    /// When what was published cannot be read.
+    pub fn newest_signed(&self) -> Result<UnixTime, AuthorityError> {
+        // A root does not say when it was signed, only when it ends.
+        let root = self.terms.signed(Role::Root, self.root()?.expires);
+        Ok(self.last_published()?.map_or(root, |(_, at)| at.max(root)))
+    }
+
+    /// The metadata of the generation that was published last, with the roots, in the order of writing.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn metadata_files(&self) -> Result<Vec<(String, Vec<u8>)>, AuthorityError> {
+        let roots = self.roots.iter().zip(1..);
+        let mut files: Vec<(String, Vec<u8>)> =
+            roots.map(|(root, version)| (format!("metadata/{}", root_name(version)), root.clone())).collect();
+        if let Some(generation) = &self.published {
+            let last = Last::read(generation)?;
+            let (targets, snapshot) = (last.targets.version, last.snapshot.version);
+            files.push((format!("metadata/{targets}.targets.json"), generation.targets.clone()));
+            files.push((format!("metadata/{snapshot}.snapshot.json"), generation.snapshot.clone()));
+            files.push(("metadata/timestamp.json".to_owned(), generation.timestamp.clone()));
+        }
+        Ok(files)
+    }
+
+    /// Makes the lists that were published the drafts: whoever lost the drafts must not take back what gates know.
+    ///
+    /// # Errors
+    /// When a list cannot be read.
+    pub(crate) fn take_up(
+        &mut self,
+        targets: &BTreeMap<String, Vec<u8>>,
+        roots: &[Vec<u8>],
+    ) -> Result<(), AuthorityError> {
+        fn read<T: DeserializeOwned>(
+            targets: &BTreeMap<String, Vec<u8>>,
+            file: &'static str,
+        ) -> Result<T, AuthorityError> {
+            let bytes = targets.get(file).ok_or(AuthorityError::Damaged { file })?;
+            serde_json::from_slice(bytes).map_err(|_| AuthorityError::Damaged { file })
+        }
+        let keys = read(targets, "keys.json")?;
+        let mut statuses = statuses::StatusDrafts::default();
+        for (name, bytes) in targets {
+            if let Some(number) = statuses::number(name) {
+                let draft = statuses::StatusDraft::of_shard(bytes).ok_or(AuthorityError::Damaged { file: "status" })?;
+                statuses.put(number, draft);
+                self.signed_lists.add(number, bytes);
+            }
+        }
+        if let Some(national) = &mut self.national {
+            national.list = read(targets, "trustlist.json")?;
+            national.recognition = read(targets, "recognition.json")?;
+            national.policy = read(targets, "policy.json")?;
+            national.risk_areas = read(targets, "risk-areas.json")?;
+            let issuer = |name: &str| name.strip_prefix("roots/")?.strip_suffix(".json")?.parse().ok();
+            national.roots = targets.iter().filter_map(|(name, bytes)| Some((issuer(name)?, bytes.clone()))).collect();
+        }
+        (self.keys, self.statuses) = (keys, statuses);
+        self.roots.extend(roots.iter().cloned());
+        self.announced.clear();
+        Ok(())
     }
 
     /// What a gate would hold after it has verified the generation that was published last: for tests that are not about the transport.
     ///
     /// # Errors
     /// When nothing was published, or it cannot be read.
-    pub fn repository(&self) -> Result<Repository, DeskError> {
-        let last = Last::read(self.published.as_ref().ok_or(DeskError::Damaged { file: "timestamp.json" })?)?;
+    pub fn repository(&self) -> Result<Repository, AuthorityError> {
+        let last = Last::read(self.published.as_ref().ok_or(AuthorityError::Damaged { file: "timestamp.json" })?)?;
         Ok(Repository {
             issuer: self.issuer,
             generation: last.timestamp.version,
@@ -201,9 +307,9 @@ impl Last<'_> {
         targets.chain(metadata).collect()
     }
 
-    fn read(files: &Generation) -> Result<Last<'_>, DeskError> {
-        fn part<T: DeserializeOwned>(bytes: &[u8], file: &'static str) -> Result<T, DeskError> {
-            metadata::read(bytes).map_err(|_| DeskError::Damaged { file })
+    fn read(files: &Generation) -> Result<Last<'_>, AuthorityError> {
+        fn part<T: DeserializeOwned>(bytes: &[u8], file: &'static str) -> Result<T, AuthorityError> {
+            metadata::read(bytes).map_err(|_| AuthorityError::Damaged { file })
         }
         Ok(Last {
             files,
@@ -212,6 +318,35 @@ impl Last<'_> {
             targets: part(&files.targets, "targets.json")?,
         })
     }
+}
+
+impl Generation {
+    /// Its numbers.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn record(&self) -> Result<Record, AuthorityError> {
+        let timestamp = Last::read(self)?.timestamp;
+        let sha256 = metadata::sha256(&self.timestamp);
+        Ok(Record { generation: timestamp.version, issued: timestamp.issued, sha256 })
+    }
+
+    /// The targets it names, by name, with their hashes.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn named(&self) -> Result<BTreeMap<String, FileFacts>, AuthorityError> {
+        Ok(Last::read(self)?.targets.targets)
+    }
+}
+
+fn expires(file: &[u8], name: &'static str) -> Result<UnixTime, AuthorityError> {
+    #[derive(serde::Deserialize)]
+    struct Expires {
+        expires: UnixTime,
+    }
+    let read = metadata::read::<Expires>(file).map_err(|_| AuthorityError::Damaged { file: name })?;
+    Ok(read.expires)
 }
 
 /// The file name of a version of the root.

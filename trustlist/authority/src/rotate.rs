@@ -6,9 +6,9 @@
 use trustlist::time::UnixTime;
 
 use crate::{
-    desk::{Authority, DeskError},
+    authority::{Authority, AuthorityError},
     key::SigningKey,
-    metadata::{self, Role, RoleKey, Root},
+    metadata::{self, Role, Root},
 };
 
 /// Digits of a key id that name it to people and in file names.
@@ -27,36 +27,26 @@ pub struct Change {
     pub threshold: Option<u32>,
 }
 
-/// Gives `key` to `role`.
-pub(crate) fn enrol(root: &mut Root, role: Role, key: &SigningKey) {
-    let public = RoleKey::of(key);
-    let id = public.id();
-    root.keys.insert(id.clone(), public);
-    if let Some(keys) = root.roles.get_mut(&role).filter(|keys| !keys.keyids.contains(&id)) {
-        keys.keyids.push(id);
-    }
-}
-
 impl Authority {
     /// The newest root.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn root(&self) -> Result<Root, DeskError> {
-        let newest = self.roots.last().ok_or(DeskError::Damaged { file: "root.json" })?;
-        metadata::read(newest).map_err(|_| DeskError::Damaged { file: "root.json" })
+    pub fn root(&self) -> Result<Root, AuthorityError> {
+        let newest = self.roots.last().ok_or(AuthorityError::Damaged { file: "root.json" })?;
+        metadata::read(newest).map_err(|_| AuthorityError::Damaged { file: "root.json" })
     }
 
     /// Signs the next root. Without a change it is the same keys with a new term.
     ///
     /// # Errors
     /// When too few keys of the old or the new root are here, or a threshold is out of reach.
-    pub fn rotate_root(&mut self, changes: Vec<Change>, at: UnixTime) -> Result<u64, DeskError> {
+    pub fn rotate_root(&mut self, changes: Vec<Change>, at: UnixTime) -> Result<u64, AuthorityError> {
         let mut root = self.root()?;
         let held = self.private.len();
         for change in changes {
             for wanted in &change.remove {
-                let unknown = || DeskError::UnknownRoleKey(wanted.clone());
+                let unknown = || AuthorityError::UnknownRoleKey(wanted.clone());
                 let keys = root.roles.get_mut(&change.role).ok_or_else(unknown)?;
                 // The whole id, or at least as much of it as stands in a file's name.
                 let meant = |id: &String| wanted.len() >= ID_PREFIX && id.starts_with(wanted.as_str());
@@ -67,7 +57,7 @@ impl Authority {
                 keys.keyids.retain(|id| !meant(id));
             }
             for key in change.add {
-                enrol(&mut root, change.role, &key);
+                root.give(change.role, &key);
                 self.private.push(key);
             }
             if let (Some(threshold), Some(keys)) = (change.threshold, root.roles.get_mut(&change.role)) {
@@ -87,10 +77,10 @@ impl Authority {
     }
 
     /// Signs `root` as the next version: by the keys of the newest root, if there is one, and by its own.
-    pub(crate) fn sign_root(&mut self, mut root: Root, at: UnixTime) -> Result<u64, DeskError> {
+    pub(crate) fn sign_root(&mut self, mut root: Root, at: UnixTime) -> Result<u64, AuthorityError> {
         for keys in root.roles.values() {
             if keys.threshold == 0 || keys.threshold as usize > keys.keyids.len() {
-                return Err(DeskError::Threshold { keys: keys.keyids.len(), threshold: keys.threshold });
+                return Err(AuthorityError::Threshold { keys: keys.keyids.len(), threshold: keys.threshold });
             }
         }
         root.version += 1;
@@ -110,8 +100,8 @@ impl Authority {
     }
 
     /// The private keys of a role under `root`: all that are here, when they are enough.
-    pub(crate) fn signers(&self, root: &Root, role: Role) -> Result<Vec<&SigningKey>, DeskError> {
-        let keys = root.roles.get(&role).ok_or(DeskError::Damaged { file: "root.json" })?;
+    pub(crate) fn signers(&self, root: &Root, role: Role) -> Result<Vec<&SigningKey>, AuthorityError> {
+        let keys = root.roles.get(&role).ok_or(AuthorityError::Damaged { file: "root.json" })?;
         let mut signers = Vec::new();
         let mut missing = Vec::new();
         for id in &keys.keyids {
@@ -122,7 +112,7 @@ impl Authority {
         }
         let threshold = keys.threshold;
         if signers.len() < threshold as usize {
-            return Err(DeskError::KeysMissing { issuer: self.issuer, role, missing, threshold });
+            return Err(AuthorityError::KeysMissing { issuer: self.issuer, role, missing, threshold });
         }
         Ok(signers)
     }
@@ -134,7 +124,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        desk::{Plan, RolePlan, Source},
+        authority::{Plan, RolePlan, Source},
         key::KeyType,
         terms::Terms,
     };
@@ -187,11 +177,11 @@ mod tests {
         };
         assert_eq!(
             authority.rotate_root(vec![change("", Some(5))], MORNING),
-            Err(DeskError::Threshold { keys: 4, threshold: 5 })
+            Err(AuthorityError::Threshold { keys: 4, threshold: 5 })
         );
         assert!(matches!(
             authority.rotate_root(vec![change("0123456789abcdef", None)], MORNING),
-            Err(DeskError::UnknownRoleKey(_))
+            Err(AuthorityError::UnknownRoleKey(_))
         ));
         assert_eq!((authority.private.len(), authority.roots().len()), (keys, 1));
     }
@@ -201,7 +191,7 @@ mod tests {
         let mut authority = two_of_three();
         authority.private.drain(..2);
         let error = authority.rotate_root(Vec::new(), MORNING).expect_err("two of three are gone");
-        assert!(matches!(&error, DeskError::KeysMissing { role: Role::Root, missing, .. } if missing.len() == 2));
+        assert!(matches!(&error, AuthorityError::KeysMissing { role: Role::Root, missing, .. } if missing.len() == 2));
         assert!(error.to_string().contains("put the key files of"), "{error}");
         assert!(authority.publish(MORNING).is_ok(), "publishing needs no root key");
     }

@@ -55,6 +55,17 @@ pub fn shard(
     Ok(encoded(message))
 }
 
+/// When a signed shard was issued, and its `ttl`. Whoever asks has verified it.
+pub(crate) fn issued(shard: &[u8]) -> Option<(UnixTime, Option<i64>)> {
+    let payload = CoseSign1::from_tagged_slice(shard).ok()?.payload?;
+    let Ok(Value::Map(claims)) = ciborium::from_reader(payload.as_slice()) else { return None };
+    let claim = |key: i64| {
+        let value = claims.iter().find(|(name, _)| *name == Value::from(key))?.1.as_integer()?;
+        i64::try_from(value).ok()
+    };
+    Some((UnixTime(claim(cwt::IAT)?), claim(TTL)))
+}
+
 fn encoded(message: CoseSign1) -> Vec<u8> {
     message.to_tagged_vec().expect("a message of plain parts encodes")
 }

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 use trustlist::{
-    status::{SHARD, Status, StatusArray},
+    status::{PREFIX, SHARD, Status, StatusArray},
     time::UnixTime,
 };
 
@@ -40,6 +40,15 @@ impl StatusDraft {
         StatusDraft { codes, changed, ttl: None, set: BTreeMap::new() }
     }
 
+    /// The draft that a signed shard was made of, as far as the shard tells: codes are counted in fours there.
+    #[must_use]
+    pub(crate) fn of_shard(shard: &[u8]) -> Option<StatusDraft> {
+        let array = StatusArray::of_shard(shard).ok()?;
+        let (changed, ttl) = status::issued(shard)?;
+        let stands = |index: u64| Some((index, array.status(index))).filter(|(_, status)| *status != Status::Valid);
+        Some(StatusDraft { codes: array.codes(), changed, ttl, set: (0..array.codes()).filter_map(stands).collect() })
+    }
+
     /// How the code at `index` stands.
     #[must_use]
     pub fn status(&self, index: u64) -> Status {
@@ -57,12 +66,20 @@ impl StatusDraft {
         array
     }
 
-    /// The signed shard under its name, `status/<n>`; the one that is `held`, where nothing changed.
+    /// The signed shard under its name, `status/<n>`; the one that is `held`, where nothing changed. It is not issued before its key
+    /// `begins`: a gate would take it for one that the key cannot have signed.
     ///
     /// # Errors
     /// When the key finds no randomness.
-    pub fn sign(&self, uri: &str, key: &SigningKey, held: Option<&[u8]>) -> Result<Vec<u8>, KeyError> {
-        status::shard(uri, &self.array(), self.changed, self.ttl, key, held)
+    pub fn sign(
+        &self,
+        uri: &str,
+        key: &SigningKey,
+        begins: Option<UnixTime>,
+        held: Option<&[u8]>,
+    ) -> Result<Vec<u8>, KeyError> {
+        let issued = begins.map_or(self.changed, |begins| begins.max(self.changed));
+        status::shard(uri, &self.array(), issued, self.ttl, key, held)
     }
 }
 
@@ -175,6 +192,12 @@ pub fn place(index: u64) -> (String, u64) {
     (name(index / SHARD), index % SHARD)
 }
 
+/// The number of the shard whose target has this name; none for a delta and for other targets.
+#[must_use]
+pub fn number(name: &str) -> Option<u64> {
+    name.strip_prefix(PREFIX)?.parse().ok()
+}
+
 /// The name of a shard's target.
 #[must_use]
 pub fn name(number: u64) -> String {
@@ -211,14 +234,14 @@ mod tests {
             state: KeyState::Active,
         };
         let (uri, index) = place(1_000_005);
-        let bytes = drafts.shards()[&1].sign(&uri, &key, None).expect("a shard");
+        let bytes = drafts.shards()[&1].sign(&uri, &key, None, None).expect("a shard");
         let list = StatusList::read(&bytes, &uri, &[&issuer_key]).expect("readable");
         assert_eq!(list.issued, AT.plus(60));
         assert_eq!(list.statuses.status(index), Status::Revoked);
         assert_eq!(list.statuses.status(index + 1), Status::Valid);
         assert_eq!(list.statuses.status(500_000), Status::Unknown);
         assert_eq!(
-            drafts.shards()[&1].sign(&uri, &key, None).expect("a shard"),
+            drafts.shards()[&1].sign(&uri, &key, None, None).expect("a shard"),
             bytes,
             "the same draft gives the same bytes"
         );

@@ -46,6 +46,33 @@ impl Terms {
         at.plus(self.seconds(role))
     }
 
+    /// When what expires at `expires` was signed.
+    #[must_use]
+    pub fn signed(self, role: Role, expires: UnixTime) -> UnixTime {
+        expires.plus(-self.seconds(role))
+    }
+
+    /// Whether a clock that nobody confirms may say `at` where the newest signature is of `newest`: not later than a timestamp lives.
+    /// An authority that publishes daily is never further behind; a clock that is further ahead is wrong.
+    #[must_use]
+    pub fn may_be_now(self, at: UnixTime, newest: UnixTime) -> bool {
+        at.since(newest) <= self.seconds(Role::Timestamp)
+    }
+
+    /// The first term that is none: no day, or longer than [`Terms::LONGEST`] allows.
+    #[must_use]
+    pub fn unusual(self) -> Option<(&'static str, u32, u32)> {
+        let terms = [self.root_days, self.targets_days, self.snapshot_days, self.timestamp_days];
+        let mut all = Role::ALL.iter().zip(terms).zip(Terms::LONGEST);
+        let (role, days, most) =
+            all.find(|((_, days), most)| *days == 0 || days > most).map(|((role, days), most)| (role, days, most))?;
+        Some((role.name(), days, most))
+    }
+
+    /// The longest that each role of [`Role::ALL`] may live, in days. A stolen key signs for no longer, and a date of another century is a
+    /// mistake.
+    pub const LONGEST: [u32; 4] = [3_650, 731, 366, 92];
+
     /// Whether metadata that expires at `expires` has more than half of its term left.
     #[must_use]
     pub fn still_good(self, role: Role, expires: UnixTime, at: UnixTime) -> bool {

@@ -1,104 +1,21 @@
 //! The command as a province and the national platform use it: what they publish, a gate believes; what they mistype, they are told.
 
 use std::{
-    collections::BTreeMap,
     fs,
-    path::{Path, PathBuf},
-    process::{Command, Output},
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
 };
 
-use trustlist::{
-    judge::{Context, Outcome, decide},
-    region::Region,
-    time::{Moment, UnixTime},
-    trust::{Repository, Trust},
-    tuf::{self, Answer, Request, Trusted},
-    verdict::Reason,
-};
+use trustlist::{time::UnixTime, trust::Trust, verdict::Reason};
 
-const MORNING: &str = "2021-02-01T08:00:00+08:00";
+mod support;
 
-fn authority(dir: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_authority")).arg("--dir").arg(dir).args(arguments).output().expect("it starts")
-}
-
-fn done(dir: &Path, arguments: &[&str]) -> String {
-    let output = authority(dir, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
-
-/// The message of a command that must fail, without its beginning.
-fn refused(dir: &Path, arguments: &[&str]) -> String {
-    let output = authority(dir, arguments);
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
-    String::from_utf8(output.stderr).expect("UTF-8")
-}
-
-fn region(text: &str) -> Region {
-    text.parse().expect("a region")
-}
-
-/// What a gate holds after it has verified a mirror from the pinned root.
-fn verified(mirror: &Path, issuer: &str, root: &[u8], at: UnixTime) -> Repository {
-    let home = mirror.join(issuer);
-    let mut fetch = |request: &Request| match fs::read(home.join("metadata").join(&request.path)) {
-        Ok(bytes) => Answer::Bytes(bytes),
-        Err(_) => Answer::NotFound,
-    };
-    let mut trusted = Trusted::from_root(root).expect("a root");
-    tuf::refresh(&mut trusted, at, &mut fetch).expect("accepted");
-    let names: Vec<String> = trusted.targets("targets").expect("targets").signed.targets.keys().cloned().collect();
-    let mut targets = BTreeMap::new();
-    for name in names {
-        let target = tuf::find_target(&mut trusted, &name, at, &mut fetch).expect("looked for").expect("named");
-        let path = tuf::target_request(&trusted, &name, &target).path;
-        let bytes = fs::read(home.join("targets").join(path)).expect("a target");
-        assert!(target.is(&bytes), "{name}");
-        targets.insert(name, bytes);
-    }
-    let timestamp = &trusted.timestamp().expect("a timestamp").signed;
-    Repository {
-        issuer: region(issuer),
-        generation: timestamp.version,
-        issued: timestamp.issued.expect("our publisher says it"),
-        expires: timestamp.expires,
-        arrived: None,
-        root_keys: trusted.root_keys(),
-        targets,
-    }
-}
-
-fn reason(trust: &Trust, code: &str, relying: &str, at: UnixTime) -> Reason {
-    let context = Context { moment: Moment::synced(at), relying: region(relying), profile: None };
-    match decide(code.trim(), trust, &context) {
-        Outcome::Judged(judgement) => judgement.decision().reason,
-        Outcome::NotAPassCode => panic!("no pass code: {code}"),
-    }
-}
-
-struct Desks {
-    _home: tempfile::TempDir,
-    nation: PathBuf,
-    hubei: PathBuf,
-    mirror: PathBuf,
-}
-
-/// Hubei and the national platform, each in its own folder; Hubei's codes count in Guangdong.
-fn desks() -> Desks {
-    let home = tempfile::tempdir().expect("a folder");
-    let [nation, hubei, mirror] = ["nation", "hubei", "mirror"].map(|name| home.path().join(name));
-    done(&hubei, &["init", "420000", "--at", MORNING]);
-    done(&nation, &["init", "000000", "--at", MORNING]);
-    let root = hubei.join("roots/1.root.json");
-    done(&nation, &["issuer", "add", "420000", "--root", root.to_str().expect("a UTF-8 path")]);
-    done(&nation, &["arrange", "420000", "440000", "--route", "direct"]);
-    Desks { _home: home, nation, hubei, mirror }
-}
+use support::{Authorities, MORNING, authorities, done, reason, refused, verified};
 
 #[test]
 fn a_province_and_the_national_platform_publish_apart_and_a_gate_believes_both() {
-    let Desks { nation, hubei, mirror, .. } = &desks();
+    let Authorities { nation, hubei, mirror, .. } = &authorities();
     let publish = ["publish", "--at", MORNING, "--out", mirror.to_str().expect("a UTF-8 path")];
     done(hubei, &["status-list", "grow", "1000", "--at", MORNING]);
     done(hubei, &["status-list", "set", "revoked", "7", "--at", MORNING]);
@@ -133,7 +50,7 @@ fn a_province_and_the_national_platform_publish_apart_and_a_gate_believes_both()
 
 #[test]
 fn many_codes_come_from_lines_of_json() {
-    let Desks { hubei, mirror, .. } = &desks();
+    let Authorities { hubei, mirror, .. } = &authorities();
     fs::create_dir_all(mirror).expect("a folder");
     let (lines, picture) = (mirror.join("lines.jsonl"), mirror.join("code.svg"));
     let text = format!("{{\"colour\": \"red\"}}\n\n{{\"picture\": \"{}\"}}\n", picture.display());
@@ -148,7 +65,7 @@ fn many_codes_come_from_lines_of_json() {
 
 #[test]
 fn a_mistake_is_named_with_what_to_do() {
-    let Desks { nation, hubei, .. } = &desks();
+    let Authorities { nation, hubei, .. } = &authorities();
     let root = hubei.join("roots/1.root.json");
     let root = root.to_str().expect("a UTF-8 path");
     for (dir, arguments, words) in [
@@ -165,14 +82,14 @@ fn a_mistake_is_named_with_what_to_do() {
         (nation, &["arrange", "310000", "440000", "--route", "direct"], "issuer add 310000"),
         (nation, &["arrange", "420000", "440000", "--route", "direct"], "in the list already"),
         (nation, &["suspend", "420000", "440000", "--notice", " ", "--approved-by", "x"], "notice"),
-        (nation, &["resume", "2021-1"], "no such open suspension"),
-        (nation, &["risk-area", "420102", "--clear"], "no such listed risk area"),
+        (nation, &["resume", "2021-1", "--at", MORNING], "no such open suspension"),
+        (nation, &["risk-area", "420102", "--clear", "--at", MORNING], "no such listed risk area"),
         (hubei, &["arrange", "420000", "440000", "--route", "direct"], "only the national platform"),
-        (hubei, &["status-list", "set", "revoked", "5"], "status-list grow"),
+        (hubei, &["status-list", "set", "revoked", "5", "--at", MORNING], "status-list grow"),
         (hubei, &["status-list", "set", "revoked"], "--file"),
-        (hubei, &["root", "rotate", "--threshold", "2"], "2 of 1 keys cannot sign"),
-        (hubei, &["root", "rotate", "--remove", "0123456789abcdef"], "authority show"),
-        (hubei, &["issuer", "retire-key", "0123456789abcdef"], "authority show"),
+        (hubei, &["root", "rotate", "--threshold", "2", "--at", MORNING], "2 of 1 keys cannot sign"),
+        (hubei, &["root", "rotate", "--remove", "0123456789abcdef", "--at", MORNING], "authority show"),
+        (hubei, &["issuer", "retire-key", "0123456789abcdef", "--at", MORNING], "authority show"),
         (hubei, &["issue", "--out", "code.gif"], ".png or .svg"),
         (hubei, &["init", "420000"], "never overwritten"),
         (&hubei.join("nowhere"), &["publish"], "authority init"),
@@ -183,8 +100,8 @@ fn a_mistake_is_named_with_what_to_do() {
 }
 
 #[test]
-fn a_missing_key_an_open_key_and_an_edited_draft_stop_the_desk_with_their_names() {
-    let Desks { nation, hubei, .. } = &desks();
+fn a_missing_key_an_open_key_and_an_edited_draft_stop_the_command_with_their_names() {
+    let Authorities { nation, hubei, .. } = &authorities();
     let targets = fs::read_dir(hubei.join("keys")).expect("keys").filter_map(Result::ok).map(|entry| entry.path());
     let targets = targets.into_iter().find(|path| path.display().to_string().contains("targets-")).expect("a key");
     let aside = hubei.join("targets.pem");
@@ -201,8 +118,8 @@ fn a_missing_key_an_open_key_and_an_edited_draft_stop_the_desk_with_their_names(
 }
 
 #[test]
-fn what_is_published_at_one_moment_by_one_desk_is_the_same_every_time() {
-    let Desks { hubei, mirror, .. } = &desks();
+fn what_is_published_at_one_moment_by_one_authority_is_the_same_every_time() {
+    let Authorities { hubei, mirror, .. } = &authorities();
     let [first, second] = ["first", "second"].map(|name| mirror.join(name));
     fs::create_dir_all(mirror).expect("a folder");
     for copy in [&first, &second] {
@@ -226,12 +143,54 @@ fn a_configuration_code_is_made_by_the_national_platform_and_only_when_a_checkpo
     assert_eq!(made["number"], 1_612_137_600, "the second in which it is made");
     assert_eq!(made["sets"], serde_json::json!(["direction"]));
     trustlist::configuration::well_formed(made["text"].as_str().expect("a text")).expect("well formed");
-    assert!(refused(&hubei, &["config-code", "--to", "gate-7", "--direction", "exit"]).contains("420000"));
-    assert!(refused(&nation, &["config-code", "--to", "gate-7"]).contains("no-settings"));
-    assert!(refused(&nation, &["config-code", "--to", "gate-7", "--profile", "nowhere"]).contains("no policy profile"));
+    assert!(
+        refused(&hubei, &["config-code", "--to", "gate-7", "--direction", "exit", "--at", MORNING]).contains("420000")
+    );
+    assert!(refused(&nation, &["config-code", "--to", "gate-7", "--at", MORNING]).contains("no-settings"));
+    assert!(
+        refused(&nation, &["config-code", "--to", "gate-7", "--profile", "nowhere", "--at", MORNING])
+            .contains("no policy profile")
+    );
     let passphrase = folder.path().join("passphrase");
     fs::write(&passphrase, "short\n").expect("written");
-    let wifi = ["config-code", "--to", "*", "--wifi", "Station", "--wifi-passphrase"];
+    let wifi = ["config-code", "--at", MORNING, "--to", "*", "--wifi", "Station", "--wifi-passphrase"];
     let told = refused(&nation, &[&wifi[..], &[passphrase.to_str().expect("UTF-8")]].concat());
     assert!(told.contains("bad-wifi") && !told.contains("short"), "{told}");
+}
+
+#[test]
+fn a_reader_that_has_closed_the_pipe_makes_no_command_panic() {
+    let Authorities { nation, hubei, mirror, .. } = &authorities();
+    done(hubei, &["status-list", "grow", "1000", "--at", MORNING]);
+    let mirror = mirror.to_str().expect("a UTF-8 path");
+    let lines = "{}\n".repeat(2_000);
+    for (dir, arguments) in [
+        (nation, &["show"][..]),
+        (nation, &["show", "--json"]),
+        (nation, &["policy", "show"]),
+        (hubei, &["publish", "--at", MORNING, "--out", mirror]),
+        (hubei, &["status-list", "show", "7"]),
+        (hubei, &["issue", "--at", MORNING, "--from", "-"]),
+        (hubei, &["mirror", "index", mirror]),
+        (hubei, &["status-list", "set", "revoked", "7", "--at", MORNING]),
+        (nation, &["config-code", "--to", "*", "--lane", "east-1", "--at", MORNING]),
+        (nation, &["--help"]),
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_authority"))
+            .arg("--dir")
+            .arg(dir)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        // Closed before a byte was read, as by `| head -0`.
+        drop(child.stdout.take());
+        let _ = child.stdin.take().expect("a pipe").write_all(lines.as_bytes());
+        let output = child.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !said.contains("panicked"), "{arguments:?}: {said}");
+    }
+    assert!(done(hubei, &["status-list", "show", "7"]).starts_with("revoked"), "what was asked for was done");
 }

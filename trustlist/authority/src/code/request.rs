@@ -11,11 +11,11 @@ use trustlist::{
 use super::{DEFAULT_VALIDITY, Draft, Flaw, Proof};
 use crate::statuses;
 
-/// What is asked for. Everything but the colour follows from the desk and the moment where it is left out.
+/// What is asked for. Everything but the colour follows from the authority and the moment where it is left out.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Request {
-    /// The region that issues it; the desk's own when absent.
+    /// The region that issues it; the authority's own when absent.
     pub issuer: Option<Region>,
     /// `green`, `yellow`, `red`; green when absent.
     pub colour: Option<Colour>,
@@ -52,11 +52,11 @@ pub struct Request {
 }
 
 impl Request {
-    /// The draft of the code, issued by `desk` at `now` where the request does not say otherwise.
+    /// The draft of the code, issued by `issuer` at `now` where the request does not say otherwise.
     ///
     /// # Errors
     /// With what cannot be read.
-    pub fn draft(&self, desk: Region, now: UnixTime) -> Result<Draft, String> {
+    pub fn draft(&self, issuer: Region, now: UnixTime) -> Result<Draft, String> {
         let issued_at = self.issued_at.unwrap_or(now);
         let status = self.status.map(|number| {
             let (uri, index) = statuses::place(number);
@@ -64,7 +64,7 @@ impl Request {
         });
         let id = self.id.as_ref().map(|id| HEXLOWER.decode(id.as_bytes())).transpose();
         Ok(Draft {
-            issuer: self.issuer.unwrap_or(desk),
+            issuer: self.issuer.unwrap_or(issuer),
             issued_at,
             not_before: self.not_before,
             expires: self.expires.unwrap_or(issued_at.plus(self.valid_for_s.unwrap_or(DEFAULT_VALIDITY))),

@@ -1,9 +1,6 @@
 //! `authority config-code`: a signed code that sets a checkpoint up through its own camera.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 use authority::{
     Workspace, WorkspaceError,
@@ -19,7 +16,7 @@ use trustlist::{
     time::UnixTime,
 };
 
-use super::{Done, moment, print_json, time};
+use super::{Done, Global, print_json, time};
 
 const EXAMPLE: &str = "\
 Examples:
@@ -62,7 +59,7 @@ pub struct ConfigCode {
     /// A file with its passphrase on the first line (never the command line: it would land in the process list)
     #[arg(long, value_name = "FILE", requires = "wifi")]
     wifi_passphrase: Option<PathBuf>,
-    /// Its number [default: the second in which it is made]
+    /// Its number, above that of every code before [default: the second in which it is made, or the next]
     #[arg(long, value_name = "N")]
     number: Option<u64>,
     /// When it is made, instead of now
@@ -84,13 +81,13 @@ pub struct ConfigCode {
 }
 
 impl ConfigCode {
-    pub fn run(self, dir: &Path) -> Done {
-        let workspace = Workspace::open(dir)?;
+    pub fn run(self, global: &Global) -> Done {
+        let workspace = Workspace::open(&global.dir)?;
         workspace.authority.national()?;
-        let now = moment(self.at);
-        let draft = ConfigurationDraft {
+        let now = global.moment(&workspace, self.at, None)?;
+        let mut draft = ConfigurationDraft {
             to: self.to.clone(),
-            number: self.number.unwrap_or_else(|| u64::try_from(now.0).unwrap_or(0)),
+            number: 0,
             issued_at: now,
             expires: now.plus(self.valid_for),
             settings: self.settings()?,
@@ -100,6 +97,7 @@ impl ConfigCode {
         {
             return Err(usage(&Refusal::UnknownProfile));
         }
+        draft.number = workspace.next_configuration_number(now, self.number)?;
         let key = workspace.authority.signing_key(KeyUse::Configuration, now)?;
         let text = issue_configuration(&draft, key).map_err(|error| usage(&error))?;
         // What every checkpoint would refuse is not worth printing.
@@ -114,9 +112,9 @@ impl ConfigCode {
                 "issued_at": draft.issued_at, "expires": draft.expires, "version": picture.version(),
             }));
         } else if let Some(path) = &self.out {
-            eprintln!("{}: number {}, version {}-M", path.display(), draft.number, picture.version());
+            complain!("{}: number {}, version {}-M", path.display(), draft.number, picture.version());
         } else {
-            println!("{text}");
+            say!("{text}");
         }
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! `authority init`.
 
-use std::path::Path;
-
-use authority::{Authority, Plan, RolePlan, Source, Workspace, key::KeyType, terms::Terms};
+use authority::{
+    Authority, Plan, RolePlan, Source, Workspace, key::KeyType, metadata::fingerprint, place::Place, terms::Terms,
+};
 use clap::Args;
 use trustlist::{region::Region, time::UnixTime};
 
-use super::{Done, moment, region, time};
+use super::{Done, Global, moment, region, time};
 
 const EXAMPLE: &str = "\
 Example: a province with three root keys, two of which must sign
@@ -45,13 +45,16 @@ pub struct Init {
     /// Days that a timestamp stays valid: how long a list can be carried on a stick
     #[arg(long, default_value_t = Terms::default().timestamp_days, value_name = "DAYS")]
     timestamp_days: u32,
+    /// Where what is published here ends up, a folder or an address: looked at before each publication
+    #[arg(long, value_name = "PLACE")]
+    mirror: Vec<Place>,
     /// When, instead of now
     #[arg(long, value_parser = time, value_name = "TIME")]
     at: Option<UnixTime>,
 }
 
 impl Init {
-    pub fn run(self, dir: &Path) -> Done {
+    pub fn run(self, global: &Global) -> Done {
         let plan = Plan {
             root: RolePlan { keys: self.root_keys, threshold: self.root_threshold, key_type: self.root_key_type },
             online: RolePlan { key_type: self.key_type, ..RolePlan::default() },
@@ -63,10 +66,13 @@ impl Init {
             timestamp_days: self.timestamp_days,
         };
         let authority = Authority::init(self.issuer, &plan, terms, Source::Random, moment(self.at))?;
-        let workspace = Workspace::create(dir, authority)?;
-        println!("{}: keys, first root and empty lists are made", self.issuer);
-        println!("first root, for whoever pins it: {}", workspace.first_root().display());
-        println!("keep {}/root-*.pem in a safe place; publishing does not need them", dir.join("keys").display());
+        let mut workspace = Workspace::create(&global.dir, authority)?;
+        workspace.mirrors = self.mirror;
+        workspace.save()?;
+        say!("{}: keys, first root and empty lists are made", self.issuer);
+        say!("first root, for whoever pins it: {}", workspace.first_root().display());
+        say!("its fingerprint, to compare by telephone: {}", fingerprint(workspace.authority.first_root()));
+        say!("keep {}/root-*.pem in a safe place; publishing does not need them", global.dir.join("keys").display());
         Ok(())
     }
 }

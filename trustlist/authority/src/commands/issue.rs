@@ -22,7 +22,7 @@ use trustlist::{
     time::UnixTime,
 };
 
-use super::{Done, moment, region, time, word};
+use super::{Done, Global, moment, region, time, word};
 
 const EXAMPLE: &str = "\
 Examples:
@@ -106,36 +106,36 @@ pub struct Issue {
 }
 
 impl Issue {
-    pub fn run(self, dir: &Path) -> Done {
-        let workspace = Workspace::open(dir)?;
+    pub fn run(self, global: &Global) -> Done {
+        let workspace = Workspace::open(&global.dir)?;
         // A national platform that vouches for its own codes would have to be opened twice.
         let national = self.vouched_by.as_deref().map(Workspace::open).transpose()?;
         if let Some(national) = &national {
             national.authority.national()?;
         }
         let national = national.as_ref().map(|workspace| &workspace.authority);
-        let desk = &workspace.authority;
+        let authority = &workspace.authority;
         let now = moment(self.at);
         match &self.from {
             None => {
-                let answer = self.issue(desk, national, &self.request(now), now)?;
+                let answer = self.issue(authority, national, &self.request(now), now)?;
                 if self.json {
-                    println!("{answer}");
+                    say!("{answer}");
                 } else {
-                    println!("{}", answer["text"].as_str().unwrap_or_default());
+                    say!("{}", answer["text"].as_str().unwrap_or_default());
                     if let Some(picture) = answer["picture"].as_str() {
                         let level = answer["level"].as_str().unwrap_or_default();
-                        eprintln!("{picture}: version {}-{level}", answer["version"]);
+                        complain!("{picture}: version {}-{level}", answer["version"]);
                     }
                 }
                 Ok(())
             }
-            Some(path) => self.issue_all(desk, national, path, now),
+            Some(path) => self.issue_all(authority, national, path, now),
         }
     }
 
     /// Answers every line; a line that cannot be answered ends the run with its number.
-    fn issue_all(&self, desk: &Authority, national: Option<&Authority>, path: &Path, now: UnixTime) -> Done {
+    fn issue_all(&self, authority: &Authority, national: Option<&Authority>, path: &Path, now: UnixTime) -> Done {
         let failed = |error| WorkspaceError::io("read", path, error);
         let reader: Box<dyn BufRead> = if path == Path::new("-") {
             Box::new(io::stdin().lock())
@@ -150,9 +150,12 @@ impl Issue {
             }
             let at_line = |why: String| WorkspaceError::BadFile(path.to_owned(), format!("line {}: {why}", number + 1));
             let request: Request = serde_json::from_str(&line).map_err(|error| at_line(error.to_string()))?;
-            let answer = self.issue(desk, national, &request, now).map_err(|error| at_line(error.to_string()))?;
-            writeln!(output, "{answer}")
-                .map_err(|error| WorkspaceError::io("write", Path::new("standard output"), error))?;
+            let answer = self.issue(authority, national, &request, now).map_err(|error| at_line(error.to_string()))?;
+            match writeln!(output, "{answer}") {
+                // Whoever has closed it wants no more codes.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+                written => written.map_err(|error| WorkspaceError::io("write", Path::new("standard output"), error))?,
+            }
         }
         Ok(())
     }
@@ -182,12 +185,12 @@ impl Issue {
 
     fn issue(
         &self,
-        desk: &Authority,
+        authority: &Authority,
         national: Option<&Authority>,
         request: &Request,
         now: UnixTime,
     ) -> Result<Value, WorkspaceError> {
-        let draft = request.draft(desk.issuer(), now).map_err(WorkspaceError::Usage)?;
+        let draft = request.draft(authority.issuer(), now).map_err(WorkspaceError::Usage)?;
         let voucher = match (request.vouched, national) {
             (true, None) => {
                 return Err(WorkspaceError::Usage("name the national platform's folder with --vouched-by".to_owned()));
@@ -195,7 +198,7 @@ impl Issue {
             (true, national) => national,
             (false, _) => None,
         };
-        let text = desk.issue(&draft, voucher, request.flaw)?;
+        let text = authority.issue(&draft, voucher, request.flaw)?;
         let kid = Envelope::parse(&text).ok().and_then(|envelope| envelope.key_id());
         let mut answer = json!({
             "text": text,

@@ -1,14 +1,12 @@
 //! `authority issuer …`: who is in the trust list, and the keys of whoever runs the command.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use authority::{
     Authority, Plan, Source, Workspace, WorkspaceError,
     import::{Found, NOWHERE},
     key::{KeyType, SigningKey},
+    metadata,
     national::{ListError, Newcomer},
 };
 use clap::{Args, Subcommand};
@@ -24,7 +22,7 @@ use trustlist::{
     time::{UnixTime, Window},
 };
 
-use super::{Done, moment, party, region, time, word};
+use super::{Done, Global, moment, party, region, time, word};
 
 /// Add, import, retire issuers; rotate, retire or revoke own keys
 #[derive(Subcommand)]
@@ -37,13 +35,13 @@ pub enum Issuer {
 }
 
 impl Issuer {
-    pub fn run(self, dir: &Path) -> Done {
+    pub fn run(self, global: &Global) -> Done {
         match self {
-            Self::Add(command) => command.run(dir),
-            Self::Import(command) => command.run(dir),
-            Self::Retire(command) => command.run(dir),
-            Self::RotateKey(command) => command.run(dir),
-            Self::RetireKey(command) => command.run(dir),
+            Self::Add(command) => command.run(global),
+            Self::Import(command) => command.run(global),
+            Self::Retire(command) => command.run(global),
+            Self::RotateKey(command) => command.run(global),
+            Self::RetireKey(command) => command.run(global),
         }
     }
 }
@@ -69,6 +67,9 @@ pub struct Add {
     #[arg(long, value_name = "FILE", required_unless_present_any = ["certificate", "did"])]
     #[arg(conflicts_with_all = ["certificate", "did"])]
     root: Option<PathBuf>,
+    /// What the fingerprint of that root must be, as read out on the telephone; spaces do not count
+    #[arg(long, value_name = "SHA256", requires = "root")]
+    fingerprint: Option<String>,
     /// Certificates, DER or PEM, of an issuer that has no repository
     #[arg(long, value_name = "FILE")]
     certificate: Vec<PathBuf>,
@@ -102,11 +103,20 @@ pub struct Add {
 }
 
 impl Add {
-    fn run(self, dir: &Path) -> Done {
-        let mut workspace = Workspace::open(dir)?;
+    fn run(self, global: &Global) -> Done {
+        let mut workspace = Workspace::open(&global.dir)?;
         workspace.authority.national()?;
         let Some(root) = &self.root else { return self.run_with_certificates(&mut workspace) };
         let root = std::fs::read(root).map_err(|error| WorkspaceError::io("read", root, error))?;
+        let read_out = self.fingerprint.map(|text| text.replace([' ', ':'], "").to_lowercase());
+        if let Some(read_out) = read_out.filter(|read_out| *read_out != metadata::sha256(&root)) {
+            return Err(WorkspaceError::Usage(format!(
+                "the root's fingerprint is {}, and not {read_out}: this is not the file that {} made. Ask for it again, by another way",
+                metadata::fingerprint(&root),
+                self.id
+            )));
+        }
+        let fingerprint = metadata::fingerprint(&root);
         let names = self.zh.zip(self.en).map(|(zh, en)| Names { zh, en });
         let newcomer = Newcomer {
             id: self.id,
@@ -119,7 +129,8 @@ impl Add {
         };
         let national = workspace.authority.national_mut()?;
         let entry = national.add(newcomer)?;
-        println!("{} {} {} is in the trust list", entry.id, entry.name.en, entry.name.zh);
+        say!("{} {} {} is in the trust list", entry.id, entry.name.en, entry.name.zh);
+        say!("its fingerprint; have {} read theirs out before you publish: {fingerprint}", entry.id);
         for relying in self.counts_in {
             let issuing = Party::Region(self.id);
             national.arrange(Arrangement { issuing, relying, route: Route::Direct, window: Window::default() })?;
@@ -179,8 +190,8 @@ pub struct Import {
 }
 
 impl Import {
-    fn run(self, dir: &Path) -> Done {
-        let mut workspace = Workspace::open(dir)?;
+    fn run(self, global: &Global) -> Done {
+        let mut workspace = Workspace::open(&global.dir)?;
         workspace.authority.national()?;
         let mut found = Found::default();
         let failed = |error| WorkspaceError::io("read", &self.path, error);
@@ -199,7 +210,7 @@ impl Import {
             list.map_err(|why| WorkspaceError::BadFile(self.path.clone(), why))?;
         }
         for (name, why) in &found.left_out {
-            eprintln!("authority: {name} is left out: {why}");
+            complain!("authority: {name} is left out: {why}");
         }
         if found.is_empty() {
             return Err(WorkspaceError::BadFile(self.path, "no certificate in it can be used".to_owned()));
@@ -209,7 +220,7 @@ impl Import {
             host(&mut workspace, country, None, &[self.format], &[], entries, moment(self.at))?;
             recognise(&mut workspace, country, &self.counts_in)?;
         }
-        println!(
+        say!(
             "{certificates} certificates of {countries} countries are in the trust list, {} left out",
             found.left_out.len()
         );
@@ -251,7 +262,7 @@ fn host(
         // Importing a newer copy of a list must not fail over what is known already.
         *counts.entry(host.authority.add_entry(entry).is_ok()).or_insert(0) += 1;
     }
-    println!("{id}: {} certificates added, {} there already", counts[&true], counts[&false]);
+    say!("{id}: {} certificates added, {} there already", counts[&true], counts[&false]);
     host.save()
 }
 
@@ -285,19 +296,24 @@ pub struct Retire {
 }
 
 impl Retire {
-    fn run(self, dir: &Path) -> Done {
-        let mut workspace = Workspace::open(dir)?;
+    fn run(self, global: &Global) -> Done {
+        let mut workspace = Workspace::open(&global.dir)?;
         workspace.authority.national_mut()?.retire(self.id)?;
-        println!("{} is out of the trust list", self.id);
+        say!("{} is out of the trust list", self.id);
         workspace.save()
     }
 }
 
 const ROTATE: &str = "\
-Example: a new key for pass codes; codes signed before stay good
-  authority issuer rotate-key --use code";
+Examples:
+  authority issuer rotate-key --use code                  announced now, used in two days; codes signed before stay good
+  authority issuer rotate-key --use code --now            the key before was stolen
 
-/// Make a new key for own codes, status lists or configuration codes, and retire the ones before
+A gate with a fresh list refuses codes by a key that is not in it. So a new key is announced first, and the one before signs on meanwhile;
+`authority show` names the moment. The change comes by itself: issue and publish use the key whose time it is.";
+
+/// Announce a new key for own codes, status lists or configuration codes, which takes the place of the ones before
+///
 #[derive(Args)]
 #[command(after_help = ROTATE)]
 pub struct RotateKey {
@@ -307,25 +323,45 @@ pub struct RotateKey {
     /// Kind of key for status lists; codes are always signed with Ed25519
     #[arg(long, default_value = "ed25519", value_name = "KIND")]
     key_type: KeyType,
+    /// Hours between the publication that announces the key and its first use: longer than a list counts as fresh at any gate
+    #[arg(long, default_value_t = 48, value_parser = clap::value_parser!(u32).range(1..=2_160), value_name = "HOURS")]
+    lead_hours: u32,
+    /// The key before was stolen or lost: the new one signs at once. Gates refuse its codes until they have the new list
+    #[arg(long, conflicts_with = "lead_hours")]
+    now: bool,
     /// When, instead of now
     #[arg(long, value_parser = time, value_name = "TIME")]
     at: Option<UnixTime>,
 }
 
 impl RotateKey {
-    fn run(self, dir: &Path) -> Done {
+    fn run(self, global: &Global) -> Done {
         if self.use_for != KeyUse::Status && self.key_type != KeyType::Ed25519 {
             return Err(WorkspaceError::Usage(
                 "codes are signed with Ed25519 keys only; leave --key-type out".to_owned(),
             ));
         }
-        let mut workspace = Workspace::open(dir)?;
+        let mut workspace = Workspace::open(&global.dir)?;
         if self.use_for == KeyUse::Configuration {
             workspace.authority.national()?;
         }
+        let at = global.moment(&workspace, self.at, None)?;
         let key = SigningKey::generate(self.key_type)?;
-        let kid = workspace.authority.rotate_key(self.use_for, key, moment(self.at))?;
-        println!("new key {kid}; the ones before are retired. Publish, then sign with it");
+        if self.now {
+            let kid = workspace.authority.rotate_key(self.use_for, key, at)?;
+            say!(
+                "new key {kid} signs from now on; the ones before are retired. Publish at once: gates do not know it yet"
+            );
+        } else {
+            let lead = i64::from(self.lead_hours) * 3600;
+            let kid = workspace.authority.announce_key(self.use_for, key, at, lead)?;
+            say!(
+                "new key {kid} is announced; until {} the ones before sign. Publish now: the key begins {} hours after the publication \
+                 that announces it",
+                at.plus(lead),
+                self.lead_hours
+            );
+        }
         workspace.save()
     }
 }
@@ -354,14 +390,15 @@ pub struct RetireKey {
 }
 
 impl RetireKey {
-    fn run(self, dir: &Path) -> Done {
-        let mut workspace = Workspace::open(dir)?;
+    fn run(self, global: &Global) -> Done {
+        let mut workspace = Workspace::open(&global.dir)?;
         if let Some(hosted) = self.hosted {
             workspace = workspace.hosted(hosted)?;
         }
-        let state = if self.revoke { KeyState::Revoked } else { KeyState::Retired { at: moment(self.at) } };
+        let at = global.moment(&workspace, self.at, None)?;
+        let state = if self.revoke { KeyState::Revoked } else { KeyState::Retired { at } };
         workspace.authority.set_key_state(self.kid, state)?;
-        println!("key {} is {}", self.kid, if self.revoke { "revoked" } else { "retired" });
+        say!("key {} is {}", self.kid, if self.revoke { "revoked" } else { "retired" });
         workspace.save()
     }
 }

@@ -1,6 +1,6 @@
 //! The national platform's lists: `arrange`, `suspend`, `resume`, `risk-area`, `policy`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use authority::{Workspace, WorkspaceError, policy};
 use clap::{Args, Subcommand};
@@ -14,7 +14,7 @@ use trustlist::{
     time::{UnixTime, Window},
 };
 
-use super::{Done, moment, party, print_json, region, time, word};
+use super::{Done, Global, moment, party, print_json, region, time, word};
 
 /// From when until when.
 #[derive(Args)]
@@ -60,18 +60,18 @@ pub struct Arrange {
 }
 
 impl Arrange {
-    pub fn run(self, dir: &Path) -> Done {
-        let mut workspace = Workspace::open(dir)?;
+    pub fn run(self, global: &Global) -> Done {
+        let mut workspace = Workspace::open(&global.dir)?;
         let national = workspace.authority.national_mut()?;
         let (issuing, relying, route) = (self.issuing, self.relying, self.route);
         if self.end {
             let ended = national.end_arrangement(|listed| {
                 (listed.issuing, listed.relying, listed.route) == (issuing, relying, route)
             })?;
-            println!("{ended} arrangement(s) taken out");
+            say!("{ended} arrangement(s) taken out");
         } else {
             national.arrange(Arrangement { issuing, relying, route, window: self.span.window() })?;
-            println!("codes of {issuing} count in {relying}, {}", route.code());
+            say!("codes of {issuing} count in {relying}, {}", route.code());
         }
         workspace.save()
     }
@@ -102,11 +102,20 @@ pub struct Suspend {
     instead: Option<String>,
     #[command(flatten)]
     span: Span,
+    /// When it is decided, instead of now
+    #[arg(long, value_parser = time, value_name = "TIME")]
+    at: Option<UnixTime>,
 }
 
 impl Suspend {
-    pub fn run(self, dir: &Path) -> Done {
-        let mut workspace = Workspace::open(dir)?;
+    pub fn run(self, global: &Global) -> Done {
+        let mut workspace = Workspace::open(&global.dir)?;
+        let now = moment(self.at);
+        if let Some(until) = self.span.until.filter(|until| *until <= now) {
+            return Err(WorkspaceError::Usage(format!(
+                "the suspension would be over at {until}, before it began; check --until (it is {now} now)"
+            )));
+        }
         let (issuing, relying) = (self.issuing, self.relying);
         workspace.authority.national_mut()?.suspend(Suspension {
             issuing,
@@ -116,7 +125,7 @@ impl Suspend {
             instead: self.instead,
             window: self.span.window(),
         })?;
-        println!("codes of {issuing} are suspended in {relying}");
+        say!("codes of {issuing} are suspended in {relying}");
         workspace.save()
     }
 }
@@ -137,11 +146,14 @@ pub struct Resume {
 }
 
 impl Resume {
-    pub fn run(self, dir: &Path) -> Done {
-        let mut workspace = Workspace::open(dir)?;
-        let at = moment(self.at);
-        workspace.authority.national_mut()?.resume(&self.notice, at)?;
-        println!("the suspension of notice {} ends at {at}", self.notice);
+    pub fn run(self, global: &Global) -> Done {
+        let mut workspace = Workspace::open(&global.dir)?;
+        let at = global.moment(&workspace, self.at, None)?;
+        if workspace.authority.national_mut()?.resume(&self.notice, at)? {
+            say!("the suspension of notice {} ends at {at}", self.notice);
+        } else {
+            say!("the suspension of notice {} is taken out: it had not begun", self.notice);
+        }
         workspace.save()
     }
 }
@@ -178,18 +190,19 @@ pub struct Area {
 }
 
 impl Area {
-    pub fn run(self, dir: &Path) -> Done {
-        let mut workspace = Workspace::open(dir)?;
+    pub fn run(self, global: &Global) -> Done {
+        let mut workspace = Workspace::open(&global.dir)?;
+        let at = global.moment(&workspace, self.at, None);
         let national = workspace.authority.national_mut()?;
         match self.level {
             Some(level) => {
                 let name = Names { zh: self.zh, en: self.en };
                 national.list_area(RiskArea { area: self.area, level, name, window: self.span.window() })?;
-                println!("{} is listed", self.area);
+                say!("{} is listed", self.area);
             }
             None => {
-                national.clear_area(self.area, moment(self.at))?;
-                println!("{} is cleared", self.area);
+                national.clear_area(self.area, at?)?;
+                say!("{} is cleared", self.area);
             }
         }
         workspace.save()
@@ -204,14 +217,14 @@ pub enum PolicyCommand {
 }
 
 impl PolicyCommand {
-    pub fn run(self, dir: &Path) -> Done {
+    pub fn run(self, global: &Global) -> Done {
         match self {
             Self::Show(_) => {
-                let workspace = Workspace::open(dir)?;
+                let workspace = Workspace::open(&global.dir)?;
                 print_json(&serde_json::json!(workspace.authority.national()?.policy));
                 Ok(())
             }
-            Self::Set(command) => command.run(dir),
+            Self::Set(command) => command.run(global),
         }
     }
 }
@@ -230,11 +243,11 @@ pub struct PolicySet {
 }
 
 impl PolicySet {
-    fn run(self, dir: &Path) -> Done {
-        let mut workspace = Workspace::open(dir)?;
+    fn run(self, global: &Global) -> Done {
+        let mut workspace = Workspace::open(&global.dir)?;
         let bytes = std::fs::read(&self.file).map_err(|error| WorkspaceError::io("read", &self.file, error))?;
         let policy = policy::read(&bytes).map_err(|why| WorkspaceError::BadFile(self.file.clone(), why))?;
-        println!("{} profile(s), default {}", policy.profiles.len(), policy.default);
+        say!("{} profile(s), default {}", policy.profiles.len(), policy.default);
         workspace.authority.national_mut()?.policy = policy;
         workspace.save()
     }

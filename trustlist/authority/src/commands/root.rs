@@ -1,28 +1,30 @@
 //! `authority root …`.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use authority::{
     Workspace, WorkspaceError,
     key::{KeyType, SigningKey},
-    metadata::Role,
+    metadata::{self, Role},
     rotate::Change,
 };
 use clap::{Args, Subcommand};
 use trustlist::{region::Region, time::UnixTime};
 
-use super::{Done, moment, region, time};
+use super::{Done, Global, print_json, region, time};
 
 /// The root: which keys sign what
 #[derive(Subcommand)]
 pub enum RootCommand {
     Rotate(Rotate),
+    Fingerprint(Fingerprint),
 }
 
 impl RootCommand {
-    pub fn run(self, dir: &Path) -> Done {
+    pub fn run(self, global: &Global) -> Done {
         match self {
-            Self::Rotate(command) => command.run(dir),
+            Self::Rotate(command) => command.run(global),
+            Self::Fingerprint(command) => command.run(global),
         }
     }
 }
@@ -64,8 +66,8 @@ pub struct Rotate {
 }
 
 impl Rotate {
-    fn run(self, dir: &Path) -> Done {
-        let mut workspace = Workspace::open(dir)?;
+    fn run(self, global: &Global) -> Done {
+        let mut workspace = Workspace::open(&global.dir)?;
         if let Some(hosted) = self.hosted {
             workspace = workspace.hosted(hosted)?;
         }
@@ -76,8 +78,58 @@ impl Rotate {
             remove: self.remove,
             threshold: self.threshold,
         };
-        let version = workspace.authority.rotate_root(vec![change], moment(self.at))?;
-        println!("root version {version} is signed; publish to let gates know");
+        let at = global.moment(&workspace, self.at, None)?;
+        let version = workspace.authority.rotate_root(vec![change], at)?;
+        say!("root version {version} is signed; publish to let gates know");
         workspace.save()
+    }
+}
+
+const FINGERPRINT: &str = "\
+Examples:
+  authority --dir hubei root fingerprint                   of this authority's first root, to be read out on the telephone
+  authority root fingerprint --file 1.root.json            of a file that somebody handed over
+  authority --dir nation root fingerprint --issuer 420000  of the root that the national list pins";
+
+/// Print the fingerprint of a first root, for comparing by telephone
+///
+/// Whoever pins a root trusts everything that is ever signed under it. Both sides print the fingerprint and read it to each other before
+/// it is pinned.
+#[derive(Args)]
+#[command(after_help = FINGERPRINT)]
+pub struct Fingerprint {
+    /// Of this file
+    #[arg(long, value_name = "FILE", conflicts_with = "issuer")]
+    file: Option<PathBuf>,
+    /// Of the root that the national list pins for this issuer (national platform)
+    #[arg(long, value_parser = region, value_name = "ID")]
+    issuer: Option<Region>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Fingerprint {
+    fn run(self, global: &Global) -> Done {
+        let bytes = match (&self.file, self.issuer) {
+            (Some(file), _) => {
+                let bytes = std::fs::read(file).map_err(|error| WorkspaceError::io("read", file, error))?;
+                let unreadable = |_| WorkspaceError::BadFile(file.clone(), "it is no root metadata".to_owned());
+                metadata::read::<metadata::Root>(&bytes).map_err(unreadable)?;
+                bytes
+            }
+            (None, Some(issuer)) => {
+                let workspace = Workspace::open(&global.dir)?;
+                let pinned = workspace.authority.national()?.roots.get(&issuer);
+                pinned.cloned().ok_or(authority::national::ListError::UnknownIssuer(issuer))?
+            }
+            (None, None) => Workspace::open(&global.dir)?.authority.first_root().to_vec(),
+        };
+        if self.json {
+            print_json(&serde_json::json!({"sha256": metadata::sha256(&bytes)}));
+        } else {
+            say!("{}", metadata::fingerprint(&bytes));
+        }
+        Ok(())
     }
 }

@@ -1,12 +1,16 @@
 //! `authority show`.
 
-use std::path::Path;
-
-use authority::{Workspace, desk::entry_kid, metadata::Role, rotate::ID_PREFIX};
+use authority::{
+    Workspace,
+    authority::entry_kid,
+    metadata::{self, Role},
+    rotate::ID_PREFIX,
+};
 use clap::Args;
 use serde_json::json;
+use trustlist::{code::KeyState, lists::keys::KeyEntry, time::UnixTime};
 
-use super::{Done, print_json};
+use super::{Done, Global, moment, print_json, publishing::warn_of_root, time};
 
 const EXAMPLE: &str = "\
 Example: what is in the lists, for a script
@@ -16,16 +20,20 @@ Example: what is in the lists, for a script
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Show {
+    /// How keys and roots stand then, instead of now
+    #[arg(long, value_parser = time, value_name = "TIME")]
+    at: Option<UnixTime>,
     /// As JSON
     #[arg(long)]
     json: bool,
 }
 
 impl Show {
-    pub fn run(self, dir: &Path) -> Done {
-        let workspace = Workspace::open(dir)?;
+    pub fn run(self, global: &Global) -> Done {
+        let workspace = Workspace::open(&global.dir)?;
         let authority = &workspace.authority;
         let root = authority.root()?;
+        let now = moment(self.at);
         let published = authority.last_published()?;
         let keys: Vec<_> = authority
             .keys()
@@ -40,6 +48,7 @@ impl Show {
                     "algorithm": entry.algorithm,
                     "formats": entry.formats,
                     "state": entry.state,
+                    "now": standing(entry, now),
                     "window": entry.window,
                     "private_key_here": here,
                 })
@@ -58,6 +67,8 @@ impl Show {
             print_json(&json!({
                 "issuer": authority.issuer(),
                 "root": {"version": root.version, "expires": root.expires, "roles": root.roles},
+                "first_root_sha256": metadata::sha256(authority.first_root()),
+                "mirrors": workspace.mirrors,
                 "generation": published.map(|(generation, _)| generation),
                 "published": published.map(|(_, at)| at),
                 "keys": keys,
@@ -70,31 +81,33 @@ impl Show {
             }));
             return Ok(());
         }
-        println!("authority {}", authority.issuer());
+        say!("authority {}", authority.issuer());
+        warn_of_root(authority.issuer().as_str(), root.expires, now);
         match published {
-            Some((generation, at)) => println!("published: generation {generation} at {at}"),
-            None => println!("published: nothing yet"),
+            Some((generation, at)) => say!("published: generation {generation} at {at}"),
+            None => say!("published: nothing yet"),
         }
-        println!("root: version {}, until {}", root.version, root.expires);
+        say!("root: version {}, until {}", root.version, root.expires);
+        say!("first root: {}", metadata::fingerprint(authority.first_root()));
         for role in Role::ALL {
             if let Some(keys) = root.roles.get(&role) {
                 let ids: Vec<&str> = keys.keyids.iter().map(|id| &id[..id.len().min(ID_PREFIX)]).collect();
-                println!("  {:<9} {} of {}: {}", role.name(), keys.threshold, ids.len(), ids.join(" "));
+                say!("  {:<9} {} of {}: {}", role.name(), keys.threshold, ids.len(), ids.join(" "));
             }
         }
-        println!("keys.json:");
+        say!("keys.json:");
         for key in &keys {
             let here = if key["private_key_here"] == true { ", private key here" } else { "" };
-            println!(
+            say!(
                 "  {} {} {} {}{here}",
                 text(&key["kid"]),
                 text(&key["use"]),
                 text(&key["algorithm"]),
-                text(&key["state"]["state"])
+                text(&key["now"])
             );
         }
         for list in &statuses {
-            println!(
+            say!(
                 "status/{}: {} codes, {} not valid, changed {}",
                 list["list"],
                 list["codes"],
@@ -103,14 +116,14 @@ impl Show {
             );
         }
         if let Some(national) = national {
-            println!("issuers: {}", national.list.issuers.len());
+            say!("issuers: {}", national.list.issuers.len());
             for issuer in &national.list.issuers {
                 let formats: Vec<&str> = issuer.formats.iter().map(|format| format.code()).collect();
-                println!("  {} {} {} ({})", issuer.id, issuer.name.en, issuer.name.zh, formats.join(", "));
+                say!("  {} {} {} ({})", issuer.id, issuer.name.en, issuer.name.zh, formats.join(", "));
             }
-            println!("arrangements: {}", national.recognition.arrangements.len());
+            say!("arrangements: {}", national.recognition.arrangements.len());
             for arrangement in &national.recognition.arrangements {
-                println!(
+                say!(
                     "  {} counts in {}, {}{}",
                     arrangement.issuing,
                     arrangement.relying,
@@ -119,7 +132,7 @@ impl Show {
                 );
             }
             for suspension in &national.recognition.suspensions {
-                println!(
+                say!(
                     "  suspended: {} in {}, notice {}{}",
                     suspension.issuing,
                     suspension.relying,
@@ -127,13 +140,24 @@ impl Show {
                     span(suspension.window)
                 );
             }
-            println!("risk areas: {}", national.risk_areas.areas.len());
+            say!("risk areas: {}", national.risk_areas.areas.len());
             for area in &national.risk_areas.areas {
-                println!("  {} {}{}", area.area, text(&json!(area.level)), span(area.window));
+                say!("  {} {}{}", area.area, text(&json!(area.level)), span(area.window));
             }
-            println!("policy: {} ({} profiles)", national.policy.default, national.policy.profiles.len());
+            say!("policy: {} ({} profiles)", national.policy.default, national.policy.profiles.len());
         }
         Ok(())
+    }
+}
+
+/// How a key stands at `now`: announced, active, retired or revoked.
+fn standing(entry: &KeyEntry, now: UnixTime) -> String {
+    match (entry.state, entry.window.from) {
+        (KeyState::Revoked, _) => "revoked".to_owned(),
+        (KeyState::Retired { at }, _) if at <= now => format!("retired since {at}"),
+        (KeyState::Retired { at }, _) => format!("active, retires at {at}"),
+        (KeyState::Active, Some(from)) if from > now => format!("announced, signs from {from}"),
+        (KeyState::Active, _) => "active".to_owned(),
     }
 }
 

@@ -1,12 +1,12 @@
 //! `authority status-list …`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use authority::{Workspace, WorkspaceError, statuses};
+use authority::{Workspace, WorkspaceError, changes::is_much, statuses};
 use clap::{Args, Subcommand};
 use trustlist::{status::Status, time::UnixTime};
 
-use super::{Done, moment, publishing::Publish, time, word};
+use super::{Done, Global, confirm, publishing::Publish, time, word};
 
 /// Say how issued codes stand now: valid, revoked or suspended
 #[derive(Subcommand)]
@@ -18,12 +18,12 @@ pub enum StatusList {
 }
 
 impl StatusList {
-    pub fn run(self, dir: &Path) -> Done {
+    pub fn run(self, global: &Global) -> Done {
         match self {
-            Self::Grow(command) => command.run(dir),
-            Self::Set(command) => command.run(dir),
-            Self::Show(command) => command.run(dir),
-            Self::Publish(command) => command.run(dir),
+            Self::Grow(command) => command.run(global),
+            Self::Set(command) => command.run(global),
+            Self::Show(command) => command.run(global),
+            Self::Publish(command) => command.run(global),
         }
     }
 }
@@ -40,11 +40,12 @@ pub struct Grow {
 }
 
 impl Grow {
-    fn run(self, dir: &Path) -> Done {
-        let mut workspace = Workspace::open(dir)?;
+    fn run(self, global: &Global) -> Done {
+        let mut workspace = Workspace::open(&global.dir)?;
+        let at = global.moment(&workspace, self.at, None)?;
         let statuses = workspace.authority.statuses_mut();
-        statuses.grow(self.codes, moment(self.at))?;
-        println!("{} list(s) cover {} codes", statuses.shards().len(), statuses.codes());
+        statuses.grow(self.codes, at)?;
+        say!("{} list(s) cover {} codes", statuses.shards().len(), statuses.codes());
         workspace.save()
     }
 }
@@ -69,10 +70,13 @@ pub struct Set {
     /// When, instead of now
     #[arg(long, value_parser = time, value_name = "TIME")]
     at: Option<UnixTime>,
+    /// Do not ask when it is much: more than a hundred codes and more than one in a hundred
+    #[arg(long)]
+    yes: bool,
 }
 
 impl Set {
-    fn run(self, dir: &Path) -> Done {
+    fn run(self, global: &Global) -> Done {
         let mut indices = self.indices;
         if let Some(path) = &self.file {
             let text = std::fs::read_to_string(path).map_err(|error| WorkspaceError::io("read", path, error))?;
@@ -85,14 +89,20 @@ impl Set {
         if indices.is_empty() {
             return Err(WorkspaceError::Usage("name the numbers of codes, or a --file with them".to_owned()));
         }
-        let mut workspace = Workspace::open(dir)?;
-        let at = moment(self.at);
+        let mut workspace = Workspace::open(&global.dir)?;
+        let at = global.moment(&workspace, self.at, None)?;
         let statuses = workspace.authority.statuses_mut();
         let mut changed = 0;
         for index in &indices {
             changed += usize::from(statuses.set(*index, self.status, at)?);
         }
-        println!("{changed} of {} codes changed; publish to let gates know", indices.len());
+        let (changed, all) = (changed as u64, statuses.codes());
+        if is_much(changed, all) {
+            let status = serde_json::json!(self.status);
+            let status = status.as_str().unwrap_or_default();
+            confirm(&format!("{changed} of all {all} codes would become {status}"), self.yes)?;
+        }
+        say!("{changed} of {} codes changed; publish to let gates know", indices.len());
         workspace.save()
     }
 }
@@ -106,11 +116,11 @@ pub struct Show {
 }
 
 impl Show {
-    fn run(self, dir: &Path) -> Done {
-        let workspace = Workspace::open(dir)?;
+    fn run(self, global: &Global) -> Done {
+        let workspace = Workspace::open(&global.dir)?;
         let (list, index) = statuses::place(self.index);
         let status = serde_json::json!(workspace.authority.statuses().status(self.index));
-        println!("{} ({list}, index {index})", status.as_str().unwrap_or("unknown"));
+        say!("{} ({list}, index {index})", status.as_str().unwrap_or("unknown"));
         Ok(())
     }
 }

@@ -33,6 +33,13 @@ pub enum ListError {
     },
     /// The file is no first root.
     NotARoot(&'static str),
+    /// The root, or a key in it, is another issuer's.
+    RootOfAnother {
+        /// Whose it should be.
+        issuer: Region,
+        /// Whose it is.
+        other: Region,
+    },
     /// The end is not after the beginning.
     EmptyWindow,
     /// The very same is in the list already.
@@ -60,7 +67,10 @@ impl fmt::Display for ListError {
                 write!(f, "no issuer in the trust list speaks for {id}; add it with `authority issuer add {id}` first")
             }
             Self::UnknownRegion(id) => {
-                write!(f, "{id} lies in none of the 34 provinces of GB/T 2260; check the digits")
+                write!(
+                    f,
+                    "there is no region {id}: it lies in none of the 34 provinces of GB/T 2260, or in none of its province's cities; check the digits"
+                )
             }
             Self::NoNames(id) => write!(f, "{id} is in no table of names; give it some with --zh and --en"),
             Self::OverlappingScope { issuer, other, region } => write!(
@@ -79,6 +89,11 @@ impl fmt::Display for ListError {
                     "the file is no first root ({why}); take metadata/1.root.json of the issuer's published repository"
                 )
             }
+            Self::RootOfAnother { issuer, other } => write!(
+                f,
+                "this is the root of {other}, or has a key of it: it cannot be {issuer}'s, too. Ask {issuer} for its own \
+                 roots/1.root.json and compare the fingerprint by telephone (`authority root fingerprint`)"
+            ),
             Self::EmptyWindow => f.write_str("the end is not after the beginning; check --from and --until"),
             Self::AlreadyThere(what) => write!(f, "this {what} is in the list already"),
             Self::NotThere(what) => write!(f, "there is no such {what} in the list"),

@@ -98,7 +98,7 @@ impl National {
         }
         known_region(id)?;
         let names = newcomer.names.or_else(|| regions::names(id)).ok_or(ListError::NoNames(id))?;
-        first_root(&newcomer.root)?;
+        let root = first_root(&newcomer.root)?;
         let parent = newcomer.parent.unwrap_or(if id.level() > 1 && self.issuer(id.province()).is_some() {
             id.province()
         } else {
@@ -119,6 +119,7 @@ impl National {
             mirrors: newcomer.mirrors,
         };
         self.check_scope(&entry)?;
+        self.check_root(id, &root)?;
         self.roots.insert(id, newcomer.root);
         let at = self.list.issuers.partition_point(|other| other.id < id);
         self.list.issuers.insert(at, entry);
@@ -188,20 +189,27 @@ impl National {
         Ok(())
     }
 
-    /// Ends the suspension of a notice at `at`; it stays in the list as evidence.
+    /// Ends the suspension of a notice at `at`; it stays in the list as evidence. One that has not begun by then is taken out: it never was
+    /// in force. True when something was ended.
     ///
     /// # Errors
     /// When no suspension of this notice is open then.
-    pub fn resume(&mut self, notice: &str, at: UnixTime) -> Result<(), ListError> {
+    pub fn resume(&mut self, notice: &str, at: UnixTime) -> Result<bool, ListError> {
+        let before = self.recognition.suspensions.len();
+        self.recognition.suspensions.retain(|suspension| suspension.notice != notice || begun(suspension.window, at));
+        let taken_out = before > self.recognition.suspensions.len();
         let mut open =
             self.recognition.suspensions.iter_mut().filter(|suspension| {
                 suspension.notice == notice && suspension.window.until.is_none_or(|until| until > at)
             });
-        let first = open.next().ok_or(ListError::NotThere("open suspension"))?;
-        for suspension in std::iter::once(first).chain(open) {
-            suspension.window.until = Some(at);
+        match open.next() {
+            None if taken_out => return Ok(false),
+            None => return Err(ListError::NotThere("open suspension")),
+            Some(first) => {
+                std::iter::once(first).chain(open).for_each(|suspension| suspension.window.until = Some(at));
+            }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Lists an area, or changes the level of one that is listed.
@@ -218,13 +226,15 @@ impl National {
         Ok(())
     }
 
-    /// Ends every open listing of an area at `at`. Visits before that keep counting.
+    /// Ends every open listing of an area at `at`. Visits before that keep counting. A listing that has not begun by then is taken out.
     ///
     /// # Errors
     /// When the area is not listed then.
     pub fn clear_area(&mut self, area: Region, at: UnixTime) -> Result<(), ListError> {
         let open = |listed: &&mut RiskArea| listed.area == area && listed.window.until.is_none_or(|until| until > at);
-        let mut cleared = false;
+        let before = self.risk_areas.areas.len();
+        self.risk_areas.areas.retain(|listed| listed.area != area || begun(listed.window, at));
+        let mut cleared = before > self.risk_areas.areas.len();
         for listed in self.risk_areas.areas.iter_mut().filter(open) {
             listed.window.until = Some(at);
             cleared = true;
@@ -244,6 +254,13 @@ impl National {
                 return Err(ListError::NotARoot("it is not the one whose hash is in the trust list"));
             }
             self.check_scope(entry)?;
+            self.check_root(
+                entry.id,
+                &metadata::read(root).map_err(|_| ListError::NotARoot("it is no root metadata"))?,
+            )?;
+        }
+        for area in &self.risk_areas.areas {
+            known_region(area.area)?;
         }
         for arrangement in &self.recognition.arrangements {
             self.check_pair(arrangement.issuing, arrangement.relying, arrangement.window)?;
@@ -257,8 +274,20 @@ impl National {
         Ok(())
     }
 
+    /// A root key is one issuer's: a file that was handed over twice, or by the wrong one, would let one issuer publish for another.
+    fn check_root(&self, id: Region, root: &Root) -> Result<(), ListError> {
+        for (other, bytes) in self.roots.iter().filter(|(other, _)| **other != id) {
+            let theirs: Root = metadata::read(bytes).map_err(|_| ListError::NotARoot("it is no root metadata"))?;
+            if theirs.keys.keys().any(|key| root.keys.contains_key(key)) {
+                return Err(ListError::RootOfAnother { issuer: id, other: *other });
+            }
+        }
+        Ok(())
+    }
+
     fn check_scope(&self, entry: &IssuerEntry) -> Result<(), ListError> {
         for region in &entry.scope {
+            known_region(*region)?;
             if entry.id != NATIONAL && !entry.id.province().contains(*region) {
                 return Err(ListError::ForeignScope { issuer: entry.id, region: *region });
             }
@@ -306,18 +335,17 @@ fn check_window(window: Window) -> Result<(), ListError> {
     }
 }
 
-/// A country, the national platform, or what lies in one of the provinces.
 fn known_region(region: Region) -> Result<(), ListError> {
-    if region == NATIONAL || region.is_country() || regions::find(region.province()).is_some() {
-        Ok(())
-    } else {
-        Err(ListError::UnknownRegion(region))
-    }
+    if region.exists() { Ok(()) } else { Err(ListError::UnknownRegion(region)) }
 }
 
-fn first_root(bytes: &[u8]) -> Result<(), ListError> {
+fn begun(window: Window, at: UnixTime) -> bool {
+    window.from.is_none_or(|from| from < at)
+}
+
+fn first_root(bytes: &[u8]) -> Result<Root, ListError> {
     let root: Root = metadata::read(bytes).map_err(|_| ListError::NotARoot("it is no root metadata"))?;
-    if root.version == 1 { Ok(()) } else { Err(ListError::NotARoot("its version is not 1")) }
+    if root.version == 1 { Ok(root) } else { Err(ListError::NotARoot("its version is not 1")) }
 }
 
 fn level(region: Region) -> &'static str {

@@ -3,7 +3,10 @@
 use trustlist::lists::{recognition::Route, risk::RiskLevel};
 
 use super::*;
-use crate::desk::{Authority, Plan, Source};
+use crate::{
+    authority::{Authority, Plan, Source},
+    metadata::Role,
+};
 
 const MORNING: UnixTime = UnixTime(1_612_137_600);
 
@@ -55,12 +58,30 @@ fn an_issuer_is_listed_once_with_what_follows_from_its_code() {
 #[test]
 fn an_issuer_that_lies_nowhere_has_no_name_or_no_root_is_refused() {
     let mut lists = lists();
-    assert_eq!(lists.add(newcomer("990000")).err(), Some(ListError::UnknownRegion(region("990000"))));
+    for nowhere in ["990000", "999999", "440099"] {
+        let nowhere = Newcomer { id: region(nowhere), ..newcomer("440000") };
+        assert!(matches!(lists.add(nowhere).err(), Some(ListError::UnknownRegion(_))));
+    }
     assert_eq!(lists.add(newcomer("440300")).err(), Some(ListError::NoNames(region("440300"))));
     let rootless = Newcomer { root: b"{}".to_vec(), ..newcomer("440000") };
     assert!(matches!(lists.add(rootless).err(), Some(ListError::NotARoot(_))));
     let orphan = Newcomer { parent: Some(region("310000")), ..newcomer("440000") };
     assert_eq!(lists.add(orphan).err(), Some(ListError::UnknownIssuer(region("310000"))));
+}
+
+#[test]
+fn a_root_key_is_one_issuers_alone() {
+    let mut lists = lists();
+    let copied = Newcomer { root: authority("420000").first_root().to_vec(), ..newcomer("440000") };
+    let twice = ListError::RootOfAnother { issuer: region("440000"), other: region("420000") };
+    assert_eq!(lists.add(copied).err(), Some(twice.clone()));
+    let own = authority("440000");
+    let mut shared = own.root().expect("a root");
+    shared.give(Role::Timestamp, &authority("420000").private[0]);
+    let shared = metadata::sign(&shared, [&own.private[0]]).expect("signed");
+    assert_eq!(lists.add(Newcomer { root: shared, ..newcomer("440000") }).err(), Some(twice));
+    lists.add(newcomer("440000")).expect("its own root");
+    assert_eq!(lists.check(), Ok(()));
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! lists/                drafts: the documents that are published, and status/<n>.json
 //! signed/               the last status lists of every shard as they were signed, for deltas between them
 //! hosted/<issuer>/      issuers that the national platform keeps itself, each with keys and lists
+//! lists/last.json       the numbers of what was published last, so that a lost published/ is noticed
 //! published/<issuer>/   metadata/ and targets/: what any file server may serve
 //! ```
 //!
@@ -20,26 +21,34 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use trustlist::{lists::keys::KeyUse, region::Region, time::UnixTime};
+use trustlist::{
+    lists::keys::KeyUse,
+    region::{NATIONAL, Region},
+    time::UnixTime,
+};
 
 use crate::{
+    authority::{Authority, AuthorityError, Generation, entry_kid},
+    changes::Changes,
     deltas::SignedLists,
-    desk::{Authority, Generation, entry_kid},
     fault::WorkspaceError,
+    files::{
+        create_directory, lock, names, numbered, read, read_json, read_keys, remove, write, write_json, write_key,
+    },
     key::SigningKey,
+    last::{self, Found, LastPublished, Record},
     metadata::{self, Role},
     national::National,
-    publish::{Publication, root_name},
+    place::Place,
+    publish::{Publication, root_name, target_path},
     rotate::ID_PREFIX,
     statuses::StatusDrafts,
     terms::Terms,
 };
 
-mod files;
+mod backup;
 
-use files::{
-    create_directory, lock, names, numbered, read, read_json, read_keys, remove, write, write_json, write_key,
-};
+pub use backup::{BackUp, Restored};
 
 /// Names in the folder.
 const CARD: &str = "authority.json";
@@ -49,12 +58,21 @@ const ROOTS: &str = "roots";
 const SIGNED: &str = "signed";
 const HOSTED: &str = "hosted";
 const PUBLISHED: &str = "published";
+/// In `lists/`: what was published last, keys that are not announced yet, the last number of a configuration code.
+const LAST: &str = "last.json";
+const ANNOUNCED: &str = "announced.json";
+const CONFIGURATION: &str = "configuration.json";
+/// In `roots/`: the national root, where a province keeps it.
+const NATION: &str = "nation.root.json";
 
 /// `authority.json`.
 #[derive(Serialize, Deserialize)]
 struct Card {
     issuer: Region,
     terms: Terms,
+    /// Where what is published here ends up: looked at before each publication.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    mirrors: Vec<Place>,
 }
 
 /// An authority, its folder, and a lock on it until it is dropped.
@@ -62,6 +80,10 @@ struct Card {
 pub struct Workspace {
     /// The authority. Changes are kept by [`Workspace::save`].
     pub authority: Authority,
+    /// Where what is published here ends up.
+    pub mirrors: Vec<Place>,
+    /// What was published last; none when the folder does not know.
+    last: Option<LastPublished>,
     directory: PathBuf,
     published: PathBuf,
     _lock: File,
@@ -83,9 +105,11 @@ impl Workspace {
         }
         create_directory(directory, 0o755)?;
         create_directory(&directory.join(KEYS), 0o700)?;
-        write_json(&card, &Card { issuer: authority.issuer, terms: authority.terms })?;
+        write_json(&card, &Card { issuer: authority.issuer, terms: authority.terms, mirrors: Vec::new() })?;
         let workspace = Workspace {
             authority,
+            mirrors: Vec::new(),
+            last: Some(LastPublished::default()),
             directory: directory.to_owned(),
             published: published.to_owned(),
             _lock: lock(&card)?,
@@ -109,6 +133,9 @@ impl Workspace {
         }
         let lock = lock(&card_path)?;
         let card: Card = read_json(&card_path)?;
+        if let Some((role, days, most)) = card.terms.unusual() {
+            return Err(AuthorityError::Terms { role, days, most }.into());
+        }
         let lists = directory.join(LISTS);
         let repository = published.join(card.issuer.as_str());
         let mut authority = Authority {
@@ -121,6 +148,7 @@ impl Workspace {
             signed_lists: read_signed(&directory.join(SIGNED))?,
             national: None,
             published: read_generation(&repository)?,
+            announced: read_if_there(&lists.join(ANNOUNCED))?.unwrap_or_default(),
         };
         for (number, path) in numbered(&lists.join("status"))? {
             authority.statuses.put(number, read_json(&path)?);
@@ -128,7 +156,14 @@ impl Workspace {
         if lists.join("trustlist.json").exists() {
             authority.national = Some(read_national(&lists)?);
         }
-        Ok(Workspace { authority, directory: directory.to_owned(), published: published.to_owned(), _lock: lock })
+        Ok(Workspace {
+            authority,
+            mirrors: card.mirrors,
+            last: read_if_there(&lists.join(LAST))?,
+            directory: directory.to_owned(),
+            published: published.to_owned(),
+            _lock: lock,
+        })
     }
 
     /// Where it publishes.
@@ -180,7 +215,15 @@ impl Workspace {
         for (name, key) in self.key_files() {
             write_key(&self.directory.join(KEYS).join(name), key)?;
         }
+        let card = Card { issuer: authority.issuer, terms: authority.terms, mirrors: self.mirrors.clone() };
+        write_json(&self.directory.join(CARD), &card)?;
         let lists = self.directory.join(LISTS);
+        if let Some(last) = &self.last {
+            write_json(&lists.join(LAST), last)?;
+        }
+        if !authority.announced.is_empty() || lists.join(ANNOUNCED).exists() {
+            write_json(&lists.join(ANNOUNCED), &authority.announced)?;
+        }
         write_json(&lists.join("keys.json"), &authority.keys)?;
         for (number, draft) in authority.statuses.shards() {
             write_json(&lists.join(format!("status/{number}.json")), draft)?;
@@ -207,17 +250,164 @@ impl Workspace {
         Ok(())
     }
 
-    /// Signs and writes the next generation, to [`Workspace::published`] and to `out`.
+    /// Signs and writes the next generation, to [`Workspace::published`] and to `out`. Its numbers are above `after`.
+    ///
+    /// Whether gates may hold later ones is another question: [`Workspace::check_last`].
     ///
     /// # Errors
     /// When it cannot be signed, or a file cannot be written.
-    pub fn publish(&mut self, at: UnixTime, out: Option<&Path>) -> Result<Publication, WorkspaceError> {
-        let publication = self.authority.publish(at)?;
+    pub fn publish(&mut self, at: UnixTime, after: u64, out: Option<&Path>) -> Result<Publication, WorkspaceError> {
+        let publication = self.authority.publish_after(at, after)?;
         self.save_signed()?;
         for place in std::iter::once(self.published.as_path()).chain(out) {
             write_publication(&place.join(publication.issuer.as_str()), &publication)?;
         }
+        // Afterwards: where the power fails between the two, published/ is the newer, and counts.
+        self.last = Some(LastPublished { last: self.record()?, restored: false });
+        self.save()?;
         Ok(publication)
+    }
+
+    /// Looks at what stands in these places.
+    ///
+    /// # Errors
+    /// When one gives no answer, or holds what is not this authority's.
+    pub fn look(&self, places: &[Place]) -> Result<Vec<(String, Record)>, WorkspaceError> {
+        let mut seen = Vec::new();
+        for place in places {
+            if let Some(found) = Found::look(place, self.authority.issuer, &self.authority.roots)? {
+                seen.push((place.to_string(), found.record));
+            }
+        }
+        Ok(seen)
+    }
+
+    /// Whether the next generation may be signed here: whether `seen` or this folder itself shows that gates may hold a later one. `after` is
+    /// the generation that somebody says was the last.
+    ///
+    /// # Errors
+    /// When they may.
+    pub fn check_last(&self, seen: &[(String, Record)], after: Option<u64>) -> Result<(), WorkspaceError> {
+        Ok(last::check(self.authority.issuer, self.last.as_ref(), self.record()?.as_ref(), seen, after)?)
+    }
+
+    /// The moment for which something shall be signed, if it can be: `confirmed` by a time service, or not later than a timestamp lives after
+    /// the newest signature that is held here, or `nation`'s.
+    ///
+    /// # Errors
+    /// When it lies in the future.
+    pub fn check_clock(&self, at: UnixTime, confirmed: bool, nation: Option<UnixTime>) -> Result<(), WorkspaceError> {
+        let recorded = self.last.as_ref().and_then(|last| Some(last.last.as_ref()?.issued));
+        let own = self.authority.newest_signed()?;
+        let newest = [recorded, nation].into_iter().flatten().fold(own, UnixTime::max);
+        if confirmed || self.authority.terms.may_be_now(at, newest) {
+            Ok(())
+        } else {
+            Err(AuthorityError::ClockAhead { at, newest }.into())
+        }
+    }
+
+    /// Keeps the national root, by which the national lists on a mirror can be told from others.
+    ///
+    /// # Errors
+    /// When it is no root, or cannot be written.
+    pub fn keep_national_root(&self, root: &[u8]) -> Result<(), WorkspaceError> {
+        trustlist::tuf::Trusted::from_root(root)
+            .map_err(|why| WorkspaceError::Usage(format!("the national root cannot be used: {why}")))?;
+        write(&self.directory.join(ROOTS).join(NATION), root)
+    }
+
+    /// When the national platform last published, as far as these places hold that and a national root is kept here.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn nation_published(&self, places: &[Place]) -> Result<Option<UnixTime>, WorkspaceError> {
+        let path = self.directory.join(ROOTS).join(NATION);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let root = [read(&path)?];
+        // What is not by the nation's keys is no evidence, and no fault of this publication.
+        let found = |place: &Place| Found::look(place, NATIONAL, &root).ok().flatten();
+        Ok(places.iter().filter_map(found).map(|found| found.record.issued).max())
+    }
+
+    /// What the next generation would change.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn changes(&self, at: UnixTime) -> Result<Changes, WorkspaceError> {
+        let mut next = self.authority.clone();
+        next.settle_announcements(at);
+        let new = next.targets(at)?;
+        let Some(generation) = &self.authority.published else { return Ok(Changes::between(None, &new)) };
+        let mut old = BTreeMap::new();
+        let repository = self.published.join(self.authority.issuer.as_str());
+        for (name, facts) in generation.named()? {
+            // A target that somebody took away from published/ is only missing in the comparison.
+            if let Ok(bytes) = std::fs::read(repository.join(target_path(&name, &facts.hashes.sha256))) {
+                old.insert(name, bytes);
+            }
+        }
+        Ok(Changes::between(Some(&old), &new))
+    }
+
+    /// Takes up what was published elsewhere: its lists become the drafts, and the next generation follows it. False when nothing there is
+    /// newer or other than here.
+    ///
+    /// # Errors
+    /// When a target cannot be had, or a file cannot be written.
+    pub fn take_up(&mut self, found: &Found) -> Result<bool, WorkspaceError> {
+        let here = self.record()?;
+        let same = here.as_ref().is_some_and(|here| *here == found.record);
+        let older = here.as_ref().is_some_and(|here| here.generation > found.record.generation);
+        if !same && !older {
+            let targets = found.targets()?;
+            self.authority.take_up(&targets, &found.roots)?;
+            self.authority.published = Some(found.generation.clone());
+            self.save_signed()?;
+            self.write_found(found, &targets)?;
+        }
+        self.last = Some(LastPublished { last: self.record()?, restored: false });
+        self.save()?;
+        Ok(!same && !older)
+    }
+
+    /// Writes what was found elsewhere to `published/`, the timestamp at the end.
+    fn write_found(&self, found: &Found, targets: &BTreeMap<String, Vec<u8>>) -> Result<(), WorkspaceError> {
+        let repository = self.published.join(self.authority.issuer.as_str());
+        for (name, facts) in found.generation.named()? {
+            if let Some(bytes) = targets.get(&name) {
+                write(&repository.join(target_path(&name, &facts.hashes.sha256)), bytes)?;
+            }
+        }
+        for (path, bytes) in self.authority.metadata_files()? {
+            write(&repository.join(path), &bytes)?;
+        }
+        Ok(())
+    }
+
+    /// The number of the next configuration code made at `at`: the second in which it is made, or the one after the last, so that no two
+    /// have the same.
+    ///
+    /// # Errors
+    /// When `wanted` is not above the last number, or the number cannot be kept.
+    pub fn next_configuration_number(&self, at: UnixTime, wanted: Option<u64>) -> Result<u64, WorkspaceError> {
+        let path = self.directory.join(LISTS).join(CONFIGURATION);
+        let last: u64 = read_if_there(&path)?.unwrap_or(0);
+        if let Some(wanted) = wanted.filter(|wanted| *wanted <= last) {
+            return Err(WorkspaceError::Usage(format!(
+                "a configuration code has number {last} already, and checkpoints take none that is not higher; choose one above it than {wanted}"
+            )));
+        }
+        let second = u64::try_from(at.0).unwrap_or(0);
+        let number = wanted.unwrap_or(second.max(last + 1));
+        write_json(&path, &number)?;
+        Ok(number)
+    }
+
+    fn record(&self) -> Result<Option<Record>, WorkspaceError> {
+        Ok(self.authority.published.as_ref().map(Generation::record).transpose()?)
     }
 
     /// Keeps the signed lists before they are published: a publication that is cut short is then repeated with the same bytes.
@@ -295,6 +485,11 @@ fn read_national(lists: &Path) -> Result<National, WorkspaceError> {
     })
 }
 
+/// A JSON document that need not be there.
+fn read_if_there<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, WorkspaceError> {
+    if path.exists() { read_json(path).map(Some) } else { Ok(None) }
+}
+
 fn read_roots(directory: &Path) -> Result<Vec<Vec<u8>>, WorkspaceError> {
     let mut roots = Vec::new();
     loop {
@@ -343,7 +538,7 @@ mod tests {
     use std::{fs, os::unix::fs::PermissionsExt};
 
     use super::*;
-    use crate::desk::{Plan, Source};
+    use crate::authority::{Plan, Source};
 
     const MORNING: UnixTime = UnixTime(1_612_137_600);
 
@@ -360,14 +555,14 @@ mod tests {
         let home = tempfile::tempdir().expect("a folder");
         let directory = home.path().join("hubei");
         let mut workspace = Workspace::create(&directory, hubei()).expect("made");
-        assert_eq!(workspace.publish(MORNING, None).expect("published").generation, 1);
+        assert_eq!(workspace.publish(MORNING, 0, None).expect("published").generation, 1);
         let targets = workspace.authority.targets(MORNING).expect("targets");
         assert!(matches!(Workspace::open(&directory), Err(WorkspaceError::Busy(_))));
         drop(workspace);
 
         let mut workspace = Workspace::open(&directory).expect("opened");
         assert_eq!(workspace.authority.targets(MORNING).expect("targets"), targets);
-        let second = workspace.publish(MORNING.plus(60), None).expect("published");
+        let second = workspace.publish(MORNING.plus(60), 0, None).expect("published");
         assert_eq!((second.generation, second.changed.len()), (2, 0));
         assert!(matches!(Workspace::create(&directory, hubei()), Err(WorkspaceError::AlreadyThere(_))));
     }
@@ -394,7 +589,7 @@ mod tests {
             let at = MORNING.plus(number * 60);
             let revoked = trustlist::status::Status::Revoked;
             workspace.authority.statuses_mut().set(number as u64, revoked, at).expect("covered");
-            workspace.publish(at, None).expect("published");
+            workspace.publish(at, 0, None).expect("published");
         }
         let files = |folder: &str| names(&home.path().join("published/420000").join(folder)).expect("names").len();
         assert_eq!(files("targets/status"), 2);
@@ -417,12 +612,12 @@ mod tests {
             let suspended = trustlist::status::Status::Suspended;
             workspace.authority.statuses_mut().set(number as u64, suspended, at).expect("covered");
             workspace.save().expect("saved");
-            let publication = workspace.publish(at, None).expect("published");
+            let publication = workspace.publish(at, 0, None).expect("published");
             let is_delta = |path: &&String| path.contains(".delta-");
             let deltas = publication.files.iter().map(|(path, _)| path).filter(is_delta).count();
             assert_eq!(deltas as i64, (number - 1).min(3));
             assert_eq!(publication.changed.iter().filter(is_delta).count(), 0, "a delta is no news by itself");
-            let again = workspace.publish(at.plus(1), None).expect("published");
+            let again = workspace.publish(at.plus(1), 0, None).expect("published");
             assert_eq!(again.files[..again.files.len() - 1], publication.files[..publication.files.len() - 1]);
         }
         assert_eq!(names(&home.path().join(SIGNED)).expect("names").len(), 4);

@@ -12,7 +12,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{fault::WorkspaceError, key::SigningKey};
 
 /// The private keys of a folder. One that others may read is refused.
-pub(super) fn read_keys(directory: &Path) -> Result<Vec<SigningKey>, WorkspaceError> {
+pub(crate) fn read_keys(directory: &Path) -> Result<Vec<SigningKey>, WorkspaceError> {
     let mut keys = Vec::new();
     let mut files = names(directory)?;
     files.sort_unstable();
@@ -29,13 +29,13 @@ pub(super) fn read_keys(directory: &Path) -> Result<Vec<SigningKey>, WorkspaceEr
 }
 
 /// Files `<number>.json` of a folder.
-pub(super) fn numbered(directory: &Path) -> Result<Vec<(u64, PathBuf)>, WorkspaceError> {
+pub(crate) fn numbered(directory: &Path) -> Result<Vec<(u64, PathBuf)>, WorkspaceError> {
     let number = |name: &String| name.strip_suffix(".json").and_then(|number| number.parse().ok());
     Ok(names(directory)?.iter().filter_map(|name| Some((number(name)?, directory.join(name)))).collect())
 }
 
 /// Names in a folder; none when there is no such folder.
-pub(super) fn names(directory: &Path) -> Result<Vec<String>, WorkspaceError> {
+pub(crate) fn names(directory: &Path) -> Result<Vec<String>, WorkspaceError> {
     let failed = |error| WorkspaceError::io("read", directory, error);
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -46,23 +46,23 @@ pub(super) fn names(directory: &Path) -> Result<Vec<String>, WorkspaceError> {
 }
 
 /// Reads a whole file.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, WorkspaceError> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, WorkspaceError> {
     fs::read(path).map_err(|error| WorkspaceError::io("read", path, error))
 }
 
 /// Reads a JSON document.
-pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, WorkspaceError> {
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, WorkspaceError> {
     serde_json::from_slice(&read(path)?).map_err(|error| WorkspaceError::BadFile(path.to_owned(), error.to_string()))
 }
 
-pub(super) fn write_json<T: Serialize>(path: &Path, document: &T) -> Result<(), WorkspaceError> {
+pub(crate) fn write_json<T: Serialize>(path: &Path, document: &T) -> Result<(), WorkspaceError> {
     let mut bytes = serde_json::to_vec_pretty(document).expect("documents are plain values");
     bytes.push(b'\n');
     write(path, &bytes)
 }
 
 /// Puts a file in its place whole, unless it stands there already.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), WorkspaceError> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), WorkspaceError> {
     if fs::read(path).is_ok_and(|held| held == bytes) {
         return Ok(());
     }
@@ -76,7 +76,7 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), WorkspaceError> {
     fs::rename(&beside, path).map_err(failed)
 }
 
-pub(super) fn write_key(path: &Path, key: &SigningKey) -> Result<(), WorkspaceError> {
+pub(crate) fn write_key(path: &Path, key: &SigningKey) -> Result<(), WorkspaceError> {
     let failed = |error| WorkspaceError::io("write", path, error);
     let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
@@ -85,17 +85,17 @@ pub(super) fn write_key(path: &Path, key: &SigningKey) -> Result<(), WorkspaceEr
     file.write_all(key.to_pem().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
 }
 
-pub(super) fn create_directory(directory: &Path, mode: u32) -> Result<(), WorkspaceError> {
+pub(crate) fn create_directory(directory: &Path, mode: u32) -> Result<(), WorkspaceError> {
     let made = fs::DirBuilder::new().recursive(true).mode(mode).create(directory);
     made.map_err(|error| WorkspaceError::io("make the folder", directory, error))
 }
 
-pub(super) fn remove(path: &Path) -> Result<(), WorkspaceError> {
+pub(crate) fn remove(path: &Path) -> Result<(), WorkspaceError> {
     fs::remove_file(path).map_err(|error| WorkspaceError::io("remove", path, error))
 }
 
 /// Two commands in one folder would sign two generations of one number.
-pub(super) fn lock(path: &Path) -> Result<File, WorkspaceError> {
+pub(crate) fn lock(path: &Path) -> Result<File, WorkspaceError> {
     let file = File::open(path).map_err(|error| WorkspaceError::io("read", path, error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),

@@ -1,4 +1,4 @@
-//! Why a desk does not do what it is asked for, and what to do then.
+//! Why an authority does not do what it is asked for, and what to do then.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::{code::IssueError, key::KeyError, metadata::Role, national::ListError
 
 /// Why an authority does not do what it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeskError {
+pub enum AuthorityError {
     /// A key cannot be made or used.
     Key(KeyError),
     /// A threshold that no set of keys reaches, or none at all.
@@ -58,6 +58,22 @@ pub enum DeskError {
         /// Which file.
         file: &'static str,
     },
+    /// Nobody confirms the time, and it is later than it can be.
+    ClockAhead {
+        /// What the clock says.
+        at: UnixTime,
+        /// The newest signature.
+        newest: UnixTime,
+    },
+    /// A term of validity that is none.
+    Terms {
+        /// Whose.
+        role: &'static str,
+        /// What it is.
+        days: u32,
+        /// The longest.
+        most: u32,
+    },
     /// The root has expired; clients refuse what hangs on it.
     RootExpired {
         /// When.
@@ -65,19 +81,19 @@ pub enum DeskError {
     },
 }
 
-impl From<KeyError> for DeskError {
-    fn from(error: KeyError) -> DeskError {
-        DeskError::Key(error)
+impl From<KeyError> for AuthorityError {
+    fn from(error: KeyError) -> AuthorityError {
+        AuthorityError::Key(error)
     }
 }
 
-impl From<ListError> for DeskError {
-    fn from(error: ListError) -> DeskError {
-        DeskError::List(error)
+impl From<ListError> for AuthorityError {
+    fn from(error: ListError) -> AuthorityError {
+        AuthorityError::List(error)
     }
 }
 
-impl fmt::Display for DeskError {
+impl fmt::Display for AuthorityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key(error) => error.fmt(f),
@@ -121,6 +137,16 @@ impl fmt::Display for DeskError {
             Self::Damaged { file } => {
                 write!(f, "the published {file} cannot be read; bring the published directory back from a mirror")
             }
+            Self::ClockAhead { at, newest } => write!(
+                f,
+                "the time is said to be {at}, no time service confirms it, and the newest signature here is of {newest}: lists from the \
+                 future cost this issuer its gates. Set the clock or wait for its time service (`timedatectl`); if the time is right, \
+                 say --clock-is-right"
+            ),
+            Self::Terms { role, days, most } => write!(
+                f,
+                "{days} days are no term for the {role}: choose 1 to {most} (in authority.json, where the authority is there already)"
+            ),
             Self::RootExpired { at } => {
                 write!(f, "the root expired at {at}; renew it with `authority root rotate` first")
             }
@@ -128,7 +154,7 @@ impl fmt::Display for DeskError {
     }
 }
 
-impl std::error::Error for DeskError {
+impl std::error::Error for AuthorityError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Key(error) => Some(error),
@@ -141,15 +167,15 @@ impl std::error::Error for DeskError {
 /// Why there is no code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CodeError {
-    /// The desk cannot sign it.
-    Desk(DeskError),
+    /// The authority cannot sign it.
+    Authority(AuthorityError),
     /// The draft is none.
     Draft(IssueError),
 }
 
-impl From<DeskError> for CodeError {
-    fn from(error: DeskError) -> CodeError {
-        CodeError::Desk(error)
+impl From<AuthorityError> for CodeError {
+    fn from(error: AuthorityError) -> CodeError {
+        CodeError::Authority(error)
     }
 }
 
@@ -162,7 +188,7 @@ impl From<IssueError> for CodeError {
 impl fmt::Display for CodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Desk(error) => error.fmt(f),
+            Self::Authority(error) => error.fmt(f),
             Self::Draft(error) => error.fmt(f),
         }
     }
@@ -171,7 +197,7 @@ impl fmt::Display for CodeError {
 impl std::error::Error for CodeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Desk(error) => Some(error),
+            Self::Authority(error) => Some(error),
             Self::Draft(error) => Some(error),
         }
     }

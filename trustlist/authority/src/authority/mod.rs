@@ -20,15 +20,14 @@ use crate::{
     deltas::SignedLists,
     key::{KeyError, KeyType, SigningKey},
     metadata::{self, Role, RoleKeys, Root},
-    national::National,
-    rotate,
+    national::{ListError, National},
     statuses::StatusDrafts,
     terms::Terms,
 };
 
 mod fault;
 
-pub use fault::{CodeError, DeskError};
+pub use fault::{AuthorityError, CodeError};
 
 /// How many keys a role gets, of which kind, and how many must sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +108,8 @@ pub struct Authority {
     pub(crate) signed_lists: SignedLists,
     pub(crate) national: Option<National>,
     pub(crate) published: Option<Generation>,
+    /// Keys that no generation has announced yet, with the seconds that shall pass between announcement and first use.
+    pub(crate) announced: BTreeMap<KeyId, i64>,
 }
 
 /// The metadata that was published last.
@@ -133,7 +134,13 @@ impl Authority {
         terms: Terms,
         source: Source,
         at: UnixTime,
-    ) -> Result<Authority, DeskError> {
+    ) -> Result<Authority, AuthorityError> {
+        if !issuer.exists() {
+            return Err(AuthorityError::List(ListError::UnknownRegion(issuer)));
+        }
+        if let Some((role, days, most)) = terms.unusual() {
+            return Err(AuthorityError::Terms { role, days, most });
+        }
         let mut private = Vec::new();
         let mut root = Root {
             spec_version: metadata::SPEC_VERSION.to_owned(),
@@ -146,12 +153,12 @@ impl Authority {
         for role in Role::ALL {
             let RolePlan { keys, threshold, key_type } = if role == Role::Root { plan.root } else { plan.online };
             if threshold == 0 || threshold > keys {
-                return Err(DeskError::Threshold { keys: keys as usize, threshold });
+                return Err(AuthorityError::Threshold { keys: keys as usize, threshold });
             }
             root.roles.insert(role, RoleKeys { keyids: Vec::new(), threshold });
             for number in 0..keys {
                 let key = source.key(issuer, &format!("{}-{number}", role.name()), key_type)?;
-                rotate::enrol(&mut root, role, &key);
+                root.give(role, &key);
                 private.push(key);
             }
         }
@@ -165,6 +172,7 @@ impl Authority {
             signed_lists: SignedLists::default(),
             national: None,
             published: None,
+            announced: BTreeMap::new(),
         };
         authority.sign_root(root, at)?;
         if issuer == NATIONAL {
@@ -224,24 +232,24 @@ impl Authority {
     /// The national lists.
     ///
     /// # Errors
-    /// When this is a province's desk.
-    pub fn national(&self) -> Result<&National, DeskError> {
-        self.national.as_ref().ok_or(DeskError::NotNational(self.issuer))
+    /// When this is a province.
+    pub fn national(&self) -> Result<&National, AuthorityError> {
+        self.national.as_ref().ok_or(AuthorityError::NotNational(self.issuer))
     }
 
     /// The national lists, to be changed.
     ///
     /// # Errors
-    /// When this is a province's desk.
-    pub fn national_mut(&mut self) -> Result<&mut National, DeskError> {
-        self.national.as_mut().ok_or(DeskError::NotNational(self.issuer))
+    /// When this is a province.
+    pub fn national_mut(&mut self) -> Result<&mut National, AuthorityError> {
+        self.national.as_mut().ok_or(AuthorityError::NotNational(self.issuer))
     }
 
     /// Lists a key that this machine made, good from `at`.
     ///
     /// # Errors
     /// When it is there already.
-    pub fn add_key(&mut self, key: SigningKey, use_for: KeyUse, at: UnixTime) -> Result<KeyId, DeskError> {
+    pub fn add_key(&mut self, key: SigningKey, use_for: KeyUse, at: UnixTime) -> Result<KeyId, AuthorityError> {
         let kid = key.kid();
         self.add_entry(KeyEntry {
             algorithm: key.algorithm(),
@@ -262,20 +270,21 @@ impl Authority {
     ///
     /// # Errors
     /// When it is there already, or has neither key nor certificate.
-    pub fn add_entry(&mut self, entry: KeyEntry) -> Result<KeyId, DeskError> {
-        let kid = entry_kid(&entry).map_err(DeskError::BadEntry)?;
+    pub fn add_entry(&mut self, entry: KeyEntry) -> Result<KeyId, AuthorityError> {
+        let kid = entry_kid(&entry).map_err(AuthorityError::BadEntry)?;
         if self.keys.keys.iter().any(|other| entry_kid(other) == Ok(kid) && other.use_for == entry.use_for) {
-            return Err(DeskError::DuplicateKey(kid));
+            return Err(AuthorityError::DuplicateKey(kid));
         }
         self.keys.keys.push(entry);
         Ok(kid)
     }
 
-    /// Makes a new key at `at` and retires the active ones of the same use: what they signed before stays good.
+    /// Lists `key` as the one that signs from `at` on, and retires the active ones of the same use at that moment: what they signed before
+    /// stays good. Until `at` they sign.
     ///
     /// # Errors
     /// When the machine gives no randomness.
-    pub fn rotate_key(&mut self, use_for: KeyUse, key: SigningKey, at: UnixTime) -> Result<KeyId, DeskError> {
+    pub fn rotate_key(&mut self, use_for: KeyUse, key: SigningKey, at: UnixTime) -> Result<KeyId, AuthorityError> {
         let kid = self.add_key(key, use_for, at)?;
         for entry in self.keys.keys.iter_mut().filter(|entry| entry.use_for == use_for) {
             if entry.state == KeyState::Active && entry_kid(entry) != Ok(kid) && entry.certificate.is_none() {
@@ -285,30 +294,85 @@ impl Authority {
         Ok(kid)
     }
 
+    /// As [`Authority::rotate_key`], at least `lead` seconds after the generation that announces the key: a gate that holds a fresh list then
+    /// knows the key before it meets a code by it, and refuses nobody's.
+    ///
+    /// # Errors
+    /// As for [`Authority::rotate_key`].
+    pub fn announce_key(
+        &mut self,
+        use_for: KeyUse,
+        key: SigningKey,
+        at: UnixTime,
+        lead: i64,
+    ) -> Result<KeyId, AuthorityError> {
+        let kid = self.rotate_key(use_for, key, at.plus(lead))?;
+        self.announced.insert(kid, lead);
+        Ok(kid)
+    }
+
+    /// Keys that are announced by the generation of `at`, and when they begin: later than was meant, where it is published later.
+    pub(crate) fn settle_announcements(&mut self, at: UnixTime) -> Vec<(KeyId, UnixTime)> {
+        let mut begins = Vec::new();
+        for (kid, lead) in &self.announced {
+            let Some(entry) = self.keys.keys.iter_mut().find(|entry| entry_kid(entry) == Ok(*kid)) else { continue };
+            let (meant, earliest) = (entry.window.from.unwrap_or(at), at.plus(*lead));
+            let (use_for, from) = (entry.use_for, meant.max(earliest));
+            entry.window.from = Some(from);
+            for before in self.keys.keys.iter_mut().filter(|entry| entry.use_for == use_for) {
+                if before.state == (KeyState::Retired { at: meant }) {
+                    before.state = KeyState::Retired { at: from };
+                }
+            }
+            begins.push((*kid, from));
+        }
+        begins
+    }
+
+    /// From when on a key of `keys.json` signs.
+    pub(crate) fn begins(&self, key: &SigningKey) -> Option<UnixTime> {
+        self.keys.keys.iter().find(|entry| entry_kid(entry) == Ok(key.kid()))?.window.from
+    }
+
     /// Changes how a key stands.
     ///
     /// # Errors
     /// When there is no such key.
-    pub fn set_key_state(&mut self, kid: KeyId, state: KeyState) -> Result<(), DeskError> {
+    pub fn set_key_state(&mut self, kid: KeyId, state: KeyState) -> Result<(), AuthorityError> {
         let entry = self.keys.keys.iter_mut().find(|entry| entry_kid(entry) == Ok(kid));
-        entry.ok_or(DeskError::UnknownKey(kid))?.state = state;
+        entry.ok_or(AuthorityError::UnknownKey(kid))?.state = state;
         Ok(())
     }
 
-    /// The newest active private key of a use that is good at `at`; if none is, the newest active one, so that a code can be made
-    /// that is older than its desk.
+    /// The newest private key of a use that signs at `at`; if none does, the one that began first, so that a code can be made that is older
+    /// than its key.
     ///
     /// # Errors
     /// When this machine holds none.
-    pub fn signing_key(&self, use_for: KeyUse, at: UnixTime) -> Result<&SigningKey, DeskError> {
-        let active = |entry: &&KeyEntry| entry.use_for == use_for && entry.state == KeyState::Active;
+    pub fn signing_key(&self, use_for: KeyUse, at: UnixTime) -> Result<&SigningKey, AuthorityError> {
+        let standing = |entry: &&KeyEntry| match entry.state {
+            KeyState::Active => true,
+            KeyState::Retired { at: retired } => retired > at,
+            KeyState::Revoked => false,
+        };
         let held = |entry: &KeyEntry| entry_kid(entry).ok().and_then(|kid| self.private_key(kid));
-        let newest_first = || self.keys.keys.iter().rev().filter(active);
+        let newest_first = || self.keys.keys.iter().rev().filter(|entry| entry.use_for == use_for).filter(standing);
+        let mut by_age: Vec<&KeyEntry> = newest_first().collect();
+        by_age.sort_by_key(|entry| entry.window.from);
         newest_first()
             .filter(|entry| entry.window.contains(at))
             .find_map(held)
-            .or_else(|| newest_first().find_map(held))
-            .ok_or(DeskError::NoKey { issuer: self.issuer, use_for })
+            .or_else(|| by_age.into_iter().find_map(held))
+            .ok_or(AuthorityError::NoKey { issuer: self.issuer, use_for })
+    }
+
+    /// Keys for own codes and lists that are not over and whose private half is not here; those of certificates never are.
+    #[must_use]
+    pub fn keys_elsewhere(&self) -> Vec<KeyId> {
+        let own =
+            |entry: &&KeyEntry| entry.state == KeyState::Active && entry.certificate.is_none() && entry.name.is_none();
+        let kids = self.keys.keys.iter().filter(own).filter_map(|entry| entry_kid(entry).ok());
+        kids.filter(|kid| self.private_key(*kid).is_none()).collect()
     }
 
     /// The private key with this id, whatever its state: test codes are also signed with keys that were retired.
