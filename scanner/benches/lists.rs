@@ -18,7 +18,7 @@ use authority::{Federation, Source};
 use cache::trust_store::TrustStore;
 use sync::{
     lists,
-    update::{self, Anchor, Way, Web, Word, activation},
+    update::{self, MirrorAccess, SyncResult, TrustAnchor, WebMirror, activation},
 };
 use trustlist::{
     region::Region,
@@ -57,23 +57,23 @@ fn country(name: &str, issuers: usize, codes: u64, one_in: u64, changes: u64) {
     let meter = Meter::before(&server);
     let root = publisher.federation.national.first_root().to_vec();
     let mut store = TrustStore::open(&folder.path().join("state/trust/store.db")).expect("a store");
-    let mut sync = |step: &str, at: UnixTime, word: Word| {
+    let mut sync = |step: &str, at: UnixTime, word: SyncResult| {
         let clock = Instant::now();
-        let anchor = Anchor { first_root: Some(&root), moment: Moment::synced(at) };
-        let way = Way { timeout: Duration::from_secs(600), proxy: None, ca: None };
-        let mut web = Web::new(&meter.url(), &way).expect("a mirror");
+        let anchor = TrustAnchor { first_root: Some(&root), moment: Moment::synced(at) };
+        let way = MirrorAccess { timeout: Duration::from_secs(600), proxy: None, ca: None };
+        let mut web = WebMirror::new(&meter.url(), &way).expect("a mirror");
         let report = update::sync(&mut store, &mut web, "mirror", &anchor).expect("the store works");
         activation::settle_by_hand(&mut store).expect("the store works");
         let Traffic { connections, up, down } = meter.read();
         let (together, took) = (up + down, clock.elapsed().as_secs_f64());
-        assert_eq!(report.word(), word, "{report}");
+        assert_eq!(report.result(), word, "{report}");
         println!("| {name} | {step} | {connections} | {up} | {down} | {together} | {took:.2} |");
     };
-    sync("first", at, Word::Updated);
-    sync("nothing published since", at, Word::Unchanged);
+    sync("first", at, SyncResult::Updated);
+    sync("nothing published since", at, SyncResult::Unchanged);
     at = at.plus(60);
     wire::write(&mirror, &publisher.federation.publish(at).expect("published"));
-    sync("published again without news", at, Word::Updated);
+    sync("published again without news", at, SyncResult::Updated);
 
     let state = folder.path().join("state");
     let clock = Instant::now();
@@ -109,7 +109,7 @@ fn country(name: &str, issuers: usize, codes: u64, one_in: u64, changes: u64) {
             daemon.stop();
             meter.read();
         }
-        sync(&format!("{changes} changes, for the {step}. time"), at, Word::Updated);
+        sync(&format!("{changes} changes, for the {step}. time"), at, SyncResult::Updated);
     }
 }
 

@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use scanner::commands::{Command, Line};
+use scanner::commands::{Command, CommandLine};
 
 fn main() -> ExitCode {
-    let line = Line::parse();
+    let line = CommandLine::parse();
     scanner::commands::journal::start(line.verbose, matches!(line.command, Command::Run(_)));
     match scanner::commands::run(line) {
         Ok(exit) => exit.into(),

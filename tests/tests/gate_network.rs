@@ -10,12 +10,12 @@ use std::{
 };
 
 use devices::gate::{Gate, GateError, Hold};
-use host::config::{self, Config, GateDriver, Url};
+use host::config::{self, Config, GateKind, Url};
 use lane::signal::Cues;
 use programs::{Program, broker::Broker, certificates, find, free_port, wait_for, wait_until_listening};
 
 /// A lane with such a gate, and a quick timeout.
-fn lane(driver: GateDriver, url: String, change: impl FnOnce(&mut config::Gate)) -> config::Lane {
+fn lane(driver: GateKind, url: String, change: impl FnOnce(&mut config::Gate)) -> config::Lane {
     let mut lane = Config::default().lane.remove(0);
     (lane.gate.driver, lane.gate.url, lane.gate.timeout) = (driver, Some(Url(url)), Duration::from_secs(5));
     change(&mut lane.gate);
@@ -63,7 +63,7 @@ fn a_relay_box_is_asked_by_an_address_with_the_word_in_it_and_another_one_is_sen
     fs::write(&secret, "sesame\n").expect("written");
     let port = free_port();
     let Some(_controller) = controller(port, &asked, &[]) else { return };
-    let shelly = lane(GateDriver::Http, format!("http://127.0.0.1:{port}/relay/0?turn={{}}"), |gate| {
+    let shelly = lane(GateKind::Http, format!("http://127.0.0.1:{port}/relay/0?turn={{}}"), |gate| {
         (gate.open_word, gate.close_word) = ("on".to_owned(), "off".to_owned());
         (gate.user, gate.secret) = (Some("gate-7".to_owned()), Some(secret.clone()));
     });
@@ -78,7 +78,7 @@ fn a_relay_box_is_asked_by_an_address_with_the_word_in_it_and_another_one_is_sen
     wait_for_lines(&asked, &[off, on, off]);
 
     fs::remove_file(&asked).expect("removed");
-    let own = lane(GateDriver::Http, format!("http://127.0.0.1:{port}/gate"), |gate| gate.secret = Some(secret));
+    let own = lane(GateKind::Http, format!("http://127.0.0.1:{port}/gate"), |gate| gate.secret = Some(secret));
     let mut own = gate(&own);
     wait_for_lines(&asked, &["POST /gate Bearer sesame close"]);
     own.hold(Hold::Test);
@@ -92,7 +92,7 @@ fn a_controller_that_hangs_makes_nobody_wait_and_hears_no_open_when_its_travelle
     let (asked, go) = (directory.path().join("asked"), directory.path().join("go"));
     let port = free_port();
     let Some(_controller) = controller(port, &asked, &["--wait", go.to_str().expect("a name")]) else { return };
-    let lane = lane(GateDriver::Http, format!("http://127.0.0.1:{port}/gate"), |gate| {
+    let lane = lane(GateKind::Http, format!("http://127.0.0.1:{port}/gate"), |gate| {
         gate.timeout = Duration::from_secs(60);
     });
     let mut gate = gate(&lane);
@@ -112,7 +112,7 @@ fn a_controller_that_refuses_or_is_away_is_trouble_until_it_is_back_and_then_hea
     let directory = tempfile::tempdir().expect("a directory");
     let asked = directory.path().join("asked");
     let port = free_port();
-    let lane = lane(GateDriver::Http, format!("http://127.0.0.1:{port}/gate"), |_| ());
+    let lane = lane(GateKind::Http, format!("http://127.0.0.1:{port}/gate"), |_| ());
     let mut gate = gate(&lane);
     assert!(trouble(&mut gate).contains("refused"), "nobody listens");
     let Some(mut picky) = controller(port, &asked, &["--refuse", "404"]) else { return };
@@ -140,9 +140,8 @@ fn a_controller_with_a_certificate_of_the_installers_own_authority_is_believed_a
     let tls = ["--tls", certificate.to_str().expect("a name"), key.to_str().expect("a name")];
     let (port, asked) = (free_port(), at.join("asked"));
     let Some(_controller) = controller(port, &asked, &tls) else { return };
-    let vouched = |by: PathBuf| {
-        gate(&lane(GateDriver::Http, format!("https://127.0.0.1:{port}/gate"), |gate| gate.ca = Some(by)))
-    };
+    let vouched =
+        |by: PathBuf| gate(&lane(GateKind::Http, format!("https://127.0.0.1:{port}/gate"), |gate| gate.ca = Some(by)));
     assert!(trouble(&mut vouched(stranger.join("ca.pem"))).contains("certificate"));
     let good = vouched(at.join("ca.pem"));
     wait_for_lines(&asked, &["POST /gate - close"]);
@@ -155,7 +154,7 @@ fn listener(broker: &Broker, told: &Path) -> Program {
 }
 
 fn behind(broker: &Broker) -> config::Lane {
-    lane(GateDriver::Mqtt, format!("mqtt://127.0.0.1:{}", broker.port), |gate| gate.topic = "hall/gate".to_owned())
+    lane(GateKind::Mqtt, format!("mqtt://127.0.0.1:{}", broker.port), |gate| gate.topic = "hall/gate".to_owned())
 }
 
 fn words(told: &Path) -> Vec<String> {
@@ -224,7 +223,7 @@ const HOLDER: &str = "CHECKPOINTD_HOLDER";
 #[ignore = "holds a gate open: started and killed by the test below"]
 fn holder() {
     let Some(url) = std::env::var(HOLDER).ok() else { return };
-    let lane = lane(GateDriver::Mqtt, url, |gate| gate.topic = "hall/gate".to_owned());
+    let lane = lane(GateKind::Mqtt, url, |gate| gate.topic = "hall/gate".to_owned());
     let mut gate = gate(&lane);
     gate.hold(Hold::Test);
     std::thread::sleep(Duration::from_secs(60));
@@ -261,10 +260,10 @@ fn a_broker_behind_a_private_authority_is_reached_and_without_one_the_gate_is_re
     );
     let Some(broker) = Broker::start(at, &extra) else { return };
     let url = format!("mqtts://127.0.0.1:{}", broker.port);
-    let blind = lane(GateDriver::Mqtt, url.clone(), |_| ());
+    let blind = lane(GateKind::Mqtt, url.clone(), |_| ());
     let refused = Gate::new("post", &blind, &Cues::default());
     assert!(matches!(refused, Err(GateError::Unsuitable(why)) if why.contains("authority")));
     // Nobody subscribes, so that the broker's own answer shows that it was reached.
-    let mut gate = gate(&lane(GateDriver::Mqtt, url, |gate| gate.ca = Some(at.join("ca.pem"))));
+    let mut gate = gate(&lane(GateKind::Mqtt, url, |gate| gate.ca = Some(at.join("ca.pem"))));
     assert!(trouble(&mut gate).contains("nobody listens"));
 }

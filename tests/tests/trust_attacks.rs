@@ -11,8 +11,8 @@ use authority::{
     rotate::Change,
 };
 use sync::{
-    lists::{self, Folder},
-    update::{Anchor, Outcome, Word, carry},
+    lists::{self, FolderMirror},
+    update::{Outcome, SyncResult, TrustAnchor, carry},
 };
 use trust_support::{FOUNDED, HOUR, NOW, Post, empty_store, newer, outcome, reason, region, synced};
 use trustlist::{
@@ -29,7 +29,7 @@ fn a_sync_that_changes_nothing_says_so_and_costs_little() {
     *post.mirror.asked.borrow_mut() = 0;
     *post.mirror.bytes.borrow_mut() = 0;
     let report = post.sync(NOW);
-    assert_eq!(report.word(), Word::Unchanged);
+    assert_eq!(report.result(), SyncResult::Unchanged);
     assert_eq!(*post.mirror.asked.borrow(), 70, "one root and one timestamp each");
     let bytes = *post.mirror.bytes.borrow();
     assert!(bytes < 48 * 1024, "{bytes} bytes");
@@ -53,7 +53,7 @@ fn a_mirror_that_goes_back_is_refused_and_the_newer_lists_stay() {
 fn a_frozen_mirror_stops_succeeding_when_its_lists_expire_and_the_gate_keeps_them() {
     let mut post = Post::new();
     let report = post.sync(NOW.plus(3 * 365 * 24 * HOUR));
-    assert_eq!(report.word(), Word::Failed);
+    assert_eq!(report.result(), SyncResult::Failed);
     assert!(reason(&report, NATIONAL).contains("expired"));
     assert!(lists::from_store(&post.store).expect("read").is_some(), "expiry moves the ladder, it empties nothing");
 }
@@ -149,7 +149,7 @@ fn a_captive_portal_and_an_empty_answer_are_refusals_and_not_news() {
             post.tamper(&path, |bytes| *bytes = page.to_vec());
         }
         let report = post.sync(NOW);
-        assert_eq!(report.word(), Word::Failed);
+        assert_eq!(report.result(), SyncResult::Failed);
         assert!(reason(&report, NATIONAL).contains("not the metadata that was expected"));
     }
 }
@@ -160,7 +160,7 @@ fn a_silent_mirror_is_given_up_after_one_request_and_what_is_here_stays() {
     post.mirror.silent = true;
     *post.mirror.asked.borrow_mut() = 0;
     let report = post.sync(NOW.plus(HOUR));
-    assert_eq!(report.word(), Word::Failed);
+    assert_eq!(report.result(), SyncResult::Failed);
     assert_eq!(*post.mirror.asked.borrow(), 1, "thirty-five timeouts would keep the next mirror waiting");
     assert!(lists::from_store(&post.store).expect("read").is_some());
 }
@@ -202,7 +202,7 @@ fn after_a_rotation_the_factory_root_is_not_asked_again() {
     assert_eq!(post.store.roots(NATIONAL).expect("read").len(), 2);
     // Another factory root, as from a tampered package, changes nothing.
     post.root = Federation::of_provinces(Keys::Seed([9; 32]), FOUNDED).expect("founded").national.first_root().to_vec();
-    assert_eq!(post.sync(NOW.plus(HOUR)).word(), Word::Unchanged);
+    assert_eq!(post.sync(NOW.plus(HOUR)).result(), SyncResult::Unchanged);
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn a_province_signing_in_anothers_place_is_refused() {
 #[test]
 fn a_clock_that_once_ran_ahead_does_not_lock_later_syncs() {
     let mut post = Post::new();
-    assert_eq!(post.sync(UnixTime(4_000_000_000)).word(), Word::Failed);
+    assert_eq!(post.sync(UnixTime(4_000_000_000)).result(), SyncResult::Failed);
     post.publish(NOW.plus(HOUR));
     assert_eq!(newer(&post.sync(NOW.plus(HOUR))), 35);
 }
@@ -229,15 +229,15 @@ fn one_device_carries_its_lists_to_the_next_and_an_older_stick_takes_nothing_bac
     assert!(carry::export(&post.store, stick.path()).expect("exported") > 35);
     let folder = tempfile::tempdir().expect("a folder");
     let mut next = empty_store(&folder);
-    let mut carried = Folder::open(stick.path()).expect("a folder");
-    let anchor = Anchor { first_root: Some(&post.root), moment: Moment::synced(NOW) };
+    let mut carried = FolderMirror::open(stick.path()).expect("a folder");
+    let anchor = TrustAnchor { first_root: Some(&post.root), moment: Moment::synced(NOW) };
     let report = synced(&mut next, &mut carried, "stick", &anchor).expect("the store works");
     assert_eq!(newer(&report), 35, "{report:?}");
 
     post.publish(NOW.plus(HOUR));
     assert_eq!(newer(&post.sync(NOW.plus(HOUR))), 35);
     let held = post.generation(NATIONAL);
-    let anchor = Anchor { first_root: None, moment: Moment::synced(NOW.plus(HOUR)) };
+    let anchor = TrustAnchor { first_root: None, moment: Moment::synced(NOW.plus(HOUR)) };
     let report = synced(&mut post.store, &mut carried, "stick", &anchor).expect("the store works");
     assert_eq!((newer(&report), post.generation(NATIONAL)), (0, held));
 }

@@ -6,7 +6,7 @@ mod trust_support;
 use cache::trust_store::Slot;
 use sync::{
     lists::{self, Mirror},
-    update::{Anchor, Outcome, Report, carry},
+    update::{Outcome, SyncReport, TrustAnchor, carry},
 };
 use trust_support::{HOUR, NOW, Post, Shelfful, empty_store, newer, outcome, region, synced};
 use trustlist::{
@@ -50,9 +50,9 @@ fn change(post: &mut Post, step: i64) {
 }
 
 /// Syncs; also tells what was asked for of the province's targets.
-fn sync(post: &mut Post, step: i64) -> (Report, Vec<String>) {
+fn sync(post: &mut Post, step: i64) -> (SyncReport, Vec<String>) {
     let mut mirror = Asked(post.mirror.clone(), Vec::new());
-    let anchor = Anchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR * (step + 1))) };
+    let anchor = TrustAnchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR * (step + 1))) };
     let report = synced(&mut post.store, &mut mirror, "mirror", &anchor).expect("the store works");
     (report, mirror.1)
 }
@@ -130,9 +130,9 @@ fn a_device_that_took_a_delta_carries_the_whole_list_to_the_next() {
     assert!(sync(&mut post, 1).1[0].contains(".delta-"));
     let folder = tempfile::tempdir().expect("a folder");
     carry::export(&post.store, folder.path()).expect("exported");
-    let mut stick = lists::Folder::open(folder.path()).expect("a folder");
+    let mut stick = lists::FolderMirror::open(folder.path()).expect("a folder");
     post.store = empty_store(&folder);
-    let anchor = Anchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR * 2)) };
+    let anchor = TrustAnchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR * 2)) };
     let report = synced(&mut post.store, &mut stick, "stick", &anchor).expect("the store works");
     assert_eq!(newer(&report), 35, "{report:?}");
     holds_the_newest(&post, 1);

@@ -15,8 +15,8 @@ use std::{
 
 use cache::trust_store::TrustStore;
 use sync::{
-    lists::{self, Folder, Mirror},
-    update::{Anchor, Outcome, Way, Web, Word, carry},
+    lists::{self, FolderMirror, Mirror},
+    update::{MirrorAccess, Outcome, SyncResult, TrustAnchor, WebMirror, carry},
 };
 use trust_support::{Files, HOUR, NOW, Post, Shelfful, empty_store, newer, outcome, reason, region, synced};
 use trustlist::{region::NATIONAL, time::Moment, tuf::Answer};
@@ -69,7 +69,7 @@ fn a_device_killed_at_any_step_of_an_update_boots_with_an_acceptable_generation(
         }
         steps += 1;
     });
-    let anchor = Anchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR)) };
+    let anchor = TrustAnchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR)) };
     let report = synced(&mut post.store, &mut killed, "mirror", &anchor).expect("the store works");
     assert_eq!(newer(&report), 35);
     let after = post.generation(NATIONAL);
@@ -94,7 +94,7 @@ fn an_update_that_was_cut_off_at_any_request_is_completed_by_the_next() {
                 self.0.fetch(path, limit)
             }
         }
-        let anchor = Anchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR)) };
+        let anchor = TrustAnchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR)) };
         let mut dying = Dying(post.mirror.clone(), &mut left);
         let first = synced(&mut post.store, &mut dying, "mirror", &anchor).expect("the store works");
         let second = post.sync(NOW.plus(HOUR));
@@ -113,7 +113,7 @@ fn a_store_cut_short_is_a_fault_and_never_a_fresh_start() {
     let whole = copy_of(post.store.path(), folder.path());
     drop(TrustStore::open(&whole).expect("sound"));
     let bytes = fs::read(&whole).expect("read");
-    let anchor = Anchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR)) };
+    let anchor = TrustAnchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR)) };
     for length in [0, 50, 100, 4096, bytes.len() / 2, bytes.len() - 4096] {
         let place = folder.path().join(format!("cut-{length}.db"));
         fs::write(&place, &bytes[..length]).expect("written");
@@ -143,8 +143,9 @@ fn a_store_that_was_deleted_begins_again_says_so_and_takes_no_replay() {
     let loaded = lists::of_device(&place, &seed).expect("the package's lists");
     assert_eq!(loaded.remarks[0].code, "list-lost");
     let mut store = TrustStore::open(&place).expect("begun again");
-    let anchor = Anchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR)) };
-    let report = synced(&mut store, &mut Folder::open(&seed).expect("a folder"), "replay", &anchor).expect("it works");
+    let anchor = TrustAnchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR)) };
+    let report =
+        synced(&mut store, &mut FolderMirror::open(&seed).expect("a folder"), "replay", &anchor).expect("it works");
     assert_eq!(newer(&report), 0, "{report:?}");
     assert!(matches!(outcome(&report, NATIONAL), Outcome::Older { .. }));
     let report = synced(&mut store, &mut post.mirror.clone(), "mirror", &anchor).expect("it works");
@@ -168,9 +169,9 @@ fn what_the_disk_changed_gives_way_to_the_generation_before_then_to_the_packages
     post.sync(NOW.plus(HOUR));
     let place = copy_of(post.store.path(), folder.path());
     let province = region("420000");
-    let held = |loaded: &lists::Loaded| loaded.trust.issuer(province).and_then(|issuer| issuer.repository);
-    let codes = |loaded: &lists::Loaded| loaded.remarks.iter().map(|remark| remark.code).collect::<Vec<_>>();
-    let generation = |loaded: &lists::Loaded| held(loaded).map(|facts| facts.generation);
+    let held = |loaded: &lists::LoadedLists| loaded.trust.issuer(province).and_then(|issuer| issuer.repository);
+    let codes = |loaded: &lists::LoadedLists| loaded.remarks.iter().map(|remark| remark.code).collect::<Vec<_>>();
+    let generation = |loaded: &lists::LoadedLists| held(loaded).map(|facts| facts.generation);
     assert_eq!(generation(&lists::of_device(&place, &seed).expect("whole")), Some(2));
     damage(&place, "UPDATE targets SET bytes = x'00' WHERE issuer = '420000' AND slot = 'current'");
     let loaded = lists::of_device(&place, &seed).expect("all but one");
@@ -202,7 +203,7 @@ fn a_sync_that_is_cut_off_does_not_fetch_again_what_it_had() {
     }
     post.publish(NOW.plus(HOUR));
     let mut shards = Vec::new();
-    let anchor = Anchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR)) };
+    let anchor = TrustAnchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR)) };
     for left in [1, 2, 9] {
         // A plug is pulled each time: the store is opened anew, and the mirror dies after so many shards.
         let mut store = TrustStore::open(post.store.path()).expect("opened");
@@ -242,17 +243,17 @@ fn two_syncs_at_once_do_not_disturb_one_another() {
                 let mut mirror = Shelfful::default();
                 mirror.files.replace(files);
                 let mut store = TrustStore::open(&path).expect("opened");
-                let anchor = Anchor { first_root: Some(&root), moment: Moment::synced(NOW.plus(HOUR)) };
+                let anchor = TrustAnchor { first_root: Some(&root), moment: Moment::synced(NOW.plus(HOUR)) };
                 let report = synced(&mut store, &mut mirror, "mirror", &anchor).expect("the store works");
-                (newer(&report), report.word())
+                (newer(&report), report.result())
             })
         })
         .collect();
     for worker in workers {
         let (_, word) = worker.join().expect("no panic");
-        assert_ne!(word, Word::Failed);
+        assert_ne!(word, SyncResult::Failed);
     }
-    assert_eq!(post.sync(NOW.plus(HOUR)).word(), Word::Unchanged);
+    assert_eq!(post.sync(NOW.plus(HOUR)).result(), SyncResult::Unchanged);
     assert!(lists::from_store(&post.store).expect("read").is_some());
 }
 
@@ -279,17 +280,17 @@ fn a_stick_pulled_half_way_leaves_acceptable_lists_and_is_read_on_when_it_is_bac
     let kept = tempfile::tempdir().expect("a folder");
     let mut asked = 0;
     let away = kept.path().join("away");
-    let mut pulled = Watched(Folder::open(stick.path()).expect("a folder"), |_: &str| {
+    let mut pulled = Watched(FolderMirror::open(stick.path()).expect("a folder"), |_: &str| {
         asked += 1;
         if asked == 40 {
             fs::rename(stick.path(), &away).expect("pulled");
         }
     });
-    let anchor = Anchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR)) };
+    let anchor = TrustAnchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR)) };
     let first = synced(&mut post.store, &mut pulled, "stick", &anchor).expect("the store works");
     assert!((1..35).contains(&newer(&first)), "{first:?}");
     assert!(lists::from_store(&post.store).expect("read").is_some());
-    let mut back = Folder::open(&away).expect("a folder");
+    let mut back = FolderMirror::open(&away).expect("a folder");
     let second = synced(&mut post.store, &mut back, "stick", &anchor).expect("the store works");
     assert_eq!(newer(&first) + newer(&second), 35);
 }
@@ -302,8 +303,8 @@ fn a_symbolic_link_on_a_stick_is_not_followed_and_stops_only_its_own_repository(
     let elsewhere = stick.path().join("elsewhere.json");
     fs::rename(&timestamp, &elsewhere).expect("moved");
     std::os::unix::fs::symlink(&elsewhere, &timestamp).expect("linked");
-    let anchor = Anchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR)) };
-    let mut folder = Folder::open(stick.path()).expect("a folder");
+    let anchor = TrustAnchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR)) };
+    let mut folder = FolderMirror::open(stick.path()).expect("a folder");
     let report = synced(&mut post.store, &mut folder, "stick", &anchor).expect("the store works");
     assert_eq!(newer(&report), 34);
     let why = format!("{:?}", report.issuers[&region("420000")]);
@@ -347,12 +348,12 @@ fn a_mirror_that_answers_nonsense_or_crawls_is_a_failure_in_bounded_time_and_not
     for (name, head, drip) in answers {
         let mut post = Post::new();
         let before = post.generation(NATIONAL);
-        let way = Way { timeout: second / 2, proxy: None, ca: None };
-        let mut web = Web::new(&answering(head, drip), &way).expect("a mirror");
-        let anchor = Anchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR)) };
+        let way = MirrorAccess { timeout: second / 2, proxy: None, ca: None };
+        let mut web = WebMirror::new(&answering(head, drip), &way).expect("a mirror");
+        let anchor = TrustAnchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR)) };
         let started = Instant::now();
         let report = synced(&mut post.store, &mut web, "mirror", &anchor).expect("the store works");
-        assert_eq!((report.word(), newer(&report)), (Word::Failed, 0), "{name}: {report:?}");
+        assert_eq!((report.result(), newer(&report)), (SyncResult::Failed, 0), "{name}: {report:?}");
         assert!(started.elapsed() < 20 * second, "{name}: {:?}", started.elapsed());
         assert_eq!(post.generation(NATIONAL), before, "{name}");
     }
@@ -396,7 +397,7 @@ fn a_full_disk_fails_the_sync_and_the_gate_keeps_its_lists_until_there_is_room()
     let before = post.generation(NATIONAL);
     post.publish(NOW.plus(HOUR));
     disk.fill();
-    let anchor = Anchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR)) };
+    let anchor = TrustAnchor { first_root: Some(&post.root), moment: Moment::synced(NOW.plus(HOUR)) };
     let failed = synced(&mut post.store, &mut post.mirror.clone(), "mirror", &anchor);
     assert!(failed.is_err(), "{failed:?}");
     assert_eq!(post.generation(NATIONAL), before);
@@ -414,7 +415,7 @@ fn a_disk_that_became_read_only_fails_the_sync_and_the_gate_keeps_its_lists() {
     drop(post);
     let remount = Command::new("mount").args(["-o", "remount,ro"]).arg(disk.0.path()).status().expect("it starts");
     assert!(remount.success());
-    let anchor = Anchor { first_root: Some(&root), moment: Moment::synced(NOW.plus(HOUR)) };
+    let anchor = TrustAnchor { first_root: Some(&root), moment: Moment::synced(NOW.plus(HOUR)) };
     match TrustStore::open(&place) {
         Err(fault) => assert!(!fault.to_string().is_empty()),
         Ok(mut store) => {
@@ -436,12 +437,12 @@ fn lists_carried_by_a_device_that_has_half_of_them_are_still_taken_each_on_its_o
     }
     let folder = tempfile::tempdir().expect("a folder");
     let mut next = empty_store(&folder);
-    let anchor = Anchor { first_root: Some(&post.root), moment: Moment::synced(NOW) };
-    let mut carried = Folder::open(stick.path()).expect("a folder");
+    let anchor = TrustAnchor { first_root: Some(&post.root), moment: Moment::synced(NOW) };
+    let mut carried = FolderMirror::open(stick.path()).expect("a folder");
     let report = synced(&mut next, &mut carried, "stick", &anchor).expect("the store works");
     assert_eq!(newer(&report), 32, "a stick that lacks a file is not a mirror that is silent");
     for half in halves {
         assert!(reason(&report, region(half)).contains("keys.json: the file is not there"));
     }
-    assert_eq!(post.sync(NOW).word(), Word::Unchanged);
+    assert_eq!(post.sync(NOW).result(), SyncResult::Unchanged);
 }

@@ -12,7 +12,7 @@ use cache::{
 use host::config::Config;
 use sync::{
     lists,
-    update::{Anchor, activation},
+    update::{TrustAnchor, activation},
 };
 use trust_support::{HOUR, NOW, Post, region};
 use trustlist::{
@@ -229,15 +229,15 @@ impl Gate {
     }
 
     /// Publishes, syncs, and lets come into force what may.
-    fn update(&mut self, at: UnixTime) -> activation::Settled {
+    fn update(&mut self, at: UnixTime) -> activation::Activation {
         self.post.publish(at);
-        let anchor = Anchor { first_root: Some(&self.post.root), moment: Moment::synced(at) };
+        let anchor = TrustAnchor { first_root: Some(&self.post.root), moment: Moment::synced(at) };
         let mut mirror = self.post.mirror.clone();
         sync::update::sync(&mut self.post.store, &mut mirror, "mirror", &anchor).expect("the store works");
         self.settle(at, TimeTrust::Synced)
     }
 
-    fn settle(&mut self, at: UnixTime, trust: TimeTrust) -> activation::Settled {
+    fn settle(&mut self, at: UnixTime, trust: TimeTrust) -> activation::Activation {
         activation::settle(&self.config, &mut self.post.store, Moment { at, trust, floor: at })
             .expect("the store works")
     }

@@ -5,7 +5,7 @@ mod wire;
 
 use std::time::Duration;
 
-use sync::update::{Anchor, Report, Way, Web, Word};
+use sync::update::{MirrorAccess, SyncReport, SyncResult, TrustAnchor, WebMirror};
 use trust_support::{HOUR, NOW, Post, newer, region, synced};
 use trustlist::{status::Status, time::Moment};
 use wire::{Meter, Nginx, Traffic};
@@ -31,10 +31,10 @@ impl Line {
         wire::write(self.mirror.path(), &self.post.publish(NOW.plus(HOUR * hour)));
     }
 
-    fn sync(&mut self, hour: i64) -> (Report, Traffic) {
-        let anchor = Anchor { first_root: Some(&self.post.root), moment: Moment::synced(NOW.plus(HOUR * hour)) };
-        let way = Way { timeout: Duration::from_secs(60), proxy: None, ca: None };
-        let mut web = Web::new(&self.meter.url(), &way).expect("a mirror");
+    fn sync(&mut self, hour: i64) -> (SyncReport, Traffic) {
+        let anchor = TrustAnchor { first_root: Some(&self.post.root), moment: Moment::synced(NOW.plus(HOUR * hour)) };
+        let way = MirrorAccess { timeout: Duration::from_secs(60), proxy: None, ca: None };
+        let mut web = WebMirror::new(&self.meter.url(), &way).expect("a mirror");
         let report = synced(&mut self.post.store, &mut web, "mirror", &anchor).expect("the store works");
         (report, self.meter.read())
     }
@@ -44,7 +44,7 @@ impl Line {
 fn a_sync_without_news_of_thirty_five_repositories_stays_below_48_kib_on_one_connection() {
     let Some(mut line) = Line::new() else { return };
     let (report, traffic) = line.sync(0);
-    assert_eq!(report.word(), Word::Unchanged, "{report}");
+    assert_eq!(report.result(), SyncResult::Unchanged, "{report}");
     println!("nothing published since: {traffic:?}, {} bytes", traffic.bytes());
     assert_eq!(traffic.connections, 1);
     assert!(traffic.bytes() <= 48 * 1024, "{traffic:?}");
@@ -69,11 +69,11 @@ fn over_tls_it_stays_below_48_kib_too() {
     }
     let Some(server) = Nginx::serve_tls(&mirror, &keys) else { return };
     let meter = Meter::before(&server);
-    let way = Way { timeout: Duration::from_secs(60), proxy: None, ca: Some(keys.join("ca.pem")) };
-    let mut web = Web::new(&meter.url().replace("http:", "https:"), &way).expect("a mirror");
-    let anchor = Anchor { first_root: Some(&post.root), moment: Moment::synced(NOW) };
+    let way = MirrorAccess { timeout: Duration::from_secs(60), proxy: None, ca: Some(keys.join("ca.pem")) };
+    let mut web = WebMirror::new(&meter.url().replace("http:", "https:"), &way).expect("a mirror");
+    let anchor = TrustAnchor { first_root: Some(&post.root), moment: Moment::synced(NOW) };
     let report = synced(&mut post.store, &mut web, "mirror", &anchor).expect("the store works");
-    assert_eq!(report.word(), Word::Unchanged, "{report}");
+    assert_eq!(report.result(), SyncResult::Unchanged, "{report}");
     let traffic = meter.read();
     println!("over TLS: {traffic:?}, {} bytes", traffic.bytes());
     assert_eq!(traffic.connections, 1);

@@ -65,7 +65,7 @@ pub type SymbolId = [u8; 16];
 
 /// One symbol of a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Seen {
+pub struct VisibleSymbol {
     /// Which.
     pub id: SymbolId,
     /// Whether it claims to be a pass code.
@@ -78,7 +78,7 @@ pub struct Seen {
 #[derive(Debug)]
 pub enum Event<'a> {
     /// A frame was looked at, and this was in it.
-    Frame(&'a [Seen]),
+    Frame(&'a [VisibleSymbol]),
     /// The code that was to be judged was, and its row is written.
     Judged {
         /// What the lane does.
@@ -340,8 +340,8 @@ impl Lane {
         actions.push(Action::Passage(Passage::Passed));
     }
 
-    fn frame(&mut self, seen: &[Seen], now: Duration, actions: &mut Vec<Action>) {
-        let mut codes: Vec<&Seen> = seen.iter().filter(|seen| seen.pass_code).collect();
+    fn frame(&mut self, seen: &[VisibleSymbol], now: Duration, actions: &mut Vec<Action>) {
+        let mut codes: Vec<&VisibleSymbol> = seen.iter().filter(|seen| seen.pass_code).collect();
         codes.sort_by(|one, other| one.distance.total_cmp(&other.distance));
         codes.dedup_by_key(|seen| seen.id);
         let Some(nearest) = codes.first() else {
@@ -388,7 +388,7 @@ impl Lane {
         actions.push(Action::Judge(id));
     }
 
-    fn keep_present(&mut self, codes: &[&Seen], now: Duration) {
+    fn keep_present(&mut self, codes: &[&VisibleSymbol], now: Duration) {
         if let Some(present) = &mut self.present
             && codes.iter().any(|code| code.id == present.id)
         {
@@ -397,7 +397,7 @@ impl Lane {
     }
 
     /// A bus ticket, a web link: counted once a presentation, hinted at gently.
-    fn no_pass_code(&mut self, seen: &[Seen], now: Duration, actions: &mut Vec<Action>) {
+    fn no_pass_code(&mut self, seen: &[VisibleSymbol], now: Duration, actions: &mut Vec<Action>) {
         let nearest = seen.iter().min_by(|one, other| one.distance.total_cmp(&other.distance));
         let Some(nearest) = nearest.filter(|_| self.present.is_none()) else { return };
         let known =

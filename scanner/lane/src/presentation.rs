@@ -8,7 +8,7 @@ use trustlist::{
     configuration,
 };
 
-use crate::machine::{Seen, SymbolId};
+use crate::machine::{SymbolId, VisibleSymbol};
 
 /// The point travellers are asked to hold their code at, as parts of the picture's width and height from its top left; 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,7 +24,7 @@ pub struct Aim {
 /// Texts live as long as the look: nothing keeps one.
 #[derive(Default)]
 pub struct Presentation {
-    seen: Vec<Seen>,
+    seen: Vec<VisibleSymbol>,
     texts: Vec<(SymbolId, String)>,
     configuration: Option<(SymbolId, String)>,
 }
@@ -63,12 +63,12 @@ impl Presentation {
             return;
         }
         let text = text.filter(|text| !matches!(Envelope::parse(text), Err(ParseError::NotAPassCode)));
-        self.seen.push(Seen { id, pass_code: text.is_some(), distance });
+        self.seen.push(VisibleSymbol { id, pass_code: text.is_some(), distance });
         self.texts.extend(text.map(|text| (id, text)));
     }
 
     /// For the state machine.
-    pub fn seen(&self) -> &[Seen] {
+    pub fn seen(&self) -> &[VisibleSymbol] {
         &self.seen
     }
 

@@ -38,14 +38,14 @@ pub struct LaneHealth {
 
 /// What does not advance, and in which lane of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stuck {
+pub enum Stall {
     /// The lane's loop: nothing is decided.
     Lane(usize),
     /// Frames, though the camera is said to deliver.
     Frames(usize),
 }
 
-impl fmt::Display for Stuck {
+impl fmt::Display for Stall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lane(index) => write!(f, "lane {} decides nothing any more", index + 1),
@@ -63,7 +63,7 @@ impl Watchdog {
     ///
     /// # Errors
     /// With the first lane that hangs.
-    pub fn check(&mut self, lanes: &[LaneHealth], now: Duration) -> Result<(), Stuck> {
+    pub fn check(&mut self, lanes: &[LaneHealth], now: Duration) -> Result<(), Stall> {
         self.0.resize(lanes.len(), (0, now));
         for (index, (health, (frames, since))) in lanes.iter().zip(&mut self.0).enumerate() {
             if health.frames != *frames || health.camera != Some(CameraState::Up) {
@@ -73,10 +73,10 @@ impl Watchdog {
                 continue;
             }
             if health.silent >= HANGS {
-                return Err(Stuck::Lane(index));
+                return Err(Stall::Lane(index));
             }
             if now.saturating_sub(*since) >= health.deadline + HANGS {
-                return Err(Stuck::Frames(index));
+                return Err(Stall::Frames(index));
             }
         }
         Ok(())
@@ -124,7 +124,7 @@ mod tests {
     fn a_loop_that_does_not_go_round_is_a_lane_that_decides_nothing_whatever_its_camera_does() {
         let mut watchdog = Watchdog::default();
         let hangs = LaneHealth { silent: HANGS, frames: 7, ..ALIVE };
-        assert_eq!(watchdog.check(&[ALIVE, hangs], HANGS), Err(Stuck::Lane(1)));
+        assert_eq!(watchdog.check(&[ALIVE, hangs], HANGS), Err(Stall::Lane(1)));
         assert_eq!(
             watchdog.check(&[ALIVE, LaneHealth { ended: true, ..hangs }], HANGS),
             Ok(()),

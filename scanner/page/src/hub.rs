@@ -6,7 +6,7 @@ use lane::screen::LaneState;
 use tokio::sync::watch;
 use trustlist::code::MaskedName;
 
-use crate::view::{Fault, Hello, Preview};
+use crate::view::{DegradedState, Hello, Preview};
 
 /// The slots of one lane, on the lane's side.
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ pub struct Subscription {
     /// The bearer's name, while it is shown.
     pub name: watch::Receiver<Option<MaskedName>>,
     /// The device's degraded states.
-    pub band: watch::Receiver<Vec<Fault>>,
+    pub band: watch::Receiver<Vec<DegradedState>>,
 }
 
 /// All slots of the device.
@@ -67,7 +67,7 @@ pub struct Subscription {
 pub struct Hub {
     hello: Hello,
     lanes: BTreeMap<String, LaneScreen>,
-    band: watch::Sender<Vec<Fault>>,
+    band: watch::Sender<Vec<DegradedState>>,
 }
 
 impl Hub {
@@ -88,7 +88,7 @@ impl Hub {
     }
 
     /// Replaces the calm band on every screen, if it says anything new.
-    pub fn band(&self, mut faults: Vec<Fault>) {
+    pub fn band(&self, mut faults: Vec<DegradedState>) {
         faults.sort();
         faults.dedup();
         self.band.send_if_modified(|band| {

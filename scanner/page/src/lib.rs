@@ -4,9 +4,9 @@
 //! Nothing here decides or keeps anything. A browser that is slow, gone or hostile costs a lane nothing: a lane writes
 //! its newest state into a slot and never waits for a reader.
 
-pub mod desk;
 pub mod hub;
 pub mod metrics;
+pub mod overrides;
 pub mod server;
 pub mod status;
 pub mod strings;

@@ -31,8 +31,8 @@ use tokio_io_timeout::TimeoutStream;
 use trustlist::code::MaskedName;
 
 use super::{
-    desk::{Declined, Desk, Override},
     hub::{Hub, Subscription},
+    overrides::{Override, OverrideRefusal, OverrideService},
     status::Status,
 };
 use crate::metrics::Metrics;
@@ -60,7 +60,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 
 /// What the server shows.
 #[derive(Debug)]
-pub struct Shown {
+pub struct PageState {
     /// The lanes' slots.
     pub hub: Hub,
     /// The counters.
@@ -70,7 +70,7 @@ pub struct Shown {
     /// The device's state, renewed once a second.
     pub status: watch::Receiver<Status>,
     /// What the page may do.
-    pub desk: Box<dyn Desk>,
+    pub overrides: Box<dyn OverrideService>,
 }
 
 /// Binds the loopback address; anything else is refused.
@@ -95,7 +95,7 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Serves until `stop` says so. A connection's fault ends that connection only.
-pub async fn serve(listener: TcpListener, shown: Arc<Shown>, mut stop: watch::Receiver<bool>) {
+pub async fn serve(listener: TcpListener, shown: Arc<PageState>, mut stop: watch::Receiver<bool>) {
     let router = router(shown);
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
@@ -134,7 +134,7 @@ async fn connection(socket: TcpStream, router: Router) {
     }
 }
 
-fn router(shown: Arc<Shown>) -> Router {
+fn router(shown: Arc<PageState>) -> Router {
     Router::new()
         .route("/", get(|| asset("text/html; charset=utf-8", include_bytes!("assets/lane.html"))))
         .route("/assets/lane.css", get(|| asset("text/css; charset=utf-8", include_bytes!("assets/lane.css"))))
@@ -207,50 +207,50 @@ async fn asset(kind: &'static str, bytes: &'static [u8]) -> Response {
     ([(header::CONTENT_TYPE, kind)], bytes).into_response()
 }
 
-async fn strings(State(shown): State<Arc<Shown>>) -> Response {
+async fn strings(State(shown): State<Arc<PageState>>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], shown.strings.clone()).into_response()
 }
 
-async fn status(State(shown): State<Arc<Shown>>) -> Response {
+async fn status(State(shown): State<Arc<PageState>>) -> Response {
     let status = serde_json::to_string(&*shown.status.borrow()).expect("a status is plain data");
     ([(header::CONTENT_TYPE, "application/json")], status).into_response()
 }
 
-async fn metrics(State(shown): State<Arc<Shown>>) -> Response {
+async fn metrics(State(shown): State<Arc<PageState>>) -> Response {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
     (headers, shown.metrics.text()).into_response()
 }
 
 /// An officer's word. The disk is waited for on a thread of its own.
-async fn decide(State(shown): State<Arc<Shown>>, body: Body) -> Response {
+async fn decide(State(shown): State<Arc<PageState>>, body: Body) -> Response {
     let read = timeout(HEAD_DEADLINE, axum::body::to_bytes(body, MAX_BODY)).await;
     let Ok(Ok(body)) = read else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
     let Ok(word) = serde_json::from_slice::<Override>(&body) else {
         return (StatusCode::BAD_REQUEST, "expected scan, verdict, role, why, signed_ms, key and signature\n")
             .into_response();
     };
-    let decided = tokio::task::spawn_blocking(move || shown.desk.decide(&word)).await;
-    match decided.unwrap_or(Err(Declined::NotWritten)) {
+    let decided = tokio::task::spawn_blocking(move || shown.overrides.decide(&word)).await;
+    match decided.unwrap_or(Err(OverrideRefusal::NotWritten)) {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(declined) => {
             let code = match declined {
-                Declined::NotAnOfficer | Declined::NoOfficers => StatusCode::FORBIDDEN,
-                Declined::NotNow => StatusCode::CONFLICT,
-                Declined::UnknownScan => StatusCode::NOT_FOUND,
-                Declined::NotAVerdict => StatusCode::BAD_REQUEST,
-                Declined::NotWritten => StatusCode::SERVICE_UNAVAILABLE,
+                OverrideRefusal::NotAnOfficer | OverrideRefusal::NoOfficers => StatusCode::FORBIDDEN,
+                OverrideRefusal::NotNow => StatusCode::CONFLICT,
+                OverrideRefusal::UnknownScan => StatusCode::NOT_FOUND,
+                OverrideRefusal::NotAVerdict => StatusCode::BAD_REQUEST,
+                OverrideRefusal::NotWritten => StatusCode::SERVICE_UNAVAILABLE,
             };
             (code, format!("{declined}\n")).into_response()
         }
     }
 }
 
-async fn attested(shown: Arc<Shown>) -> Option<String> {
-    tokio::task::spawn_blocking(move || shown.desk.attestation()).await.ok().flatten()
+async fn attested(shown: Arc<PageState>) -> Option<String> {
+    tokio::task::spawn_blocking(move || shown.overrides.attestation()).await.ok().flatten()
 }
 
-async fn attestation(State(shown): State<Arc<Shown>>) -> Response {
+async fn attestation(State(shown): State<Arc<PageState>>) -> Response {
     match attested(shown).await {
         Some(note) => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], note).into_response(),
         None => (StatusCode::SERVICE_UNAVAILABLE, "there is no scan log to attest\n").into_response(),
@@ -258,7 +258,7 @@ async fn attestation(State(shown): State<Arc<Shown>>) -> Response {
 }
 
 /// The same as a symbol, for an inspector's phone.
-async fn attestation_symbol(State(shown): State<Arc<Shown>>) -> Response {
+async fn attestation_symbol(State(shown): State<Arc<PageState>>) -> Response {
     let note = attested(shown).await;
     let code = note.and_then(|note| QrCode::with_error_correction_level(note, EcLevel::L).ok());
     match code {
@@ -275,7 +275,7 @@ struct Which {
     lane: Option<String>,
 }
 
-async fn events(State(shown): State<Arc<Shown>>, Query(which): Query<Which>) -> Response {
+async fn events(State(shown): State<Arc<PageState>>, Query(which): Query<Which>) -> Response {
     let Some(subscription) = shown.hub.subscribe(which.lane.as_deref()) else {
         return (StatusCode::NOT_FOUND, "there is no such lane\n").into_response();
     };

@@ -16,7 +16,7 @@ pub struct Status {
     /// `synced`, `holdover`, `floor-only` or `untrusted`.
     pub time_trust: String,
     /// Degraded states.
-    pub faults: Vec<FaultStatus>,
+    pub faults: Vec<DegradedStatus>,
     /// The queue before all lanes.
     pub queue: QueueStatus,
     /// Each lane.
@@ -31,9 +31,9 @@ pub struct Status {
     pub recent: Vec<RecentScan>,
 }
 
-/// A degraded state; codes are those of [`super::view::Fault`].
+/// A degraded state; codes are those of [`super::view::DegradedState`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct FaultStatus {
+pub struct DegradedStatus {
     /// The stable code.
     pub code: String,
     /// The fact behind it.
@@ -264,7 +264,7 @@ mod tests {
     fn the_terminal_names_each_degraded_state_and_each_list_with_its_age() {
         let status = Status {
             checkpoint: "Guangzhou South".to_owned(),
-            faults: vec![FaultStatus { code: "list-grace".to_owned(), detail: "420000".to_owned() }],
+            faults: vec![DegradedStatus { code: "list-grace".to_owned(), detail: "420000".to_owned() }],
             lists: vec![ListStatus {
                 issuer: "420000".to_owned(),
                 freshness: "grace".to_owned(),

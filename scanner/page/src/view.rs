@@ -5,7 +5,7 @@ use serde::Serialize;
 
 /// One line of the calm band below the screen: a degraded state and the fact behind it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Fault {
+pub struct DegradedState {
     /// The stable code; the page has the words and what to do.
     pub code: &'static str,
     /// The fact: which province, how old, which file.

@@ -20,11 +20,11 @@ use crate::commands::failure::{Exit, Failure};
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
-    what: What,
+    what: CameraCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum CameraCommand {
     /// List the cameras of this machine
     #[command(
         after_help = "Example:\n  checkpointd camera list\n\nPut the stable name into lane.camera.device: numbers move when a camera is replugged."
@@ -101,8 +101,8 @@ pub struct View {
 /// When there is no camera, or none that can be opened.
 pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.what {
-        What::List { json } => list(json),
-        What::Probe(probe) => {
+        CameraCommand::List { json } => list(json),
+        CameraCommand::Probe(probe) => {
             let mut camera = super::config_args::configuration(said)?
                 .lane
                 .first()
@@ -242,18 +242,18 @@ fn list(json: bool) -> Result<Exit, Failure> {
     use devices::camera::v4l::devices::Machine;
 
     #[derive(Serialize)]
-    struct Found {
+    struct CameraRecord {
         device: String,
         name: String,
         usb: Option<String>,
         stable: Option<String>,
     }
     let nodes = Machine::default().nodes();
-    let found: Vec<Found> = nodes
+    let found: Vec<CameraRecord> = nodes
         .into_iter()
         // The other nodes of a device carry metadata, not pictures.
         .filter(|node| node.index == 0)
-        .map(|node| Found {
+        .map(|node| CameraRecord {
             device: node.path.display().to_string(),
             name: node.name,
             usb: node.usb.map(|usb| usb.to_string()),

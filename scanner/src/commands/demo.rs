@@ -15,7 +15,7 @@ use authority::code::picture::{Level, Picture};
 use clap::Args;
 use host::{clock, config::Config};
 use serde::Serialize;
-use sync::lists::{self, Loaded};
+use sync::lists::{self, LoadedLists};
 use tokio::sync::watch;
 use trustlist::{
     judge::Decision,
@@ -26,7 +26,7 @@ use trustlist::{
 use super::judging::sentence;
 use crate::{
     commands::failure::{Exit, Failure},
-    daemon::{self, Setup, Told},
+    daemon::{self, DaemonEvent, Setup},
     demo::{
         country::{self, Country, GATE, Traveller},
         crowd::{Answers, Crowd, Tempo},
@@ -147,7 +147,7 @@ fn play(
     let to_crowd = answers.clone();
     let setup = Setup {
         config: Arc::new(move || Ok(config.clone())),
-        lists: Arc::new(move |_| Ok(Loaded { trust: lists::from_folder(&trust)?, remarks: Vec::new() })),
+        lists: Arc::new(move |_| Ok(LoadedLists { trust: lists::from_folder(&trust)?, remarks: Vec::new() })),
         source: Arc::new(move |_| Ok(Box::new(Crowd::new(phones.clone(), tempo, to_crowd.clone())))),
         observer: Some(told),
         stop: Some(stops),
@@ -156,15 +156,15 @@ fn play(
     let mut at = 0;
     for told in heard {
         let answer = match told {
-            Told::Page(address) if !quiet => {
+            DaemonEvent::Page(address) if !quiet => {
                 println!(
                     "the lane's screen:     http://{address}/\nthe operator's screen: http://{address}/operator\n"
                 );
                 continue;
             }
-            Told::Page(_) | Told::Ready { .. } => continue,
-            Told::Verdict { decision, took, .. } => Some((decision, took)),
-            Told::NotAPassCode { .. } => None,
+            DaemonEvent::Page(_) | DaemonEvent::Ready { .. } => continue,
+            DaemonEvent::Verdict { decision, took, .. } => Some((decision, took)),
+            DaemonEvent::NotAPassCode { .. } => None,
         };
         let Some(traveller) = country.travellers.get(at) else { continue };
         tally.answered(at, answer.as_ref().map(|(decision, _)| decision.as_ref()));

@@ -39,7 +39,7 @@ use failure::{Exit, Failure};
     about = "Reads pass codes at offline checkpoints and gives a verdict the lane can act on",
     after_help = "Exit status: 0 done or admitted · 10 refused · 11 referred · 12 no pass code found · 1 failure · 2 usage · 78 configuration"
 )]
-pub struct Line {
+pub struct CommandLine {
     /// Where the configuration is said.
     #[command(flatten)]
     pub config: ConfigArgs,
@@ -87,7 +87,7 @@ pub enum Command {
 ///
 /// # Errors
 /// With what happened, where, and what to do about it.
-pub fn run(line: Line) -> Result<Exit, Failure> {
+pub fn run(line: CommandLine) -> Result<Exit, Failure> {
     let said = &line.config;
     match line.command {
         Command::Bench(arguments) => bench::run(said, arguments),
@@ -121,7 +121,7 @@ mod tests {
         let file = file.to_str().expect("a plain path");
         let line = |words: &[&str]| {
             let words = ["checkpointd", "--config", file].into_iter().chain(words.iter().copied());
-            Line::try_parse_from(words).map(|line| configuration(&line.config))
+            CommandLine::try_parse_from(words).map(|line| configuration(&line.config))
         };
         let config = line(&["--set", "checkpoint.relying=420100", "--set", "lane.east-1.rearm=1s", "check-config"]);
         let config = config.expect("a line").expect("a configuration");

@@ -1,7 +1,7 @@
 //! What came of a round of fetching lists, as `sync once` and `trust import` print it.
 
 use serde_json::json;
-use sync::update::{Word, round::Round};
+use sync::update::{SyncResult, round::Round};
 
 use super::{
     failure::{Exit, Failure},
@@ -13,7 +13,7 @@ pub fn report(round: &Round, json: bool) -> Result<Exit, Failure> {
     let report = &round.report;
     let shown = if json {
         let object = json!({
-            "result": report.word(), "source": report.source, "issuers": report.issuers, "waiting": round.held
+            "result": report.result(), "source": report.source, "issuers": report.issuers, "waiting": round.held
         });
         object.to_string()
     } else {
@@ -22,5 +22,5 @@ pub fn report(round: &Round, json: bool) -> Result<Exit, Failure> {
         waiting.unwrap_or_default() + &report.to_string()
     };
     output::print(&(shown + "\n"));
-    Ok(if report.word() == Word::Failed { Exit::Failure } else { Exit::Ok })
+    Ok(if report.result() == SyncResult::Failed { Exit::Failure } else { Exit::Ok })
 }

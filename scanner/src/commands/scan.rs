@@ -54,14 +54,14 @@ pub struct Arguments {
 /// One picture's line.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum Line {
-    Picture { file: String, width: usize, height: usize, symbols: Vec<Found>, decode_us: u128 },
+enum ImageLine {
+    Picture { file: String, width: usize, height: usize, symbols: Vec<SymbolRecord>, decode_us: u128 },
     Error { file: String, error: String },
 }
 
 /// One symbol of a picture.
 #[derive(Debug, Serialize)]
-struct Found {
+struct SymbolRecord {
     text_sha256: String,
     corners: [[f32; 2]; 4],
     version: Edition,
@@ -113,12 +113,12 @@ pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failu
             }
             Err(error) => {
                 let file = file.display().to_string();
-                Line::Error { error: format!("{file} {error}"), file }
+                ImageLine::Error { error: format!("{file} {error}"), file }
             }
         };
         match &line {
-            Line::Error { .. } => unreadable = true,
-            Line::Picture { symbols, .. } => {
+            ImageLine::Error { .. } => unreadable = true,
+            ImageLine::Picture { symbols, .. } => {
                 found |= !symbols.is_empty();
                 verdicts.extend(symbols.iter().map(|symbol| symbol.verdict));
             }
@@ -139,21 +139,21 @@ pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failu
     })
 }
 
-fn look(eye: &mut Eye, path: &Path, frame: &Frame, judge: Option<&Judge>, show_text: bool) -> Line {
+fn look(eye: &mut Eye, path: &Path, frame: &Frame, judge: Option<&Judge>, show_text: bool) -> ImageLine {
     let file = path.display().to_string();
     let begun = Instant::now();
     let reading = eye.read(frame.luma(), Budget::picture());
     let others = second_opinion(frame.luma(), &reading);
     let decode_us = begun.elapsed().as_micros();
     let symbols = reading.symbols.iter().chain(&others).map(|symbol| describe(symbol, judge, show_text)).collect();
-    Line::Picture { file, width: frame.width(), height: frame.height(), symbols, decode_us }
+    ImageLine::Picture { file, width: frame.width(), height: frame.height(), symbols, decode_us }
 }
 
-fn describe(symbol: &Symbol, judge: Option<&Judge>, show_text: bool) -> Found {
+fn describe(symbol: &Symbol, judge: Option<&Judge>, show_text: bool) -> SymbolRecord {
     let text = std::str::from_utf8(&symbol.payload).ok();
     let decision = judge.zip(text).and_then(|(judge, text)| judge.decide(text));
     let claimed = text.and_then(Format::claimed_by);
-    Found {
+    SymbolRecord {
         text_sha256: HEXLOWER.encode(&Sha256::digest(&symbol.payload)),
         corners: symbol.corners.map(|corner| [corner.x, corner.y]),
         version: Edition(symbol.version),
@@ -170,7 +170,7 @@ fn describe(symbol: &Symbol, judge: Option<&Judge>, show_text: bool) -> Found {
     }
 }
 
-impl Line {
+impl ImageLine {
     fn text(&self) -> String {
         match self {
             Self::Error { error, .. } => format!("error: {error}"),

@@ -12,9 +12,9 @@ use serde_json::json;
 use sync::{
     lists,
     update::{
-        Word, activation, link,
+        SyncResult, activation, link,
         round::{self, Round},
-        schedule::{self, Pace},
+        schedule::{self, SyncSchedule},
         sync_request,
     },
     upload::{self, relay},
@@ -31,11 +31,11 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
-    what: What,
+    what: SyncCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum SyncCommand {
     /// Ask the mirrors once
     #[command(after_help = "Example:\n  checkpointd sync once --json\n\n\
         Ends with 0 when something is new and when nothing is; the last line says which. Ends with 1 when no mirror could be\n\
@@ -64,8 +64,8 @@ struct Json {
 /// When there are no mirrors, or the store cannot be used.
 pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.what {
-        What::Status(Json { json }) => status(said, json),
-        What::Once(Json { json }) => {
+        SyncCommand::Status(Json { json }) => status(said, json),
+        SyncCommand::Once(Json { json }) => {
             let mut progress = Progress::default();
             let config = super::config_args::configuration(said)?;
             owner::take_on(&config.places.state)?;
@@ -73,7 +73,7 @@ pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failu
             progress.end();
             report(&round?, json)
         }
-        What::Run => keep_asking(&super::config_args::configuration(said)?),
+        SyncCommand::Run => keep_asking(&super::config_args::configuration(said)?),
     }
 }
 
@@ -96,17 +96,17 @@ fn keep_asking(config: &Config) -> Result<Exit, Failure> {
         }
     }
     let up = link::listen();
-    let mut pace = Pace::new(config.sync.every, schedule::FIRST_PAUSE, Instant::now());
-    let mut heeded = sync_request::told(config);
+    let mut pace = SyncSchedule::new(config.sync.every, schedule::FIRST_PAUSE, Instant::now());
+    let mut heeded = sync_request::asked_at(config);
     loop {
-        let told = sync_request::told(config);
+        let told = sync_request::asked_at(config);
         if told != heeded {
             heeded = told;
             pace.wanted(Instant::now());
         }
         if up.as_ref().is_some_and(|up| up.try_recv().is_ok()) {
             log::info!("the link is up");
-            pace.link_is_up(Instant::now(), schedule::dice());
+            pace.link_is_up(Instant::now(), schedule::jitter());
         }
         if pace.due(Instant::now()) {
             let round = once(config, &mut |_, _| ());
@@ -114,8 +114,8 @@ fn keep_asking(config: &Config) -> Result<Exit, Failure> {
                 Ok(round) => log::info!("lists: {}", round.report.to_string().replace('\n', "; ")),
                 Err(failure) => log::warn!("lists: {failure}"),
             }
-            let well = round.is_ok_and(|round| round.report.word() != Word::Failed);
-            pace.ended(well, Instant::now(), schedule::dice());
+            let well = round.is_ok_and(|round| round.report.result() != SyncResult::Failed);
+            pace.ended(well, Instant::now(), schedule::jitter());
         }
         thread::sleep(LOOK.min(pace.pause(Instant::now()).max(Duration::from_millis(10))));
     }

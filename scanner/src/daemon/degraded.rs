@@ -4,7 +4,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use host::service_window;
 use lane::watchdog::CameraState;
-use page::view::Fault;
+use page::view::DegradedState;
 use sync::lists::named;
 use trustlist::{
     freshness::Freshness,
@@ -19,9 +19,9 @@ use super::shared::{Shared, lock};
 const LATE_FOR: Duration = Duration::from_secs(60);
 
 /// Every degraded state.
-pub fn faults(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<Fault> {
+pub fn faults(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<DegradedState> {
     let mut faults = list_faults(shared, trust, moment);
-    let mut add = |code, detail| faults.push(Fault { code, detail });
+    let mut add = |code, detail| faults.push(DegradedState { code, detail });
     for remark in lock(&shared.remarks).iter() {
         add(remark.code, remark.detail.clone());
     }
@@ -74,9 +74,9 @@ pub fn faults(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<Fault> {
 }
 
 /// One line for each rung of the ladder that any issuer stands on, with the issuers.
-fn list_faults(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<Fault> {
+fn list_faults(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<DegradedState> {
     if trust.is_empty() {
-        return vec![Fault { code: "list-missing", detail: String::new() }];
+        return vec![DegradedState { code: "list-missing", detail: String::new() }];
     }
     let profile = trust.profile(shared.config.checkpoint.profile.as_deref());
     let mut faults = Vec::new();
@@ -93,7 +93,7 @@ fn list_faults(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<Fault> {
             .filter(|issuer| trust.freshness(*issuer, moment, &profile).map(|(_, now)| now) == rung)
             .collect();
         if !on_it.is_empty() {
-            faults.push(Fault { code, detail: named(&on_it) });
+            faults.push(DegradedState { code, detail: named(&on_it) });
         }
     }
     faults

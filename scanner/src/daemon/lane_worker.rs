@@ -23,8 +23,8 @@ mod record;
 
 use devices::{
     frame::{Frame, Slot, SlotReceiver},
-    gate::{Gate, Hold, Sensed, cues},
-    readers::Heard,
+    gate::{ContactEvent, Gate, Hold, cues},
+    readers::EngineRead,
 };
 use host::{clock, config};
 use lane::{
@@ -41,8 +41,8 @@ use super::{
     config_codes,
     preview::preview,
     row,
-    setup::Told,
-    shared::{LaneShared, Shared, lock},
+    setup::DaemonEvent,
+    shared::{LaneBoard, Shared, lock},
 };
 
 /// How often the lane looks up when nothing arrives: what a gate's closing may be late by.
@@ -51,7 +51,7 @@ const TICK: Duration = Duration::from_millis(20);
 const PREVIEW_EVERY: Duration = Duration::from_millis(100);
 
 /// One lane's own things.
-pub struct Station {
+pub struct LaneWorker {
     index: usize,
     shared: Arc<Shared>,
     eye: Tracker,
@@ -78,14 +78,20 @@ pub struct Inputs {
     /// Frames, the newest only.
     pub frames: SlotReceiver<Frame>,
     /// Texts of scan engines.
-    pub texts: Receiver<Heard>,
+    pub texts: Receiver<EngineRead>,
     /// Whether there is a camera at all.
     pub has_camera: bool,
 }
 
-impl Station {
+impl LaneWorker {
     /// A lane with its gate closed.
-    pub fn new(index: usize, shared: Arc<Shared>, gate: Gate, memory: Option<Memory>, screen: LaneScreen) -> Station {
+    pub fn new(
+        index: usize,
+        shared: Arc<Shared>,
+        gate: Gate,
+        memory: Option<Memory>,
+        screen: LaneScreen,
+    ) -> LaneWorker {
         let settings = &shared.config.lane[index];
         let patience = Patience {
             same_symbol: settings.same_symbol_timeout,
@@ -95,7 +101,7 @@ impl Station {
             open_for: settings.gate.open_for,
             sensor: settings.gpio.passage.is_some(),
         };
-        Station {
+        LaneWorker {
             index,
             eye: Tracker::new(),
             unread: UnreadCode::default(),
@@ -118,17 +124,17 @@ impl Station {
         &self.shared.config.lane[self.index]
     }
 
-    fn told(&self) -> &LaneShared {
+    fn board(&self) -> &LaneBoard {
         &self.shared.lanes[self.index]
     }
 
     /// Works until `stop`, or until the source has no more frames.
     pub fn work(mut self, inputs: &Inputs, stop: &AtomicBool) {
         if !inputs.has_camera {
-            self.told().set_camera(CameraState::Up);
+            self.board().set_camera(CameraState::Up);
         }
         while !stop.load(Ordering::Relaxed) {
-            self.told().beats(self.shared.now());
+            self.board().beats(self.shared.now());
             let arrived = inputs.frames.take(Instant::now() + TICK);
             self.shared.metrics.frames("replaced", inputs.frames.replaced());
             // Before the frame: that pictures arrive again clears the screen, which must not hide a verdict.
@@ -152,7 +158,7 @@ impl Station {
             self.settle_late_rows();
         }
         self.happened(Event::Stop, &Presentation::default(), Instant::now());
-        self.told().ended.store(true, Ordering::Relaxed);
+        self.board().ended.store(true, Ordering::Relaxed);
     }
 
     fn tick(&mut self) {
@@ -178,7 +184,7 @@ impl Station {
             return;
         };
         self.shared.metrics.stage(Stage::Read, took);
-        self.told().frames.fetch_add(1, Ordering::Relaxed);
+        self.board().frames.fetch_add(1, Ordering::Relaxed);
         let outline = found.or(noticed.map(|presence| presence.outline));
         let hint = presentation.hints.first().copied().or(noticed.map(|presence| presence.hint));
         if self.screen.watched() && now >= self.next_preview {
@@ -186,7 +192,7 @@ impl Station {
             self.screen.preview(preview(frame.luma(), outline, hint));
         }
         if let Some(hint) = hint.filter(|_| presentation.symbols.is_empty() && outline.is_some()) {
-            *lock(&self.told().no_read) = Some((hint.code(), now));
+            *lock(&self.board().no_read) = Some((hint.code(), now));
         }
         let size = (frame.width(), frame.height());
         let aim = Aim { x: self.settings().aim.x, y: self.settings().aim.y };
@@ -201,7 +207,7 @@ impl Station {
         self.configured(&presentation);
     }
 
-    fn hear(&mut self, heard: Heard) {
+    fn hear(&mut self, heard: EngineRead) {
         let (text, asker) = heard.apart();
         let presentation = Presentation::text(text);
         let verdict = self.happened(Event::Frame(presentation.seen()), &presentation, Instant::now());
@@ -213,7 +219,7 @@ impl Station {
     fn configured(&mut self, presentation: &Presentation) {
         let Some((id, text)) = presentation.configuration() else { return };
         // What it sets begins a new shift, and between two shifts a relay lets go: not while it holds the gate open for a fire.
-        if self.told().alarm.load(Ordering::Relaxed) {
+        if self.board().alarm.load(Ordering::Relaxed) {
             return;
         }
         let now = self.shared.now();
@@ -279,7 +285,7 @@ impl Station {
                 }
                 Action::ForgetName => self.screen.name(None),
                 Action::CountNotAPassCode => {
-                    self.shared.tell(Told::NotAPassCode { lane: self.settings().id.clone() });
+                    self.shared.emit(DaemonEvent::NotAPassCode { lane: self.settings().id.clone() });
                 }
             }
         }
@@ -303,7 +309,7 @@ impl Station {
             issuer: decision.issuer.map(|issuer| issuer.to_string()),
         };
         self.shared.scanned(self.index, scan, recent);
-        self.shared.tell(Told::Verdict { lane, decision: Box::new(decision), took });
+        self.shared.emit(DaemonEvent::Verdict { lane, decision: Box::new(decision), took });
     }
 
     /// What became of the oldest admission of which nothing is known yet.
@@ -320,8 +326,8 @@ impl Station {
         let what = row::gate_event(event);
         log::warn!("lane {lane}: {}", what.code());
         match event {
-            GateEvent::Alarm => self.told().alarm.store(true, Ordering::Relaxed),
-            GateEvent::AlarmOver => self.told().alarm.store(false, Ordering::Relaxed),
+            GateEvent::Alarm => self.board().alarm.store(true, Ordering::Relaxed),
+            GateEvent::AlarmOver => self.board().alarm.store(false, Ordering::Relaxed),
             GateEvent::Forced => self.shared.metrics.passage(&lane, what.code()),
         }
         self.note(&log_of::Event::Gate { lane, what });
@@ -339,10 +345,10 @@ impl Station {
     fn watch_contacts(&mut self) {
         while let Some(sensed) = self.gate.sensed() {
             let event = match sensed {
-                Sensed::InBeam => Event::InBeam,
-                Sensed::BeamFree => Event::BeamFree,
-                Sensed::Alarm => Event::Alarm,
-                Sensed::AlarmOver => Event::AlarmOver,
+                ContactEvent::InBeam => Event::InBeam,
+                ContactEvent::BeamFree => Event::BeamFree,
+                ContactEvent::Alarm => Event::Alarm,
+                ContactEvent::AlarmOver => Event::AlarmOver,
             };
             self.happened(event, &Presentation::default(), Instant::now());
         }
@@ -351,7 +357,7 @@ impl Station {
     /// What is wrong with the gate now; one line in the journal for each change.
     fn watch_gate(&mut self) {
         let now = self.gate.trouble();
-        let mut told = lock(&self.told().gate_trouble);
+        let mut told = lock(&self.board().gate_trouble);
         if *told == now {
             return;
         }
@@ -363,7 +369,7 @@ impl Station {
     }
 
     fn watch_camera(&mut self) {
-        let camera = self.told().camera();
+        let camera = self.board().camera();
         if camera == self.camera {
             return;
         }

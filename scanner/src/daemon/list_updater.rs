@@ -17,9 +17,9 @@ use host::{causes::WithCauses, clock};
 use sync::{
     error::Error,
     update::{
-        Outcome, Word, activation, link,
+        Outcome, SyncResult, activation, link,
         round::{self, Round},
-        schedule::{FIRST_PAUSE, Pace, dice},
+        schedule::{FIRST_PAUSE, SyncSchedule, jitter},
         sync_request,
     },
 };
@@ -48,9 +48,9 @@ pub fn keep(shared: &Arc<Shared>, lists: &LoadLists, stop: &Receiver<()>) {
     // Where another process has the network it asks, and what it brings is found in the store.
     let asks = !sync.mirrors.is_empty() && !shared.config.network.apart;
     let up = if asks { link::listen() } else { None };
-    let mut mirrors = Pace::new(sync.every, FIRST_PAUSE, Instant::now());
+    let mut mirrors = SyncSchedule::new(sync.every, FIRST_PAUSE, Instant::now());
     // A stick that is still being copied looks broken at first.
-    let mut brought = Pace::new(sync.every, LOOK, Instant::now());
+    let mut brought = SyncSchedule::new(sync.every, LOOK, Instant::now());
     let mut seen_in_inbox = Stamps::new();
     let mut inbox_is_done = true;
     let mut seen_in_store = Stamps::new();
@@ -58,13 +58,13 @@ pub fn keep(shared: &Arc<Shared>, lists: &LoadLists, stop: &Receiver<()>) {
     loop {
         let now = Instant::now();
         if up.as_ref().is_some_and(|up| up.try_recv().is_ok()) {
-            mirrors.link_is_up(now, dice());
+            mirrors.link_is_up(now, jitter());
         }
         if shared.lists_are_wanted() {
             if asks {
                 mirrors.wanted(now);
             } else if shared.config.network.apart
-                && let Err(error) = sync_request::tell(&shared.config)
+                && let Err(error) = sync_request::ask(&shared.config)
             {
                 log::warn!("newer lists are wanted, and the process with the network cannot be told: {error}");
             }
@@ -73,16 +73,16 @@ pub fn keep(shared: &Arc<Shared>, lists: &LoadLists, stop: &Receiver<()>) {
         if there != seen_in_inbox {
             seen_in_inbox = there;
             inbox_is_done = seen_in_inbox.is_empty();
-            brought = Pace::new(sync.every, LOOK, now);
+            brought = SyncSchedule::new(sync.every, LOOK, now);
         }
         if !inbox_is_done && brought.due(now) {
             inbox_is_done = round(shared, |store, moment| round::folder(&shared.config, store, &inbox, None, moment))
                 == Some(Whole::Yes);
-            brought.ended(false, now, dice());
+            brought.ended(false, now, jitter());
         }
         if asks && mirrors.due(now) {
             let word = round(shared, |store, moment| round::mirrors(&shared.config, store, moment, &mut |_, _| ()));
-            mirrors.ended(word.is_some(), Instant::now(), dice());
+            mirrors.ended(word.is_some(), Instant::now(), jitter());
         }
         let there = stamps(&[store.clone(), store.with_extension("db-wal")]);
         let deadline = lock(&shared.held).as_ref().map(|held| held.until.0);
@@ -124,15 +124,15 @@ enum Whole {
 fn round(shared: &Shared, attempt: impl FnOnce(&mut TrustStore, Moment) -> Result<Round, Error>) -> Option<Whole> {
     let moment = shared.moment(&shared.trust.load());
     let result = round::open(&shared.config).and_then(|mut store| attempt(&mut store, moment));
-    let word = result.as_ref().map_or(Word::Failed, |round| round.report.word());
+    let word = result.as_ref().map_or(SyncResult::Failed, |round| round.report.result());
     shared.metrics.sync(word.code());
     match &result {
         Ok(Round { report, .. }) => {
             let said = report.to_string().replace('\n', "; ");
             match word {
-                Word::Updated => log::info!("lists: {said}"),
-                Word::Failed | Word::Waiting => log::warn!("lists: {said}"),
-                Word::Unchanged => log::debug!("lists: {said}"),
+                SyncResult::Updated => log::info!("lists: {said}"),
+                SyncResult::Failed | SyncResult::Waiting => log::warn!("lists: {said}"),
+                SyncResult::Unchanged => log::debug!("lists: {said}"),
             }
         }
         Err(failure) => {
@@ -142,7 +142,7 @@ fn round(shared: &Shared, attempt: impl FnOnce(&mut TrustStore, Moment) -> Resul
             lock(&shared.sync).last_result = Some(failure);
         }
     }
-    let report = result.ok().filter(|_| word != Word::Failed)?.report;
+    let report = result.ok().filter(|_| word != SyncResult::Failed)?.report;
     let torn = |outcome: &Outcome| matches!(outcome, Outcome::Refused { .. } | Outcome::Unreachable { .. });
     Some(if report.issuers.values().any(torn) { Whole::No } else { Whole::Yes })
 }

@@ -25,7 +25,7 @@ mod threads;
 use std::time::Duration;
 
 pub use error::DaemonError;
-pub use setup::{LoadConfig, LoadLists, OpenSource, Setup, Told};
+pub use setup::{DaemonEvent, LoadConfig, LoadLists, OpenSource, Setup};
 
 /// Runs until a signal or `setup.stop` ends it, or every lane's source has ended.
 ///

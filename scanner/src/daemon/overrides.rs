@@ -18,7 +18,7 @@ use cache::log::{
     officer::{Officers, Word},
 };
 use host::clock;
-use page::desk::{Declined, Desk, Override};
+use page::overrides::{Override, OverrideRefusal, OverrideService};
 use trustlist::verdict::Verdict;
 
 use super::shared::{Shared, lock};
@@ -31,46 +31,46 @@ const SKEW_MS: i64 = 120_000;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The desk of one shift.
-pub struct OfficersDesk {
+pub struct LoggedOverrides {
     shared: Arc<Shared>,
     writer: Option<Writer>,
     /// When each key signed last: a word that was overheard is not heard twice.
     heard: Mutex<BTreeMap<String, i64>>,
 }
 
-impl fmt::Debug for OfficersDesk {
+impl fmt::Debug for LoggedOverrides {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OfficersDesk")
+        f.write_str("LoggedOverrides")
     }
 }
 
-impl OfficersDesk {
+impl LoggedOverrides {
     /// For one shift; without a log nothing can be overridden.
-    pub fn new(shared: Arc<Shared>, writer: Option<Writer>) -> OfficersDesk {
-        OfficersDesk { shared, writer, heard: Mutex::default() }
+    pub fn new(shared: Arc<Shared>, writer: Option<Writer>) -> LoggedOverrides {
+        LoggedOverrides { shared, writer, heard: Mutex::default() }
     }
 
     /// Whether an officer signed it. The list is read each time: an officer who is taken out of it is gone at once.
-    fn signed(&self, word: &Word) -> Result<(), Declined> {
-        let path = self.shared.config.page.officers.as_deref().ok_or(Declined::NoOfficers)?;
+    fn signed(&self, word: &Word) -> Result<(), OverrideRefusal> {
+        let path = self.shared.config.page.officers.as_deref().ok_or(OverrideRefusal::NoOfficers)?;
         let officers = officers(path).map_err(|trouble| {
             log::error!("page.officers {}: {trouble}", path.display());
-            Declined::NoOfficers
+            OverrideRefusal::NoOfficers
         })?;
         if officers.vouch_for(word) {
             return Ok(());
         }
         log::warn!("an override was tried that no officer signed");
-        Err(Declined::NotAnOfficer)
+        Err(OverrideRefusal::NotAnOfficer)
     }
 
     /// Whether it was signed just now, and after everything its key signed before.
-    fn new_word(&self, word: &Word) -> Result<(), Declined> {
+    fn new_word(&self, word: &Word) -> Result<(), OverrideRefusal> {
         let signed = word.signed_ms.0;
         let mut heard = lock(&self.heard);
         let before = heard.get(&word.key).copied().unwrap_or(i64::MIN);
         if signed <= before || clock::unix_millis().abs_diff(signed) > SKEW_MS.unsigned_abs() {
-            return Err(Declined::NotNow);
+            return Err(OverrideRefusal::NotNow);
         }
         heard.insert(word.key.clone(), signed);
         Ok(())
@@ -89,8 +89,8 @@ fn officers(path: &Path) -> Result<Officers, String> {
     Officers::parse(&text).map_err(|error| error.to_string())
 }
 
-impl Desk for OfficersDesk {
-    fn decide(&self, said: &Override) -> Result<(), Declined> {
+impl OverrideService for LoggedOverrides {
+    fn decide(&self, said: &Override) -> Result<(), OverrideRefusal> {
         let word = Word {
             scan: said.scan,
             verdict: said.verdict,
@@ -102,15 +102,15 @@ impl Desk for OfficersDesk {
         };
         self.signed(&word)?;
         if word.verdict == Verdict::Refer {
-            return Err(Declined::NotAVerdict);
+            return Err(OverrideRefusal::NotAVerdict);
         }
         let scan = word.scan.to_string();
         if !self.shared.recent().iter().any(|recent| recent.scan.as_ref() == Some(&scan)) {
-            return Err(Declined::UnknownScan);
+            return Err(OverrideRefusal::UnknownScan);
         }
         self.new_word(&word)?;
         let trust = self.shared.moment(&self.shared.trust.load()).trust;
-        let writer = self.writer.as_ref().ok_or(Declined::NotWritten)?;
+        let writer = self.writer.as_ref().ok_or(OverrideRefusal::NotWritten)?;
         let event = Event::Override(word);
         match writer.record(&event, UnixMillis(clock::unix_millis()), trust).wait(PATIENCE) {
             Written::Committed(_) => {
@@ -118,7 +118,7 @@ impl Desk for OfficersDesk {
                 self.shared.overridden(&scan, said.verdict);
                 Ok(())
             }
-            Written::Late | Written::Failed(_) => Err(Declined::NotWritten),
+            Written::Late | Written::Failed(_) => Err(OverrideRefusal::NotWritten),
         }
     }
 

@@ -18,11 +18,11 @@ use cache::{
 use host::config;
 use lane::{queue, watchdog::CameraState};
 use page::{
-    server::Shown,
-    status::{FaultStatus, LaneStatus, ListStatus, LogStatus, QueueStatus, Status, SyncStatus},
-    view::Fault,
+    server::PageState,
+    status::{DegradedStatus, LaneStatus, ListStatus, LogStatus, QueueStatus, Status, SyncStatus},
+    view::DegradedState,
 };
-use sync::update::activation::Held;
+use sync::update::activation::PendingUpdate;
 use tokio::sync::watch;
 use trustlist::{
     freshness::Freshness,
@@ -33,7 +33,7 @@ use trustlist::{
 use super::{
     degraded::faults,
     service_manager,
-    shared::{LaneShared, Shared, lock},
+    shared::{LaneBoard, Shared, lock},
 };
 
 /// How often the state is put together.
@@ -62,7 +62,7 @@ pub type Log = Option<(Reader, Writer)>;
 pub fn keep_reporting(
     shared: &Shared,
     log: &Log,
-    page: &Shown,
+    page: &PageState,
     status_to_page: &watch::Sender<Status>,
     wakes: &Receiver<()>,
 ) {
@@ -92,7 +92,7 @@ fn write_textfile(shared: &Shared) {
 
 impl Reporter {
     /// The state now, its degraded parts for the band, and the same as numbers in the metrics.
-    fn report(&mut self, shared: &Shared, log: &Log) -> (Status, Vec<Fault>) {
+    fn report(&mut self, shared: &Shared, log: &Log) -> (Status, Vec<DegradedState>) {
         let trust = shared.trust.load_full();
         let moment = shared.moment(&trust);
         let (reader, writer) = log.as_ref().map(|(reader, writer)| (reader, writer)).unzip();
@@ -105,7 +105,7 @@ impl Reporter {
         let faults = faults(shared, &trust, moment);
         let now = shared.now();
         self.sound_the_alarm(shared, now);
-        let histories: Vec<_> = shared.lanes.iter().map(LaneShared::history).collect();
+        let histories: Vec<_> = shared.lanes.iter().map(LaneBoard::history).collect();
         let queue = queue::queue(&histories, now);
         let outbox = reader.and_then(|reader| self.outbox(reader));
         let status = Status {
@@ -115,7 +115,7 @@ impl Reporter {
             time_trust: moment.trust.code().to_owned(),
             faults: faults
                 .iter()
-                .map(|fault| FaultStatus { code: fault.code.to_owned(), detail: fault.detail.clone() })
+                .map(|fault| DegradedStatus { code: fault.code.to_owned(), detail: fault.detail.clone() })
                 .collect(),
             queue: QueueStatus {
                 per_minute: queue.per_minute,
@@ -180,7 +180,7 @@ impl Reporter {
     }
 }
 
-fn lane_status(lane: &LaneShared, settings: &config::Lane, now: Duration, rate: Option<f64>) -> LaneStatus {
+fn lane_status(lane: &LaneBoard, settings: &config::Lane, now: Duration, rate: Option<f64>) -> LaneStatus {
     let figures = lane.history().figures(now);
     let no_read = *lock(&lane.no_read);
     LaneStatus {
@@ -210,7 +210,7 @@ fn sync(shared: &Shared, moment: Moment) -> SyncStatus {
         last_success: last.last_success.map(|at| UnixTime(at).to_string()),
         age_s: last.last_success.map(|at| moment.at.since(UnixTime(at))),
         last_result: last.last_result,
-        waiting: lock(&shared.held).as_ref().map(Held::line),
+        waiting: lock(&shared.held).as_ref().map(PendingUpdate::line),
     }
 }
 

@@ -8,7 +8,7 @@ use lane::machine::{GateEvent, Passage};
 use trustlist::{judge::Decision, time::TimeTrust};
 
 /// Where and when a decision was made.
-pub struct Circumstances<'a> {
+pub struct ScanContext<'a> {
     /// The device's clock, to the millisecond.
     pub at: UnixMillis,
     /// How far it is believed.
@@ -20,12 +20,12 @@ pub struct Circumstances<'a> {
 }
 
 /// The row of one decision.
-pub fn scan_row(decision: &Decision, circumstances: &Circumstances<'_>, token: Option<Token>) -> ScanRow {
+pub fn scan_row(decision: &Decision, context: &ScanContext<'_>, token: Option<Token>) -> ScanRow {
     ScanRow {
-        at_ms: circumstances.at,
-        time_trust: circumstances.time_trust,
-        lane: circumstances.lane.id.clone(),
-        direction: match circumstances.lane.direction {
+        at_ms: context.at,
+        time_trust: context.time_trust,
+        lane: context.lane.id.clone(),
+        direction: match context.lane.direction {
             config::Direction::Entry => Direction::Entry,
             config::Direction::Exit => Direction::Exit,
         },
@@ -39,7 +39,7 @@ pub fn scan_row(decision: &Decision, circumstances: &Circumstances<'_>, token: O
         list_generation: decision.list_generation,
         list_age_s: decision.list_age_s,
         token,
-        time_to_verdict_us: u32::try_from(circumstances.took.as_micros()).unwrap_or(u32::MAX),
+        time_to_verdict_us: u32::try_from(context.took.as_micros()).unwrap_or(u32::MAX),
         passage: log::Passage::Unobserved,
     }
 }

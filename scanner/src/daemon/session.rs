@@ -14,9 +14,9 @@ use host::{
     causes::WithCauses,
     config::{self, Config, Device},
 };
-use lane::watchdog::{CameraState, LaneHealth, Stuck, Watchdog};
-use page::{hub::Hub, server::Shown, status::Status, strings::Strings, view::Hello};
-use sync::lists::Loaded;
+use lane::watchdog::{CameraState, LaneHealth, Stall, Watchdog};
+use page::{hub::Hub, server::PageState, status::Status, strings::Strings, view::Hello};
+use sync::lists::LoadedLists;
 use tokio::{
     sync::watch,
     task::{JoinHandle, spawn_blocking},
@@ -26,13 +26,13 @@ use trustlist::trust::Trust;
 
 use super::{
     error::DaemonError,
-    overrides::OfficersDesk,
+    overrides::LoggedOverrides,
     reporter,
     scan_log::{OpenLog, begin_log, check, close_log, forget, open_log, try_log},
     service_manager,
-    setup::{Setup, Told},
-    shared::{LaneShared, Shared, lock},
-    signals::{Signals, Wish},
+    setup::{DaemonEvent, Setup},
+    shared::{LaneBoard, Shared, lock},
+    signals::{DaemonRequest, Signals},
     start,
     threads::{PATIENCE, Threads, join_within},
 };
@@ -64,7 +64,7 @@ pub async fn work(setup: &Setup, signals: &mut Signals, config: Config) -> Resul
     let relying = config.relying()?;
     let lists = (setup.lists)(&config).unwrap_or_else(|failure| {
         log::error!("no lists: {}; every traveller is referred", WithCauses(&failure));
-        Loaded { trust: Trust::none(), remarks: Vec::new() }
+        LoadedLists { trust: Trust::none(), remarks: Vec::new() }
     });
     let mut shared = Shared::new(config, relying, lists, setup.observer.clone());
     let log = open_log(&mut shared);
@@ -81,9 +81,14 @@ pub async fn work(setup: &Setup, signals: &mut Signals, config: Config) -> Resul
     let upload = log.as_ref().map(|log| start::upload(&shared, log)).transpose()?.flatten();
     let keeper = start::keeper(&shared, setup)?;
     let (status_to_page, mut status) = watch::channel(Status::default());
-    let desk = Box::new(OfficersDesk::new(Arc::clone(&shared), log.as_ref().map(|log| log.writer.clone())));
-    let page =
-        Arc::new(Shown { hub, metrics: shared.metrics.clone(), strings: strings.json(), status: status.clone(), desk });
+    let overrides = Box::new(LoggedOverrides::new(Arc::clone(&shared), log.as_ref().map(|log| log.writer.clone())));
+    let page = Arc::new(PageState {
+        hub,
+        metrics: shared.metrics.clone(),
+        strings: strings.json(),
+        status: status.clone(),
+        overrides,
+    });
     let (stop_page, page_stops) = watch::channel(false);
     start::page(&shared, &page, page_stops).await;
 
@@ -99,7 +104,7 @@ pub async fn work(setup: &Setup, signals: &mut Signals, config: Config) -> Resul
         drop(stop);
         join_within(thread, PATIENCE);
     }
-    // The desk writes too: it goes before the log is closed.
+    // Overrides are written too: they end before the log is closed.
     drop(page);
     if let Some(log) = log {
         close_log(log);
@@ -162,8 +167,8 @@ async fn tend(
     loop {
         tokio::select! {
             wish = signals.next() => match wish {
-                Wish::Stop => return Ok(End::Stop),
-                Wish::Reload => if let Some(end) = reload(setup, shared).await {
+                DaemonRequest::Stop => return Ok(End::Stop),
+                DaemonRequest::Reload => if let Some(end) = reload(setup, shared).await {
                     return Ok(end);
                 },
             },
@@ -174,7 +179,7 @@ async fn tend(
                     let line = line_now(report_now, status).await;
                     service_manager::ready(&line);
                     log::info!("ready after {:?}: {line}", shared.now());
-                    shared.tell(Told::Ready { after: shared.now() });
+                    shared.emit(DaemonEvent::Ready { after: shared.now() });
                     log.inspect(|log| check(shared, log));
                 }
             }
@@ -182,7 +187,7 @@ async fn tend(
                 if shared.reload_is_due() && let Some(end) = reload(setup, shared).await {
                     return Ok(end);
                 }
-                pet(shared, &mut watchdog, &mut stuck);
+                notify_watchdog(shared, &mut watchdog, &mut stuck);
                 if shared.lanes.iter().all(ended) {
                     return Ok(End::Stop);
                 }
@@ -206,7 +211,7 @@ async fn tend(
 }
 
 /// Pets the watchdog while frames and decisions advance; says once what does not.
-fn pet(shared: &Shared, watchdog: &mut Watchdog, stuck: &mut Option<Stuck>) {
+fn notify_watchdog(shared: &Shared, watchdog: &mut Watchdog, stuck: &mut Option<Stall>) {
     let now = shared.now();
     let lanes: Vec<LaneHealth> = shared
         .lanes
@@ -220,12 +225,12 @@ fn pet(shared: &Shared, watchdog: &mut Watchdog, stuck: &mut Option<Stuck>) {
             ended: ended(lane),
         })
         .collect();
-    let felt = watchdog.check(&lanes, now).err();
-    if let Some(stuck) = felt.filter(|_| felt != *stuck) {
+    let found = watchdog.check(&lanes, now).err();
+    if let Some(stuck) = found.filter(|_| found != *stuck) {
         log::error!("{stuck}; the watchdog is left to bite");
     }
-    *stuck = felt;
-    if felt.is_none() {
+    *stuck = found;
+    if found.is_none() {
         service_manager::alive();
     }
 }
@@ -241,7 +246,7 @@ fn give_up_waiting(shared: &Shared) {
     }
 }
 
-fn ended(lane: &LaneShared) -> bool {
+fn ended(lane: &LaneBoard) -> bool {
     lane.ended.load(Ordering::Relaxed)
 }
 

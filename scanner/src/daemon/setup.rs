@@ -8,14 +8,14 @@ use std::{
 
 use devices::camera::{FrameSource, SourceError};
 use host::config::{self, Config, ConfigError};
-use sync::lists::Loaded;
+use sync::lists::LoadedLists;
 use tokio::sync::watch;
 use trustlist::judge::Decision;
 
 /// Opens what a lane looks through.
 pub type OpenSource = Arc<dyn Fn(&config::Camera) -> Result<Box<dyn FrameSource>, SourceError> + Send + Sync>;
 /// Loads and verifies the lists that are on this device.
-pub type LoadLists = Arc<dyn Fn(&Config) -> Result<Loaded, sync::error::Error> + Send + Sync>;
+pub type LoadLists = Arc<dyn Fn(&Config) -> Result<LoadedLists, sync::error::Error> + Send + Sync>;
 /// Reads the configuration anew.
 pub type LoadConfig = Arc<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>;
 
@@ -29,14 +29,14 @@ pub struct Setup {
     /// Cameras.
     pub source: OpenSource,
     /// Who else is told what happens: the demonstration, a test.
-    pub observer: Option<mpsc::Sender<Told>>,
+    pub observer: Option<mpsc::Sender<DaemonEvent>>,
     /// Ends the daemon as a signal does.
     pub stop: Option<watch::Receiver<bool>>,
 }
 
 /// What an observer is told. No text of any code.
 #[derive(Clone, Debug)]
-pub enum Told {
+pub enum DaemonEvent {
     /// The page is served here.
     Page(SocketAddr),
     /// All lanes work, or have said why not.

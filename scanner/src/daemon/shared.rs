@@ -20,8 +20,8 @@ use lane::{
 };
 use page::{metrics::Metrics, status::RecentScan};
 use sync::{
-    lists::{Loaded, Remark},
-    update::{activation::Held, round::LastSync},
+    lists::{ListRemark, LoadedLists},
+    update::{activation::PendingUpdate, round::LastSync},
     upload,
 };
 use tokio::sync::watch;
@@ -32,7 +32,7 @@ use trustlist::{
     verdict::{Reason, Verdict},
 };
 
-use super::setup::Told;
+use super::setup::DaemonEvent;
 
 /// Verdicts the operator's page lists.
 const RECENT: usize = 20;
@@ -48,7 +48,7 @@ pub struct Shared {
     /// The lists in force.
     pub trust: ArcSwap<Trust>,
     /// What is not as it should be with where they come from.
-    pub remarks: Mutex<Vec<Remark>>,
+    pub remarks: Mutex<Vec<ListRemark>>,
     /// The latest time the log has stored, in Unix seconds.
     pub stored_floor: AtomicI64,
     /// Counters.
@@ -56,13 +56,13 @@ pub struct Shared {
     /// The monotonic clock's zero.
     pub started: Instant,
     /// One for each lane of the configuration, in its order.
-    pub lanes: Vec<LaneShared>,
+    pub lanes: Vec<LaneBoard>,
     /// A damaged log was set aside at this start.
     pub log_set_aside: Option<String>,
     /// What came of the latest sync, whoever did it.
     pub sync: Mutex<LastSync>,
     /// Newer lists that wait, and why.
-    pub held: Mutex<Option<Held>>,
+    pub held: Mutex<Option<PendingUpdate>>,
     /// Rows cannot be written, and why.
     pub log_trouble: Mutex<Option<String>>,
     /// The log is damaged where nothing has touched it yet.
@@ -74,12 +74,12 @@ pub struct Shared {
     /// A code asked for newer lists than are here.
     lists_wanted: AtomicBool,
     recent: Mutex<VecDeque<RecentScan>>,
-    observer: Option<mpsc::Sender<Told>>,
+    observer: Option<mpsc::Sender<DaemonEvent>>,
 }
 
 /// What one lane tells the others.
 #[derive(Default)]
-pub struct LaneShared {
+pub struct LaneBoard {
     /// 0 before anything is known, 1 while frames arrive, 2 while none does.
     camera: AtomicU8,
     /// Why none does.
@@ -108,7 +108,7 @@ pub fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
     value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl LaneShared {
+impl LaneBoard {
     /// Whether frames arrive.
     pub fn camera(&self) -> CameraState {
         match self.camera.load(Ordering::Relaxed) {
@@ -156,9 +156,14 @@ fn millis(time: Duration) -> u64 {
 
 impl Shared {
     /// For one shift.
-    pub fn new(config: Config, relying: Region, lists: Loaded, observer: Option<mpsc::Sender<Told>>) -> Shared {
+    pub fn new(
+        config: Config,
+        relying: Region,
+        lists: LoadedLists,
+        observer: Option<mpsc::Sender<DaemonEvent>>,
+    ) -> Shared {
         Shared {
-            lanes: config.lane.iter().map(|_| LaneShared::default()).collect(),
+            lanes: config.lane.iter().map(|_| LaneBoard::default()).collect(),
             metrics: Metrics::new(config.lane.iter().map(|lane| lane.id.as_str())),
             config,
             relying,
@@ -189,7 +194,7 @@ impl Shared {
         self.reload_at.store(millis(self.now() + SAY_FOR).max(1), Ordering::Relaxed);
     }
 
-    /// Whether that is due. Told once.
+    /// Whether that is due; it is said once.
     pub fn reload_is_due(&self) -> bool {
         let at = self.reload_at.load(Ordering::Relaxed);
         let due = at != 0 && millis(self.now()) >= at;
@@ -243,15 +248,15 @@ impl Shared {
     }
 
     /// Tells whoever listens.
-    pub fn tell(&self, told: Told) {
+    pub fn emit(&self, event: DaemonEvent) {
         if let Some(observer) = &self.observer {
             // An observer that has gone is nobody's loss.
-            let _ = observer.send(told);
+            let _ = observer.send(event);
         }
     }
 
     /// Puts newer lists in force, whole.
-    pub fn take(&self, lists: Loaded) {
+    pub fn take(&self, lists: LoadedLists) {
         self.trust.store(Arc::new(lists.trust));
         *lock(&self.remarks) = lists.remarks;
     }

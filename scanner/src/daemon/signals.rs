@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 /// What somebody wants of the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum DaemonRequest {
     /// End in order.
     Stop,
     /// Read configuration and lists anew.
@@ -40,7 +40,7 @@ impl Signals {
     }
 
     /// The next wish.
-    pub async fn next(&mut self) -> Wish {
+    pub async fn next(&mut self) -> DaemonRequest {
         let switched = async {
             match &mut self.switch {
                 Some(switch) => drop(switch.wait_for(|stop| *stop).await),
@@ -49,15 +49,15 @@ impl Signals {
         };
         #[cfg(unix)]
         tokio::select! {
-            _ = self.terminate.recv() => Wish::Stop,
-            _ = tokio::signal::ctrl_c() => Wish::Stop,
-            _ = self.hangup.recv() => Wish::Reload,
-            () = switched => Wish::Stop,
+            _ = self.terminate.recv() => DaemonRequest::Stop,
+            _ = tokio::signal::ctrl_c() => DaemonRequest::Stop,
+            _ = self.hangup.recv() => DaemonRequest::Reload,
+            () = switched => DaemonRequest::Stop,
         }
         #[cfg(not(unix))]
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => Wish::Stop,
-            () = switched => Wish::Stop,
+            _ = tokio::signal::ctrl_c() => DaemonRequest::Stop,
+            () = switched => DaemonRequest::Stop,
         }
     }
 }

@@ -16,7 +16,7 @@ use host::config::Device;
 use lane::watchdog::CameraState;
 use page::{
     hub::Hub,
-    server::{self, Shown},
+    server::{self, PageState},
     status::Status,
 };
 use sync::upload::{
@@ -27,12 +27,12 @@ use tokio::sync::watch;
 
 use super::{
     error::DaemonError,
-    lane_worker::{Inputs, Station},
+    lane_worker::{Inputs, LaneWorker},
     list_updater, reporter,
     scan_log::OpenLog,
-    setup::{OpenSource, Setup, Told},
+    setup::{DaemonEvent, OpenSource, Setup},
     shared::{Shared, lock},
-    threads::{Companion, Threads},
+    threads::{Threads, Worker},
 };
 
 /// Texts that may wait for a lane.
@@ -60,7 +60,7 @@ pub fn lane(
         None => None,
     };
     let screen = hub.screen(&settings.id).expect("the hub was made from the same lanes");
-    let station = Station::new(index, Arc::clone(shared), gate, memory, screen);
+    let station = LaneWorker::new(index, Arc::clone(shared), gate, memory, screen);
     let (frames_in, frames) = slot();
     let (texts_in, texts) = mpsc::sync_channel(TEXTS);
     for reader in &settings.readers {
@@ -114,7 +114,7 @@ fn camera(
 }
 
 /// Rows go to a centre on a thread of their own, where one is configured.
-pub fn upload(shared: &Arc<Shared>, log: &OpenLog) -> Result<Option<Companion>, DaemonError> {
+pub fn upload(shared: &Arc<Shared>, log: &OpenLog) -> Result<Option<Worker>, DaemonError> {
     let config = &shared.config;
     let Some(mut options) = upload::Options::configured(config) else { return Ok(None) };
     let mut centre: Box<dyn upload::Centre> = if config.network.apart {
@@ -144,9 +144,9 @@ pub fn upload(shared: &Arc<Shared>, log: &OpenLog) -> Result<Option<Companion>, 
 pub fn reporter(
     shared: &Arc<Shared>,
     log: Option<&OpenLog>,
-    page: &Arc<Shown>,
+    page: &Arc<PageState>,
     status_to_page: watch::Sender<Status>,
-) -> Result<Companion, DaemonError> {
+) -> Result<Worker, DaemonError> {
     let reader = log.map(|log| Reader::open(&log.path)).transpose();
     let reader = reader.map_err(DaemonError::Log)?;
     let log: reporter::Log = reader.zip(log.map(|log| log.writer.clone()));
@@ -160,7 +160,7 @@ pub fn reporter(
 }
 
 /// Newer lists come on a thread of their own.
-pub fn keeper(shared: &Arc<Shared>, setup: &Setup) -> Result<Companion, DaemonError> {
+pub fn keeper(shared: &Arc<Shared>, setup: &Setup) -> Result<Worker, DaemonError> {
     let (stop, stops) = mpsc::sync_channel(1);
     let (shared, lists) = (Arc::clone(shared), Arc::clone(&setup.lists));
     let thread = thread::Builder::new()
@@ -171,7 +171,7 @@ pub fn keeper(shared: &Arc<Shared>, setup: &Setup) -> Result<Companion, DaemonEr
 }
 
 /// The page. A taken port costs the page, not the lane.
-pub async fn page(shared: &Shared, page: &Arc<Shown>, stops: watch::Receiver<bool>) {
+pub async fn page(shared: &Shared, page: &Arc<PageState>, stops: watch::Receiver<bool>) {
     if !shared.config.page.enabled {
         return;
     }
@@ -180,7 +180,7 @@ pub async fn page(shared: &Shared, page: &Arc<Shown>, stops: watch::Receiver<boo
         Ok(listener) => {
             let at = listener.local_addr().unwrap_or(address);
             log::info!("page: http://{at}/");
-            shared.tell(Told::Page(at));
+            shared.emit(DaemonEvent::Page(at));
             tokio::spawn(server::serve(listener, Arc::clone(page), stops));
         }
         Err(error) => log::error!("no page: {address}: {error}; the lane works without it"),

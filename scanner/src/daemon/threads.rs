@@ -9,7 +9,7 @@ use std::{
 /// What a thread that may sit in a driver or a network is waited for at the end.
 pub const PATIENCE: Duration = Duration::from_millis(800);
 /// A thread beside the lanes, which ends when its sender is dropped.
-pub type Companion = (mpsc::SyncSender<()>, JoinHandle<()>);
+pub type Worker = (mpsc::SyncSender<()>, JoinHandle<()>);
 
 /// What works for lanes.
 #[derive(Default)]

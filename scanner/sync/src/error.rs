@@ -16,7 +16,7 @@ pub enum Error {
     /// Something else than a folder has the name of one.
     NotAFolder(PathBuf),
     /// A folder cannot be opened.
-    Folder(PathBuf, io::Error),
+    FolderMirror(PathBuf, io::Error),
     /// A folder holds no trust repositories.
     NoRepositories(PathBuf),
     /// A folder does not give a file out.
@@ -69,7 +69,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAFolder(path) => write!(f, "{} is no folder", path.display()),
-            Self::Folder(path, _) => write!(f, "cannot open {}", path.display()),
+            Self::FolderMirror(path, _) => write!(f, "cannot open {}", path.display()),
             Self::NoRepositories(path) => write!(
                 f,
                 "{} holds no trust repositories: {NATIONAL}/metadata/1.root.json is not there; name the folder above {NATIONAL}",
@@ -112,7 +112,7 @@ impl fmt::Display for Error {
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            Self::Folder(_, cause) | Self::CannotWrite(_, cause) => Some(cause),
+            Self::FolderMirror(_, cause) | Self::CannotWrite(_, cause) => Some(cause),
             Self::Unusable(_, cause) | Self::StoredUnusable(cause) => Some(cause),
             Self::Store(cause) | Self::StoreUnreadable(_, cause) => Some(cause),
             Self::Proxy(_, cause) => Some(cause),

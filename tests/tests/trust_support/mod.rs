@@ -14,7 +14,7 @@ use cache::trust_store::{Slot, TrustStore};
 use sync::{
     error::Error,
     lists::Mirror,
-    update::{self, Anchor, Outcome, Report, activation},
+    update::{self, Outcome, SyncReport, TrustAnchor, activation},
 };
 use trustlist::{
     region::Region,
@@ -73,14 +73,14 @@ pub fn synced(
     store: &mut TrustStore,
     mirror: &mut dyn Mirror,
     source: &str,
-    anchor: &Anchor<'_>,
-) -> Result<Report, Error> {
+    anchor: &TrustAnchor<'_>,
+) -> Result<SyncReport, Error> {
     let report = update::sync(store, mirror, source, anchor)?;
     activation::settle_by_hand(store)?;
     Ok(report)
 }
 
-pub fn newer(report: &Report) -> usize {
+pub fn newer(report: &SyncReport) -> usize {
     report.issuers.values().filter(|outcome| matches!(outcome, Outcome::Updated { .. })).count()
 }
 
@@ -109,8 +109,8 @@ impl Post {
         post
     }
 
-    pub fn sync(&mut self, now: UnixTime) -> Report {
-        let anchor = Anchor { first_root: Some(&self.root), moment: Moment::synced(now) };
+    pub fn sync(&mut self, now: UnixTime) -> SyncReport {
+        let anchor = TrustAnchor { first_root: Some(&self.root), moment: Moment::synced(now) };
         synced(&mut self.store, &mut self.mirror.clone(), "mirror", &anchor).expect("the store works")
     }
 
@@ -158,11 +158,11 @@ impl Post {
     }
 }
 
-pub fn outcome(report: &Report, issuer: Region) -> &Outcome {
+pub fn outcome(report: &SyncReport, issuer: Region) -> &Outcome {
     report.issuers.get(&issuer).expect("it was tried")
 }
 
-pub fn reason(report: &Report, issuer: Region) -> String {
+pub fn reason(report: &SyncReport, issuer: Region) -> String {
     match outcome(report, issuer) {
         Outcome::Refused { why } => why.clone(),
         other => panic!("{issuer} was not refused: {other:?}"),

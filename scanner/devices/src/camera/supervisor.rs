@@ -97,11 +97,11 @@ struct Supervisor<O, E> {
     events: E,
     stop: Arc<AtomicBool>,
     /// What the listener knows: pictures arrive, or not, or nothing yet.
-    told: Option<Standing>,
+    told: Option<SourceState>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum SourceState {
     Delivers,
     Lost,
 }
@@ -126,7 +126,7 @@ where
         while !self.stopped() {
             // Drivers speak through a crate that panics on what it does not expect; that is a lost camera, no lost daemon.
             let life = catch_unwind(AssertUnwindSafe(|| self.one_life()));
-            if self.told == Some(Standing::Delivers) {
+            if self.told == Some(SourceState::Delivers) {
                 pause = FIRST_PAUSE;
             }
             match life.unwrap_or_else(|_| Ending::Lost("the camera's driver failed in an unexpected way".to_owned())) {
@@ -176,15 +176,15 @@ where
     }
 
     fn delivers(&mut self, source: &dyn FrameSource) {
-        if self.told != Some(Standing::Delivers) {
-            self.told = Some(Standing::Delivers);
+        if self.told != Some(SourceState::Delivers) {
+            self.told = Some(SourceState::Delivers);
             (self.events)(SourceEvent::Back { source: source.describe() });
         }
     }
 
     fn lost(&mut self, why: String) {
-        if self.told != Some(Standing::Lost) {
-            self.told = Some(Standing::Lost);
+        if self.told != Some(SourceState::Lost) {
+            self.told = Some(SourceState::Lost);
             (self.events)(SourceEvent::Lost { why });
         }
     }

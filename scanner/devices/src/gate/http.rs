@@ -17,7 +17,7 @@ use host::{
 };
 use ureq::Agent;
 
-use super::{Move, Mover};
+use super::{GateDriver, GateMove};
 
 /// Where the word goes in an address that has this in it; an address without it is posted to.
 const PLACE: &str = "{}";
@@ -29,45 +29,45 @@ const ANSWER: u64 = 200;
 /// The controller, on the lane's side.
 #[derive(Debug)]
 pub struct Controller {
-    desk: Arc<Desk>,
+    mailbox: Arc<Mailbox>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// Where words lie until the thread takes them.
 #[derive(Debug, Default)]
-struct Desk {
-    on_it: Mutex<OnIt>,
+struct Mailbox {
+    state: Mutex<MailboxState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct OnIt {
-    wanted: Option<Move>,
+struct MailboxState {
+    wanted: Option<GateMove>,
     end: bool,
     trouble: Option<String>,
 }
 
-impl Desk {
-    fn lock(&self) -> MutexGuard<'_, OnIt> {
-        self.on_it.lock().unwrap_or_else(PoisonError::into_inner)
+impl Mailbox {
+    fn lock(&self) -> MutexGuard<'_, MailboxState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The newest word, or `failed` again after a pause; `None` at the end.
-    fn next(&self, failed: Option<Move>) -> Option<Move> {
-        let mut desk = self.lock();
+    fn next(&self, failed: Option<GateMove>) -> Option<GateMove> {
+        let mut mailbox = self.lock();
         let mut rested = false;
         loop {
-            if let Some(to) = desk.wanted.take() {
+            if let Some(to) = mailbox.wanted.take() {
                 return Some(to);
             }
-            if desk.end {
+            if mailbox.end {
                 return None;
             }
             if failed.is_some() && rested {
                 return failed;
             }
-            let (woken, slept) = self.changed.wait_timeout(desk, AGAIN).unwrap_or_else(PoisonError::into_inner);
-            (desk, rested) = (woken, slept.timed_out());
+            let (woken, slept) = self.changed.wait_timeout(mailbox, AGAIN).unwrap_or_else(PoisonError::into_inner);
+            (mailbox, rested) = (woken, slept.timed_out());
         }
     }
 }
@@ -94,8 +94,8 @@ impl Controller {
             words: [settings.open_word.clone(), settings.close_word.clone()],
             authorization,
         };
-        let desk = Arc::<Desk>::default();
-        let there = Arc::clone(&desk);
+        let mailbox = Arc::<Mailbox>::default();
+        let there = Arc::clone(&mailbox);
         let thread = thread::Builder::new().name("gate".to_owned()).spawn(move || {
             let mut failed = None;
             while let Some(to) = there.next(failed) {
@@ -104,26 +104,26 @@ impl Controller {
                 there.lock().trouble = trouble;
             }
         });
-        Ok(Controller { desk, thread: Some(thread.expect("a thread for the gate's controller")) })
+        Ok(Controller { mailbox, thread: Some(thread.expect("a thread for the gate's controller")) })
     }
 }
 
-impl Mover for Controller {
-    fn drive(&mut self, to: Move) {
-        self.desk.lock().wanted = Some(to);
-        self.desk.changed.notify_one();
+impl GateDriver for Controller {
+    fn drive(&mut self, to: GateMove) {
+        self.mailbox.lock().wanted = Some(to);
+        self.mailbox.changed.notify_one();
     }
 
     fn tend(&mut self) -> Option<String> {
-        self.desk.lock().trouble.clone()
+        self.mailbox.lock().trouble.clone()
     }
 }
 
 /// What was said last is still carried out, for at most the time a request may take.
 impl Drop for Controller {
     fn drop(&mut self) {
-        self.desk.lock().end = true;
-        self.desk.changed.notify_one();
+        self.mailbox.lock().end = true;
+        self.mailbox.changed.notify_one();
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             log::error!("the thread of the gate's controller panicked");
         }
@@ -138,11 +138,11 @@ struct Requests {
 }
 
 impl Requests {
-    fn send(&self, to: Move) -> Result<(), String> {
+    fn send(&self, to: GateMove) -> Result<(), String> {
         let [open, close] = &self.words;
         let word = match to {
-            Move::Open => open,
-            Move::Close => close,
+            GateMove::Open => open,
+            GateMove::Close => close,
         };
         let agent = format!("checkpointd/{}", host::BUILD);
         let answer = if self.url.contains(PLACE) {

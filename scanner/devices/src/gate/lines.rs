@@ -4,13 +4,13 @@ use std::{fmt, path::PathBuf};
 
 pub use gpiocdev::Chip;
 use gpiocdev::{Request, line::Value, request::Builder};
-use host::config::{self, Level, Line};
+use host::config::{self, GpioLine, Level};
 
 use super::wiring::{Role, Wire};
 
 /// A line that was found on its chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct ChipLine {
     /// What for.
     pub role: Role,
     /// Its number.
@@ -25,9 +25,9 @@ pub enum WiringFault {
     /// The chip does not open.
     Chip(PathBuf, gpiocdev::Error),
     /// The chip has no such line.
-    NoLine(PathBuf, Role, Line),
+    NoLine(PathBuf, Role, GpioLine),
     /// Somebody else has it.
-    InUse(Role, Line, String),
+    InUse(Role, GpioLine, String),
     /// The kernel would not give it, or it stopped working.
     Refused(PathBuf, gpiocdev::Error),
 }
@@ -72,23 +72,23 @@ pub fn open(lane: &config::Lane) -> Result<Chip, WiringFault> {
 ///
 /// # Errors
 /// When it is not there, or somebody has it.
-pub fn find(chip: &Chip, wire: &Wire<'_>) -> Result<Found, WiringFault> {
+pub fn find(chip: &Chip, wire: &Wire<'_>) -> Result<ChipLine, WiringFault> {
     let info = match wire.line {
-        Line::Offset(offset) => chip.line_info(*offset).ok(),
-        Line::Name(name) => chip.find_line_info(name),
+        GpioLine::Offset(offset) => chip.line_info(*offset).ok(),
+        GpioLine::Name(name) => chip.find_line_info(name),
     };
     let info = info.ok_or_else(|| WiringFault::NoLine(chip.path().to_owned(), wire.role, wire.line.clone()))?;
     if info.used {
         return Err(WiringFault::InUse(wire.role, wire.line.clone(), info.consumer));
     }
-    Ok(Found { role: wire.role, offset: info.offset, active: wire.active })
+    Ok(ChipLine { role: wire.role, offset: info.offset, active: wire.active })
 }
 
 /// Whether the line is *on* now, read without driving it: the level that its wiring gives it at rest.
 ///
 /// # Errors
 /// When the kernel does not give it.
-pub fn at_rest(chip: &Chip, line: Found) -> Result<bool, WiringFault> {
+pub fn at_rest(chip: &Chip, line: ChipLine) -> Result<bool, WiringFault> {
     let refused = |cause| WiringFault::Refused(chip.path().to_owned(), cause);
     let mut builder = Request::builder();
     builder.on_chip(chip.path()).with_consumer("checkpointd doctor");
@@ -98,7 +98,7 @@ pub fn at_rest(chip: &Chip, line: Found) -> Result<bool, WiringFault> {
 }
 
 /// Adds a line to a request, its polarity set: from here on *active* is a meaning.
-pub(super) fn select(builder: &mut Builder, line: Found) -> &mut Builder {
+pub(super) fn select(builder: &mut Builder, line: ChipLine) -> &mut Builder {
     let builder = builder.with_line(line.offset);
     match line.active {
         Level::High => builder.as_active_high(),

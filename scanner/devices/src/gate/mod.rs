@@ -1,7 +1,7 @@
 //! Gates: whoever moves what stands in the traveller's way, and the lights, sounder and contacts beside it. Opening asks for an
 //! [`Admission`] and consumes it.
 //!
-//! A gate closes when told, when dropped, and, wired so, with the power. How it is moved is a `Mover`; GPIO lines are `wires`. None of
+//! A gate closes when told, when dropped, and, wired so, with the power. How it is moved is a `GateDriver`; GPIO lines are `wires`. None of
 //! them makes a lane wait: what takes time is done on threads of their own, or later.
 
 mod http;
@@ -22,29 +22,29 @@ use std::{fmt, path::PathBuf};
 
 use host::{
     atomic_file,
-    config::{self, GateDriver},
+    config::{self, GateKind},
     peer::{Peer, PeerError},
 };
 use lane::signal::{Cues, Signal};
-use panel::Order;
+use panel::PanelCommand;
 use trustlist::judge::Admission;
 use wires::Wires;
 
 /// One gate.
 #[derive(Debug)]
 pub struct Gate {
-    mover: Option<Box<dyn Mover>>,
+    driver: Option<Box<dyn GateDriver>>,
     wires: Option<Wires>,
 }
 
 /// Where the gate goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Move {
+enum GateMove {
     Open,
     Close,
 }
 
-impl Move {
+impl GateMove {
     const fn word(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -54,9 +54,9 @@ impl Move {
 }
 
 /// Moves a gate. The newest word wins, and what was said last is still carried out when it is dropped.
-trait Mover: fmt::Debug + Send {
+trait GateDriver: fmt::Debug + Send {
     /// Begins to move it; waits for nothing.
-    fn drive(&mut self, to: Move);
+    fn drive(&mut self, to: GateMove);
 
     /// Goes on with what was begun; what is wrong now.
     fn tend(&mut self) -> Option<String>;
@@ -64,7 +64,7 @@ trait Mover: fmt::Debug + Send {
 
 /// What the contacts beside a gate say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sensed {
+pub enum ContactEvent {
     /// Somebody is in the passage's beam.
     InBeam,
     /// Nobody is any more.
@@ -131,22 +131,22 @@ impl Gate {
             timeout: settings.timeout,
         };
         // GPIO lines are wires, whoever moves the gate.
-        let mover: Option<Box<dyn Mover>> = match settings.driver {
-            GateDriver::None | GateDriver::Gpio => None,
-            GateDriver::Log => Some(Box::new(Journal { lane: lane.id.clone() })),
-            GateDriver::File => Some(Box::new(File {
+        let driver: Option<Box<dyn GateDriver>> = match settings.driver {
+            GateKind::None | GateKind::Gpio => None,
+            GateKind::Log => Some(Box::new(Journal { lane: lane.id.clone() })),
+            GateKind::File => Some(Box::new(File {
                 path: settings.path.clone().expect("the configuration was checked for it"),
                 trouble: None,
             })),
-            GateDriver::Command => Some(Box::new(program::Program::new(settings))),
-            GateDriver::Http => Some(Box::new(http::Controller::new(settings, &peer())?)),
+            GateKind::Command => Some(Box::new(program::Program::new(settings))),
+            GateKind::Http => Some(Box::new(http::Controller::new(settings, &peer())?)),
             #[cfg(feature = "mqtt")]
-            GateDriver::Mqtt => Some(Box::new(mqtt::Topic::new(&format!("{post}-{}", lane.id), settings, &peer())?)),
+            GateKind::Mqtt => Some(Box::new(mqtt::Topic::new(&format!("{post}-{}", lane.id), settings, &peer())?)),
             #[cfg(not(feature = "mqtt"))]
-            GateDriver::Mqtt => return Err(GateError::Unsuitable(format!("{post}: this build does not speak MQTT"))),
+            GateKind::Mqtt => return Err(GateError::Unsuitable(format!("{post}: this build does not speak MQTT"))),
         };
         let wires = Wires::connect(lane, cues).map_err(|fault| GateError::Silent(fault.to_string()))?;
-        let mut gate = Gate { mover, wires };
+        let mut gate = Gate { driver, wires };
         gate.close();
         match gate.trouble() {
             None => Ok(gate),
@@ -156,47 +156,47 @@ impl Gate {
 
     /// Opens the gate for one traveller.
     pub fn open(&mut self, _spent: Admission) {
-        self.drive(Move::Open);
+        self.drive(GateMove::Open);
     }
 
     /// Holds the gate open until it is closed, for everybody: no admission stands behind it, so the journal says why.
     pub fn hold(&mut self, why: Hold) {
         log::warn!("the gate is held open: {why:?}");
-        self.drive(Move::Open);
+        self.drive(GateMove::Open);
     }
 
     /// Closes the gate; closed already is no fault.
     pub fn close(&mut self) {
-        self.drive(Move::Close);
+        self.drive(GateMove::Close);
     }
 
     /// Lights and sounds, where there are any.
     pub fn signal(&self, signal: Signal) {
         if let Some(wires) = &self.wires {
-            wires.order(Order::Signal(signal));
+            wires.order(PanelCommand::Signal(signal));
         }
     }
 
     /// What the contacts said since this was asked last, oldest first.
-    pub fn sensed(&self) -> Option<Sensed> {
+    pub fn sensed(&self) -> Option<ContactEvent> {
         self.wires.as_ref().and_then(Wires::sensed)
     }
 
     /// Goes on with what was begun; what is wrong with the gate now.
     pub fn trouble(&mut self) -> Option<String> {
-        let mover = self.mover.as_mut().and_then(|mover| mover.tend());
-        mover.or_else(|| self.wires.as_ref().and_then(Wires::trouble))
+        let driver = self.driver.as_mut().and_then(|driver| driver.tend());
+        driver.or_else(|| self.wires.as_ref().and_then(Wires::trouble))
     }
 
-    fn drive(&mut self, to: Move) {
+    fn drive(&mut self, to: GateMove) {
         if let Some(wires) = &self.wires {
             wires.order(match to {
-                Move::Open => Order::Open,
-                Move::Close => Order::Close,
+                GateMove::Open => PanelCommand::Open,
+                GateMove::Close => PanelCommand::Close,
             });
         }
-        if let Some(mover) = &mut self.mover {
-            mover.drive(to);
+        if let Some(driver) = &mut self.driver {
+            driver.drive(to);
         }
     }
 }
@@ -213,8 +213,8 @@ struct Journal {
     lane: String,
 }
 
-impl Mover for Journal {
-    fn drive(&mut self, to: Move) {
+impl GateDriver for Journal {
+    fn drive(&mut self, to: GateMove) {
         log::info!("lane {}: gate {}", self.lane, to.word());
     }
 
@@ -230,11 +230,11 @@ struct File {
     trouble: Option<String>,
 }
 
-impl Mover for File {
-    fn drive(&mut self, to: Move) {
+impl GateDriver for File {
+    fn drive(&mut self, to: GateMove) {
         let text = match to {
-            Move::Open => "open\n",
-            Move::Close => "closed\n",
+            GateMove::Open => "open\n",
+            GateMove::Close => "closed\n",
         };
         self.trouble =
             atomic_file::write(&self.path, text).err().map(|cause| format!("{}: {cause}", self.path.display()));
@@ -250,9 +250,9 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use host::config::{Config, Line};
+    use host::config::{Config, GpioLine};
 
-    fn lane(driver: GateDriver, change: impl FnOnce(&mut config::Lane)) -> config::Lane {
+    fn lane(driver: GateKind, change: impl FnOnce(&mut config::Lane)) -> config::Lane {
         let mut lane = Config::default().lane.remove(0);
         lane.gate.driver = driver;
         change(&mut lane);
@@ -267,7 +267,7 @@ mod tests {
     fn a_file_says_closed_from_the_start_and_after_the_end() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("gate");
-        let mut gate = gate(&lane(GateDriver::File, |lane| lane.gate.path = Some(path.clone()))).expect("a gate");
+        let mut gate = gate(&lane(GateKind::File, |lane| lane.gate.path = Some(path.clone()))).expect("a gate");
         let says = || fs::read_to_string(&path).expect("written");
         assert_eq!(says(), "closed\n");
         gate.hold(Hold::Test);
@@ -280,7 +280,7 @@ mod tests {
     fn a_file_that_cannot_be_written_is_no_gate_to_begin_with_and_trouble_later() {
         let folder = tempfile::tempdir().expect("a folder");
         let there = folder.path().join("there");
-        let lane = lane(GateDriver::File, |lane| lane.gate.path = Some(there.join("gate")));
+        let lane = lane(GateKind::File, |lane| lane.gate.path = Some(there.join("gate")));
         assert!(matches!(gate(&lane), Err(GateError::Silent(why)) if why.contains("gate: No such file")));
         fs::create_dir(&there).expect("made");
         let mut gate = gate(&lane).expect("a gate");
@@ -291,9 +291,9 @@ mod tests {
 
     #[test]
     fn a_chip_that_is_not_there_is_named() {
-        let lane = lane(GateDriver::Gpio, |lane| {
+        let lane = lane(GateKind::Gpio, |lane| {
             lane.gpio.chip = "/nonexistent/gpiochip7".into();
-            lane.gpio.relay = Some(Line::Offset(17));
+            lane.gpio.relay = Some(GpioLine::Offset(17));
         });
         let error = gate(&lane).expect_err("no chip").to_string();
         assert!(error.contains(if cfg!(feature = "gpio") { "gpiochip7" } else { "no GPIO lines" }), "{error}");

@@ -20,7 +20,7 @@ use host::{
 };
 use rumqttc::{Client, Connection, Event, LastWill, MqttOptions, Outgoing, Packet, PubAckReason, PublishOptions, QoS};
 
-use super::{Move, Mover};
+use super::{GateDriver, GateMove};
 
 /// The broker calls our last will after one and a half of these without a word.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
@@ -34,20 +34,20 @@ const ON_THE_WAY: usize = 32;
 /// The controller's topic, on the lane's side.
 #[derive(Debug)]
 pub struct Topic {
-    desk: Arc<Desk>,
+    mailbox: Arc<Mailbox>,
     thread: Option<JoinHandle<()>>,
 }
 
-struct Desk {
+struct Mailbox {
     topic: String,
     words: [String; 2],
     timeout: Duration,
     end: AtomicBool,
-    on_it: Mutex<OnIt>,
+    state: Mutex<MailboxState>,
 }
 
-struct OnIt {
-    wanted: Option<Move>,
+struct MailboxState {
+    wanted: Option<GateMove>,
     client: Option<Client>,
     /// Words the broker has not acknowledged yet, and since when.
     unanswered: usize,
@@ -55,37 +55,37 @@ struct OnIt {
     trouble: Option<String>,
 }
 
-impl fmt::Debug for Desk {
+impl fmt::Debug for Mailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Desk({})", self.topic)
+        write!(f, "Mailbox({})", self.topic)
     }
 }
 
-impl Desk {
-    fn lock(&self) -> MutexGuard<'_, OnIt> {
-        self.on_it.lock().unwrap_or_else(PoisonError::into_inner)
+impl Mailbox {
+    fn lock(&self) -> MutexGuard<'_, MailboxState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn word(&self, to: Move) -> &str {
+    fn word(&self, to: GateMove) -> &str {
         let [open, close] = &self.words;
         match to {
-            Move::Open => open,
-            Move::Close => close,
+            GateMove::Open => open,
+            GateMove::Close => close,
         }
     }
 
     /// Publishes the newest word, if there is a connection.
-    fn publish(&self, on_it: &mut OnIt) {
-        let (Some(client), Some(to)) = (&on_it.client, on_it.wanted) else { return };
+    fn publish(&self, state: &mut MailboxState) {
+        let (Some(client), Some(to)) = (&state.client, state.wanted) else { return };
         match client.try_publish(self.topic.as_str(), self.word(to), PublishOptions::at_least_once()) {
             Ok(()) => {
-                if on_it.unanswered == 0 {
-                    on_it.since = Instant::now();
+                if state.unanswered == 0 {
+                    state.since = Instant::now();
                 }
-                on_it.unanswered += 1;
+                state.unanswered += 1;
             }
             // The thread is about to notice the same.
-            Err(error) => on_it.trouble = Some(error.to_string()),
+            Err(error) => state.trouble = Some(error.to_string()),
         }
     }
 }
@@ -97,40 +97,46 @@ impl Topic {
     /// When one of them cannot be used.
     pub fn new(post: &str, settings: &config::Gate, peer: &Peer) -> Result<Topic, PeerError> {
         let broker = peer::Broker::new(peer)?;
-        let desk = Arc::new(Desk {
+        let mailbox = Arc::new(Mailbox {
             topic: settings.topic.clone(),
             words: [settings.open_word.clone(), settings.close_word.clone()],
             timeout: settings.timeout,
             end: AtomicBool::new(false),
-            on_it: Mutex::new(OnIt { wanted: None, client: None, unanswered: 0, since: Instant::now(), trouble: None }),
+            state: Mutex::new(MailboxState {
+                wanted: None,
+                client: None,
+                unanswered: 0,
+                since: Instant::now(),
+                trouble: None,
+            }),
         });
         let mut options = broker.options(format!("checkpointd-gate-{post}"), KEEP_ALIVE);
-        let will = desk.word(Move::Close).to_owned();
-        options.set_last_will(LastWill::new(desk.topic.clone(), will, QoS::AtLeastOnce, false, None));
-        let (there, url) = (Arc::clone(&desk), peer.url.clone());
+        let will = mailbox.word(GateMove::Close).to_owned();
+        options.set_last_will(LastWill::new(mailbox.topic.clone(), will, QoS::AtLeastOnce, false, None));
+        let (there, url) = (Arc::clone(&mailbox), peer.url.clone());
         let thread = thread::Builder::new()
             .name("gate".to_owned())
             .spawn(move || keep(&there, &options, &url))
             .expect("a thread for the gate's broker");
-        Ok(Topic { desk, thread: Some(thread) })
+        Ok(Topic { mailbox, thread: Some(thread) })
     }
 }
 
-impl Mover for Topic {
-    fn drive(&mut self, to: Move) {
-        let mut on_it = self.desk.lock();
-        on_it.wanted = Some(to);
-        self.desk.publish(&mut on_it);
+impl GateDriver for Topic {
+    fn drive(&mut self, to: GateMove) {
+        let mut state = self.mailbox.lock();
+        state.wanted = Some(to);
+        self.mailbox.publish(&mut state);
     }
 
     fn tend(&mut self) -> Option<String> {
-        self.desk.lock().trouble.clone()
+        self.mailbox.lock().trouble.clone()
     }
 }
 
 impl Drop for Topic {
     fn drop(&mut self) {
-        self.desk.end.store(true, Ordering::Relaxed);
+        self.mailbox.end.store(true, Ordering::Relaxed);
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             log::error!("the thread of the gate's broker panicked");
         }
@@ -138,27 +144,27 @@ impl Drop for Topic {
 }
 
 /// One connection after another until the end.
-fn keep(desk: &Desk, options: &MqttOptions, url: &str) {
-    while !desk.end.load(Ordering::Relaxed) {
+fn keep(mailbox: &Mailbox, options: &MqttOptions, url: &str) {
+    while !mailbox.end.load(Ordering::Relaxed) {
         // A new one each time: nothing of an earlier connection is sent again.
         let lost = match Client::builder(options.clone()).capacity(ON_THE_WAY).try_build() {
-            Ok((client, mut connection)) => serve(desk, client, &mut connection),
+            Ok((client, mut connection)) => serve(mailbox, client, &mut connection),
             Err(error) => Err(error.to_string()),
         };
-        let mut on_it = desk.lock();
-        (on_it.client, on_it.unanswered) = (None, 0);
+        let mut state = mailbox.lock();
+        (state.client, state.unanswered) = (None, 0);
         let Err(why) = lost else { return };
-        on_it.trouble = Some(format!("{url}: {why}"));
-        drop(on_it);
+        state.trouble = Some(format!("{url}: {why}"));
+        drop(state);
         let until = Instant::now() + AGAIN;
-        while Instant::now() < until && !desk.end.load(Ordering::Relaxed) {
+        while Instant::now() < until && !mailbox.end.load(Ordering::Relaxed) {
             thread::sleep(NOTICE);
         }
     }
 }
 
 /// Serves one connection until it is lost, or the end has come and everything is acknowledged.
-fn serve(desk: &Desk, client: Client, connection: &mut Connection) -> Result<(), String> {
+fn serve(mailbox: &Mailbox, client: Client, connection: &mut Connection) -> Result<(), String> {
     let began = Instant::now();
     let mut client = Some(client);
     loop {
@@ -166,32 +172,32 @@ fn serve(desk: &Desk, client: Client, connection: &mut Connection) -> Result<(),
             Ok(event) => Some(event.map_err(|error| error.to_string())?),
             Err(_) => None,
         };
-        let mut on_it = desk.lock();
+        let mut state = mailbox.lock();
         match event {
             Some(Event::Incoming(Packet::ConnAck(_))) => {
-                on_it.client = client.take();
-                desk.publish(&mut on_it);
+                state.client = client.take();
+                mailbox.publish(&mut state);
             }
             Some(Event::Incoming(Packet::PubAck(ack))) => {
-                on_it.unanswered = on_it.unanswered.saturating_sub(1);
-                on_it.since = Instant::now();
-                on_it.trouble = match ack.reason {
+                state.unanswered = state.unanswered.saturating_sub(1);
+                state.since = Instant::now();
+                state.trouble = match ack.reason {
                     PubAckReason::Success => None,
-                    PubAckReason::NoMatchingSubscribers => Some(format!("nobody listens to {}", desk.topic)),
+                    PubAckReason::NoMatchingSubscribers => Some(format!("nobody listens to {}", mailbox.topic)),
                     reason => return Err(format!("the broker answered {reason:?}")),
                 };
             }
             Some(Event::Incoming(Packet::Disconnect(_)) | Event::Outgoing(Outgoing::Disconnect)) => {
-                return if desk.end.load(Ordering::Relaxed) { Ok(()) } else { Err("the broker hung up".to_owned()) };
+                return if mailbox.end.load(Ordering::Relaxed) { Ok(()) } else { Err("the broker hung up".to_owned()) };
             }
             _ => (),
         }
-        let waits = client.is_some().then_some(began).or((on_it.unanswered > 0).then_some(on_it.since));
+        let waits = client.is_some().then_some(began).or((state.unanswered > 0).then_some(state.since));
         match waits {
-            Some(since) if since.elapsed() > desk.timeout => return Err("no answer in time".to_owned()),
-            None if desk.end.load(Ordering::Relaxed) => {
+            Some(since) if since.elapsed() > mailbox.timeout => return Err("no answer in time".to_owned()),
+            None if mailbox.end.load(Ordering::Relaxed) => {
                 // In order, so that the will is not called: the last word was said already.
-                let Some(client) = on_it.client.take() else { continue };
+                let Some(client) = state.client.take() else { continue };
                 client.try_disconnect().map_err(|error| error.to_string())?;
             }
             _ => (),

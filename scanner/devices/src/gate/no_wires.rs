@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use host::config;
 use lane::signal::Cues;
 
-use super::{Sensed, panel::Order, wiring};
+use super::{ContactEvent, panel::PanelCommand, wiring};
 
 /// There are none.
 #[derive(Debug)]
@@ -26,12 +26,12 @@ impl Wires {
     }
 
     /// Never called.
-    pub fn order(&self, _: Order) {
+    pub fn order(&self, _: PanelCommand) {
         match self.0 {}
     }
 
     /// Never called.
-    pub fn sensed(&self) -> Option<Sensed> {
+    pub fn sensed(&self) -> Option<ContactEvent> {
         match self.0 {}
     }
 

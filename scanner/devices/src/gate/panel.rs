@@ -9,7 +9,7 @@ use lane::signal::{Lights, Signal};
 
 /// What changes the panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum PanelCommand {
     /// The lane opens or holds the gate.
     Open,
     /// The lane closes it.
@@ -57,13 +57,13 @@ impl Panel {
     }
 
     /// Takes an order at `now`.
-    pub fn take(&mut self, order: Order, now: Duration) {
+    pub fn take(&mut self, order: PanelCommand, now: Duration) {
         match order {
-            Order::Open => self.open_until = Some(now + self.longest),
-            Order::Close => self.open_until = None,
-            Order::Signal(signal) => (self.signal, self.signal_since) = (signal, now),
-            Order::Alarm(true) => self.alarm = self.alarm.or(Some(now)),
-            Order::Alarm(false) => self.alarm = None,
+            PanelCommand::Open => self.open_until = Some(now + self.longest),
+            PanelCommand::Close => self.open_until = None,
+            PanelCommand::Signal(signal) => (self.signal, self.signal_since) = (signal, now),
+            PanelCommand::Alarm(true) => self.alarm = self.alarm.or(Some(now)),
+            PanelCommand::Alarm(false) => self.alarm = None,
         }
     }
 
@@ -110,16 +110,16 @@ mod tests {
     fn the_relay_pulls_from_open_to_close_and_not_a_moment_longer() {
         let mut panel = panel();
         assert!(!relay(&panel, at(0)));
-        panel.take(Order::Open, at(100));
+        panel.take(PanelCommand::Open, at(100));
         assert!(relay(&panel, at(100)) && relay(&panel, at(3099)));
-        panel.take(Order::Close, at(3100));
+        panel.take(PanelCommand::Close, at(3100));
         assert!(!relay(&panel, at(3100)));
     }
 
     #[test]
     fn a_lane_that_hangs_with_its_gate_open_does_not_leave_it_open() {
         let mut panel = panel();
-        panel.take(Order::Open, at(0));
+        panel.take(PanelCommand::Open, at(0));
         assert_eq!(panel.at(at(6999)), (Levels { relay: true, ..Levels::default() }, Some(LONGEST)));
         assert_eq!(panel.at(LONGEST), (Levels::default(), None));
     }
@@ -127,15 +127,15 @@ mod tests {
     #[test]
     fn fire_outranks_everything_the_lane_says_and_its_end_leaves_what_the_lane_said_last() {
         let mut panel = panel();
-        panel.take(Order::Alarm(true), at(0));
-        panel.take(Order::Close, at(10));
-        panel.take(Order::Signal(Signal::of(&LaneState::Reading, &Cues::default())), at(20));
+        panel.take(PanelCommand::Alarm(true), at(0));
+        panel.take(PanelCommand::Close, at(10));
+        panel.take(PanelCommand::Signal(Signal::of(&LaneState::Reading, &Cues::default())), at(20));
         let hours = Duration::from_secs(7200);
         let (levels, next) = panel.at(hours);
         assert!(levels.relay && levels.lights == alarm().lights && levels.buzzer);
         assert_eq!(next, Some(hours + at(500)), "the sounder turns, the relay stays");
-        panel.take(Order::Alarm(true), hours);
-        panel.take(Order::Alarm(false), hours + at(1));
+        panel.take(PanelCommand::Alarm(true), hours);
+        panel.take(PanelCommand::Alarm(false), hours + at(1));
         assert_eq!(panel.at(hours + at(1)), (Levels::default(), None));
     }
 
@@ -143,10 +143,10 @@ mod tests {
     fn a_rhythm_runs_from_its_own_beginning_and_the_next_one_cuts_it_off() {
         let mut panel = panel();
         let cues = Cues::default();
-        panel.take(Order::Signal(Signal::of(&LaneState::Reading, &cues)), at(1000));
+        panel.take(PanelCommand::Signal(Signal::of(&LaneState::Reading, &cues)), at(1000));
         assert_eq!(panel.at(at(1000)).1, Some(at(1020)));
         assert!(panel.at(at(1019)).0.buzzer && !panel.at(at(1020)).0.buzzer);
-        panel.take(Order::Signal(Signal::of(&LaneState::Idle, &cues)), at(1005));
+        panel.take(PanelCommand::Signal(Signal::of(&LaneState::Idle, &cues)), at(1005));
         assert_eq!(panel.at(at(1005)), (Levels::default(), None));
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use host::config;
 
-use super::{Move, Mover};
+use super::{GateDriver, GateMove};
 
 /// How often the end looks whether the program has ended.
 const LOOK: Duration = Duration::from_millis(5);
@@ -20,7 +20,7 @@ pub struct Program {
     timeout: Duration,
     running: Option<(Child, Instant)>,
     /// Said while another one ran: the newest waits, so that an `open` never overtakes the `close` after it.
-    waiting: Option<Move>,
+    waiting: Option<GateMove>,
     trouble: Option<String>,
 }
 
@@ -36,7 +36,7 @@ impl Program {
         }
     }
 
-    fn start(&mut self, to: Move) {
+    fn start(&mut self, to: GateMove) {
         let (program, arguments) = self.command.split_first().expect("the configuration was checked for it");
         let child =
             Command::new(program).args(arguments).arg(to.word()).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
@@ -63,8 +63,8 @@ impl Program {
     }
 }
 
-impl Mover for Program {
-    fn drive(&mut self, to: Move) {
+impl GateDriver for Program {
+    fn drive(&mut self, to: GateMove) {
         self.waiting = Some(to);
         self.tend();
     }
@@ -109,7 +109,7 @@ mod tests {
         let (told, go) = (folder.path().join("told"), folder.path().join("go"));
         let script = format!("echo $0 >> TOLD; while [ ! -e {} ]; do sleep 0.01; done", go.display());
         let mut program = program(&script, &told);
-        for to in [Move::Close, Move::Open, Move::Close, Move::Open, Move::Close] {
+        for to in [GateMove::Close, GateMove::Open, GateMove::Close, GateMove::Open, GateMove::Close] {
             program.drive(to);
         }
         fs::write(&go, "").expect("written");
@@ -128,12 +128,12 @@ mod tests {
             }
             program.tend()
         };
-        assert_eq!(settled(&mut program, Move::Close), None);
-        assert!(settled(&mut program, Move::Open).expect("trouble").contains("exit status: 1"));
-        assert_eq!(settled(&mut program, Move::Close), None);
+        assert_eq!(settled(&mut program, GateMove::Close), None);
+        assert!(settled(&mut program, GateMove::Open).expect("trouble").contains("exit status: 1"));
+        assert_eq!(settled(&mut program, GateMove::Close), None);
         program = self::program("sleep 60", &folder.path().join("told"));
         program.timeout = Duration::ZERO;
-        program.drive(Move::Open);
+        program.drive(GateMove::Open);
         assert!(program.tend().expect("trouble").contains("took longer"));
     }
 }

@@ -23,9 +23,9 @@ use host::config;
 use lane::signal::{Cues, Signal};
 
 use super::{
-    Sensed,
-    lines::{self, Found, WiringFault},
-    panel::{Levels, Order, Panel},
+    ContactEvent,
+    lines::{self, ChipLine, WiringFault},
+    panel::{Levels, Panel, PanelCommand},
     wiring::{self, Role},
 };
 
@@ -39,8 +39,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// Two threads, and how the lane speaks with them.
 #[derive(Debug)]
 pub struct Wires {
-    orders: Sender<Option<Order>>,
-    sensed: Receiver<Sensed>,
+    orders: Sender<Option<PanelCommand>>,
+    sensed: Receiver<ContactEvent>,
     trouble: Arc<Trouble>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
@@ -64,7 +64,7 @@ const INPUTS: usize = 1;
 struct Asking {
     chip: PathBuf,
     consumer: String,
-    lines: Vec<Found>,
+    lines: Vec<ChipLine>,
 }
 
 impl Wires {
@@ -78,8 +78,10 @@ impl Wires {
             return Ok(None);
         }
         let chip = lines::open(lane)?;
-        let found = wires.iter().map(|wire| lines::find(&chip, wire)).collect::<Result<Vec<Found>, WiringFault>>()?;
-        let (inputs, outputs): (Vec<Found>, Vec<Found>) = found.into_iter().partition(|line| line.role.is_input());
+        let found =
+            wires.iter().map(|wire| lines::find(&chip, wire)).collect::<Result<Vec<ChipLine>, WiringFault>>()?;
+        let (inputs, outputs): (Vec<ChipLine>, Vec<ChipLine>) =
+            found.into_iter().partition(|line| line.role.is_input());
         let asking =
             |lines| Asking { chip: chip.path().to_owned(), consumer: format!("checkpointd lane {}", lane.id), lines };
         let (outputs, inputs) = (asking(outputs), asking(inputs));
@@ -103,13 +105,13 @@ impl Wires {
     }
 
     /// Hands an order over.
-    pub fn order(&self, order: Order) {
+    pub fn order(&self, order: PanelCommand) {
         // The thread is there as long as this is.
         let _ = self.orders.send(Some(order));
     }
 
     /// What the inputs said since this was asked last, oldest first.
-    pub fn sensed(&self) -> Option<Sensed> {
+    pub fn sensed(&self) -> Option<ContactEvent> {
         self.sensed.try_recv().ok()
     }
 
@@ -194,7 +196,7 @@ fn drive(
     asking: &Asking,
     mut lines: Option<Request>,
     mut panel: Panel,
-    orders: &Receiver<Option<Order>>,
+    orders: &Receiver<Option<PanelCommand>>,
     trouble: &Trouble,
 ) {
     let began = Instant::now();
@@ -244,8 +246,8 @@ fn drive(
 #[derive(Debug)]
 struct Listener {
     asking: Asking,
-    orders: Sender<Option<Order>>,
-    tell: Sender<Sensed>,
+    orders: Sender<Option<PanelCommand>>,
+    tell: Sender<ContactEvent>,
     alarm: bool,
 }
 
@@ -275,7 +277,7 @@ impl Listener {
         while lines.has_edge_event()? {
             let event = lines.read_edge_event()?;
             if Some(event.offset) == self.line(Role::Passage) {
-                let sensed = if event.kind == EdgeKind::Rising { Sensed::InBeam } else { Sensed::BeamFree };
+                let sensed = if event.kind == EdgeKind::Rising { ContactEvent::InBeam } else { ContactEvent::BeamFree };
                 // Nobody listens any more only at the end.
                 let _ = self.tell.send(sensed);
             }
@@ -292,7 +294,7 @@ impl Listener {
             return;
         }
         self.alarm = alarm;
-        let _ = self.orders.send(Some(Order::Alarm(alarm)));
-        let _ = self.tell.send(if alarm { Sensed::Alarm } else { Sensed::AlarmOver });
+        let _ = self.orders.send(Some(PanelCommand::Alarm(alarm)));
+        let _ = self.tell.send(if alarm { ContactEvent::Alarm } else { ContactEvent::AlarmOver });
     }
 }

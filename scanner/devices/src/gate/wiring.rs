@@ -1,6 +1,6 @@
 //! Which lines of a lane are wired, and what for. No chip in here.
 
-use host::config::{self, Level, Line};
+use host::config::{self, GpioLine, Level};
 
 /// What a line is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct Wire<'a> {
     /// What for.
     pub role: Role,
     /// Which.
-    pub line: &'a Line,
+    pub line: &'a GpioLine,
     /// Which level means *on*.
     pub active: Level,
 }
@@ -58,7 +58,7 @@ pub struct Wire<'a> {
 #[must_use]
 pub fn configured(lane: &config::Lane) -> Vec<Wire<'_>> {
     let gpio = &lane.gpio;
-    let relay = gpio.relay.as_ref().filter(|_| lane.gate.driver == config::GateDriver::Gpio);
+    let relay = gpio.relay.as_ref().filter(|_| lane.gate.driver == config::GateKind::Gpio);
     [
         (Role::Relay, relay, gpio.relay_active),
         (Role::Green, gpio.green.as_ref(), gpio.signals_active),

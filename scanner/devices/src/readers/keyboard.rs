@@ -6,7 +6,7 @@ use std::{io, path::Path};
 
 use evdev::{Device, EventSummary, KeyCode};
 
-use super::{Listener, lines::Line, watched};
+use super::{Listener, lines::TextLine, watched};
 
 /// Pressed, as an event's value says it; 0 is released and 2 repeated.
 const PRESSED: i32 = 1;
@@ -37,7 +37,7 @@ pub(super) fn read(path: &Path, listener: &Listener) -> io::Result<()> {
 /// What has been typed of a line.
 #[derive(Default)]
 struct Typed {
-    line: Line,
+    line: TextLine,
     shift: bool,
 }
 

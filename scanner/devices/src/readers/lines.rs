@@ -6,12 +6,12 @@ use super::{Listener, MAX_TEXT};
 
 /// Collects one line.
 #[derive(Default)]
-pub struct Line {
+pub struct TextLine {
     bytes: Vec<u8>,
     too_long: bool,
 }
 
-impl Line {
+impl TextLine {
     /// Takes one byte; a whole text when it ends one. Empty lines, lines that are too long and lines that are no UTF-8 are none.
     pub fn take(&mut self, byte: u8) -> Option<String> {
         if byte == b'\r' || byte == b'\n' {
@@ -30,7 +30,7 @@ impl Line {
 
 /// Reads until the end, or until nobody listens.
 pub(super) fn read(mut from: impl Read, listener: &Listener) -> io::Result<()> {
-    let mut line = Line::default();
+    let mut line = TextLine::default();
     let mut bytes = [0; 512];
     while !listener.stopped() {
         let count = match from.read(&mut bytes) {

@@ -24,7 +24,7 @@ use std::{
     time::Duration,
 };
 
-use host::config::Reader;
+use host::config::ScanEngine;
 use trustlist::verdict::Verdict;
 
 /// Longest text: the largest symbol's.
@@ -35,24 +35,24 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// What an engine read.
 #[derive(Debug)]
-pub struct Heard {
+pub struct EngineRead {
     text: String,
     answer: Option<Sender<bool>>,
 }
 
-impl Heard {
+impl EngineRead {
     /// Its text, and whoever wants to hear what came of it.
     #[must_use]
-    pub fn apart(self) -> (String, Asker) {
-        (self.text, Asker(self.answer))
+    pub fn apart(self) -> (String, HostReply) {
+        (self.text, HostReply(self.answer))
     }
 }
 
 /// An engine in host mode, if the text came from one: it beeps as it is answered.
 #[derive(Debug)]
-pub struct Asker(Option<Sender<bool>>);
+pub struct HostReply(Option<Sender<bool>>);
 
-impl Asker {
+impl HostReply {
     /// Answers: well for an admission, badly for anything else, a text that gave no verdict included.
     pub fn answer(self, verdict: Option<Verdict>) {
         if let Some(answer) = self.0 {
@@ -66,7 +66,7 @@ impl Asker {
 ///
 /// # Errors
 /// When the system gives no thread.
-pub fn listen(reader: Reader, texts: SyncSender<Heard>, stop: Arc<AtomicBool>) -> io::Result<JoinHandle<()>> {
+pub fn listen(reader: ScanEngine, texts: SyncSender<EngineRead>, stop: Arc<AtomicBool>) -> io::Result<JoinHandle<()>> {
     let listener = Listener { texts, stop, answer: None };
     thread::Builder::new().name("reader".to_owned()).spawn(move || listener.keep_listening(&reader))
 }
@@ -74,23 +74,23 @@ pub fn listen(reader: Reader, texts: SyncSender<Heard>, stop: Arc<AtomicBool>) -
 /// Where texts go, and until when.
 #[derive(Clone)]
 struct Listener {
-    texts: SyncSender<Heard>,
+    texts: SyncSender<EngineRead>,
     stop: Arc<AtomicBool>,
     /// For an engine that wants to hear what came of its texts.
     answer: Option<Sender<bool>>,
 }
 
 impl Listener {
-    fn keep_listening(&self, reader: &Reader) {
+    fn keep_listening(&self, reader: &ScanEngine) {
         let name = match reader {
-            Reader::Keyboard(path) | Reader::Socket(path) => path.display().to_string(),
-            Reader::Serial { port, baud, .. } => format!("{} at {baud} baud", port.display()),
-            Reader::Stdin => "standard input".to_owned(),
+            ScanEngine::Keyboard(path) | ScanEngine::Socket(path) => path.display().to_string(),
+            ScanEngine::Serial { port, baud, .. } => format!("{} at {baud} baud", port.display()),
+            ScanEngine::Stdin => "standard input".to_owned(),
         };
         let mut told = false;
         while !self.stopped() {
             let ended = match reader {
-                Reader::Stdin => {
+                ScanEngine::Stdin => {
                     #[cfg(unix)]
                     let input = watched::Watched(rustix::stdio::stdin());
                     #[cfg(not(unix))]
@@ -103,15 +103,15 @@ impl Listener {
                     }
                 }
                 #[cfg(unix)]
-                Reader::Socket(path) => socket::serve(path, self),
+                ScanEngine::Socket(path) => socket::serve(path, self),
                 #[cfg(target_os = "linux")]
-                Reader::Serial { port, baud, host } => serial::read(port, *baud, host.as_ref(), self),
+                ScanEngine::Serial { port, baud, host } => serial::read(port, *baud, host.as_ref(), self),
                 #[cfg(target_os = "linux")]
-                Reader::Keyboard(path) => keyboard::read(path, self),
+                ScanEngine::Keyboard(path) => keyboard::read(path, self),
                 #[cfg(not(target_os = "linux"))]
-                Reader::Keyboard(_) | Reader::Serial { .. } => Err(io::Error::from(io::ErrorKind::Unsupported)),
+                ScanEngine::Keyboard(_) | ScanEngine::Serial { .. } => Err(io::Error::from(io::ErrorKind::Unsupported)),
                 #[cfg(not(unix))]
-                Reader::Socket(_) => Err(io::Error::from(io::ErrorKind::Unsupported)),
+                ScanEngine::Socket(_) => Err(io::Error::from(io::ErrorKind::Unsupported)),
             };
             match ended {
                 Ok(()) => told = false,
@@ -141,7 +141,7 @@ impl Listener {
     /// Hands a text over. A lane that does not keep up loses it: an old code is worth nothing. `false` when there is no lane any more.
     fn hand_over(&self, text: String) -> bool {
         use std::sync::mpsc::TrySendError;
-        match self.texts.try_send(Heard { text, answer: self.answer.clone() }) {
+        match self.texts.try_send(EngineRead { text, answer: self.answer.clone() }) {
             Ok(()) => true,
             Err(TrySendError::Full(lost)) => {
                 lost.apart().1.answer(None);

@@ -12,12 +12,12 @@ pub struct Problem {
     /// The key, with the sections it lies in.
     pub key: String,
     /// What is wrong with it, and what would be right.
-    pub fault: Fault,
+    pub fault: Defect,
 }
 
 /// What is wrong with a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum Defect {
     /// Nobody knows it.
     Unknown {
         /// The key that was perhaps meant.
@@ -53,17 +53,17 @@ pub enum Fault {
 
 impl Problem {
     pub(super) fn value(node: &Node, key: &str, expected: &'static str) -> Problem {
-        let fault = Fault::Value { found: node.describe(), expected };
+        let fault = Defect::Value { found: node.describe(), expected };
         Problem { origin: Some(node.origin.clone()), key: key.to_owned(), fault }
     }
 
     pub(super) fn twice(node: Option<&Node>, key: &str, name: &str) -> Problem {
         let origin = node.map(|node| node.origin.clone());
-        Problem { origin, key: key.to_owned(), fault: Fault::Twice { name: name.to_owned() } }
+        Problem { origin, key: key.to_owned(), fault: Defect::Twice { name: name.to_owned() } }
     }
 
     pub(super) fn needed(node: Option<&Node>, key: &str, by: &'static str) -> Problem {
-        Problem { origin: node.map(|node| node.origin.clone()), key: key.to_owned(), fault: Fault::Needed { by } }
+        Problem { origin: node.map(|node| node.origin.clone()), key: key.to_owned(), fault: Defect::Needed { by } }
     }
 }
 
@@ -74,12 +74,12 @@ impl fmt::Display for Problem {
         }
         let key = &self.key;
         match &self.fault {
-            Fault::Unknown { nearest: Some(nearest) } => write!(f, "{key} is not known; did you mean {nearest}?"),
-            Fault::Unknown { nearest: None } => write!(f, "{key} is not known"),
-            Fault::Value { found, expected } => write!(f, "{key}: {found} is not {expected}"),
-            Fault::Outside { found, from, to } => write!(f, "{key}: {found} is not from {from} to {to}"),
-            Fault::Twice { name } => write!(f, "{key}: \"{name}\" is used twice; each needs its own"),
-            Fault::Needed { by } => write!(f, "{key} is not set, and {by} needs it"),
+            Defect::Unknown { nearest: Some(nearest) } => write!(f, "{key} is not known; did you mean {nearest}?"),
+            Defect::Unknown { nearest: None } => write!(f, "{key} is not known"),
+            Defect::Value { found, expected } => write!(f, "{key}: {found} is not {expected}"),
+            Defect::Outside { found, from, to } => write!(f, "{key}: {found} is not from {from} to {to}"),
+            Defect::Twice { name } => write!(f, "{key}: \"{name}\" is used twice; each needs its own"),
+            Defect::Needed { by } => write!(f, "{key} is not set, and {by} needs it"),
         }
     }
 }

@@ -27,7 +27,7 @@ settings! {
         /// What it looks through.
         camera: Camera = Camera::default(),
         /// Scan engines beside or instead of the camera.
-        readers: Vec<Reader> = Vec::new(),
+        readers: Vec<ScanEngine> = Vec::new(),
         /// Where travellers are asked to hold their code.
         aim: Aim = Aim { x: 0.5, y: 0.5 },
         /// How far from there a code still counts, as a fraction of the way to the picture's farthest corner; 1 is the whole picture.
@@ -87,7 +87,7 @@ settings! {
     /// `[lane.gate]`
     pub struct Gate {
         /// Who moves it.
-        driver: GateDriver = GateDriver::None,
+        driver: GateKind = GateKind::None,
         /// How long it stays open when nobody passes.
         open_for: Duration = Duration::from_secs(3) => TENTH / 2..=HOUR,
         /// For `file`: the file that holds `open` or `closed`.
@@ -119,25 +119,25 @@ settings! {
         /// The chip.
         chip: PathBuf = PathBuf::from("/dev/gpiochip0"),
         /// The relay that opens the gate.
-        relay: Option<Line> = None,
+        relay: Option<GpioLine> = None,
         /// Which level energises the relay.
         relay_active: Level = Level::High,
         /// Light for *admit*.
-        green: Option<Line> = None,
+        green: Option<GpioLine> = None,
         /// Light for *refer*.
-        amber: Option<Line> = None,
+        amber: Option<GpioLine> = None,
         /// Light for *refuse*.
-        red: Option<Line> = None,
+        red: Option<GpioLine> = None,
         /// Sounder.
-        buzzer: Option<Line> = None,
+        buzzer: Option<GpioLine> = None,
         /// Which level switches lights and sounder on.
         signals_active: Level = Level::High,
         /// Sensor that sees a traveller pass.
-        passage: Option<Line> = None,
+        passage: Option<GpioLine> = None,
         /// Which level says that somebody is passing.
         passage_active: Level = Level::High,
         /// Fire or egress contact: overrides everything.
-        fire: Option<Line> = None,
+        fire: Option<GpioLine> = None,
         /// Which level is the alarm. `low` with the line pulled down also alarms when the wire is cut.
         fire_active: Level = Level::High,
     }
@@ -155,7 +155,7 @@ words! {
 
 words! {
     /// Who moves the gate.
-    pub enum GateDriver, "a gate driver: none, log, file, command, gpio, http or mqtt" {
+    pub enum GateKind, "a gate driver: none, log, file, command, gpio, http or mqtt" {
         /// Nobody: the screen is all there is.
         None = "none",
         /// Nobody, but the journal says what would have moved.
@@ -175,14 +175,14 @@ words! {
 
 /// A line of a GPIO chip.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Line {
+pub enum GpioLine {
     /// By its number on the chip.
     Offset(u32),
     /// By the name the board's description gives it, such as `GPIO17`.
     Name(String),
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for GpioLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Offset(number) => write!(f, "{number}"),
@@ -191,15 +191,15 @@ impl fmt::Display for Line {
     }
 }
 
-impl Setting for Line {
+impl Setting for GpioLine {
     const EXPECTED: &'static str = "a line of the chip: its number, or its name such as \"GPIO17\"";
 
     fn parse(node: &Node) -> Option<Self> {
         match &node.value {
-            Value::Integer(number) => u32::try_from(*number).ok().map(Line::Offset),
+            Value::Integer(number) => u32::try_from(*number).ok().map(GpioLine::Offset),
             _ => match node.text()? {
                 "" => None,
-                text => Some(text.parse().map_or_else(|_| Line::Name(text.to_owned()), Line::Offset)),
+                text => Some(text.parse().map_or_else(|_| GpioLine::Name(text.to_owned()), GpioLine::Offset)),
             },
         }
     }
@@ -214,7 +214,7 @@ impl Setting for Line {
 
 /// A scan engine that delivers texts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Reader {
+pub enum ScanEngine {
     /// A USB engine that pretends to be a keyboard; grabbed, so that it types nowhere else.
     Keyboard(PathBuf),
     /// An engine on a serial port.
@@ -260,16 +260,16 @@ const USUAL_BAUD: u32 = 115_200;
 /// Longest answer an engine wants to hear; none wants more than a few bytes, and at 9600 baud these take 33 ms.
 const MAX_ANSWER: usize = 32;
 
-impl Setting for Reader {
+impl Setting for ScanEngine {
     const EXPECTED: &'static str = "a reader: \"keyboard:/dev/input/by-id/…\", \"serial:/dev/ttyUSB0@115200\" (in host mode \"… accept=06 reject=15\"), \"socket:/run/…\" or \"stdin\"";
 
     fn parse(node: &Node) -> Option<Self> {
         let absolute = |text: &str| Some(PathBuf::from(text)).filter(|path| path.is_absolute());
         let text = node.text()?;
         match text.split_once(':') {
-            None if text == "stdin" => Some(Reader::Stdin),
-            Some(("keyboard", path)) => absolute(path).map(Reader::Keyboard),
-            Some(("socket", path)) => absolute(path).map(Reader::Socket),
+            None if text == "stdin" => Some(ScanEngine::Stdin),
+            Some(("keyboard", path)) => absolute(path).map(ScanEngine::Keyboard),
+            Some(("socket", path)) => absolute(path).map(ScanEngine::Socket),
             Some(("serial", port)) => {
                 let (port, host) = match port.split_once(' ') {
                     Some((port, words)) => (port, Some(Host::parse(words)?)),
@@ -279,7 +279,7 @@ impl Setting for Reader {
                     Some((port, baud)) => (port, baud.parse().ok().filter(|baud| *baud > 0)?),
                     None => (port, USUAL_BAUD),
                 };
-                absolute(port).map(|port| Reader::Serial { port, baud, host })
+                absolute(port).map(|port| ScanEngine::Serial { port, baud, host })
             }
             _ => None,
         }
@@ -304,24 +304,24 @@ impl Lane {
     pub(super) fn check(&self, node: Option<&Node>, problems: &mut Vec<Problem>) {
         let gate = node.and_then(|node| node.child("gate")).or(node);
         match self.gate.driver {
-            GateDriver::File if self.gate.path.is_none() => {
+            GateKind::File if self.gate.path.is_none() => {
                 problems.push(Problem::needed(gate, "lane.gate.path", "the file driver"));
             }
-            GateDriver::Command if self.gate.command.is_empty() => {
+            GateKind::Command if self.gate.command.is_empty() => {
                 problems.push(Problem::needed(gate, "lane.gate.command", "the command driver"));
             }
-            GateDriver::Gpio if self.gpio.relay.is_none() => {
+            GateKind::Gpio if self.gpio.relay.is_none() => {
                 problems.push(Problem::needed(gate, "lane.gpio.relay", "the gpio driver"));
             }
-            GateDriver::Http | GateDriver::Mqtt if self.gate.url.is_none() => {
+            GateKind::Http | GateKind::Mqtt if self.gate.url.is_none() => {
                 problems.push(Problem::needed(gate, "lane.gate.url", "a gate on a network"));
             }
             _ => {}
         }
         let speaks = |schemes: &[&str]| self.gate.url.as_ref().is_none_or(|url| schemes.contains(&url.scheme()));
         let wrong = match self.gate.driver {
-            GateDriver::Http if !speaks(&["http", "https"]) => Some("an address that begins with http:// or https://"),
-            GateDriver::Mqtt if !speaks(&["mqtt", "mqtts"]) => Some("an address that begins with mqtt:// or mqtts://"),
+            GateKind::Http if !speaks(&["http", "https"]) => Some("an address that begins with http:// or https://"),
+            GateKind::Mqtt if !speaks(&["mqtt", "mqtts"]) => Some("an address that begins with mqtt:// or mqtts://"),
             _ => None,
         };
         if let (Some(expected), Some(url)) = (wrong, gate.and_then(|gate| gate.child("url"))) {
@@ -343,7 +343,7 @@ impl Gpio {
     /// No line does two things.
     fn check(&self, node: Option<&Node>, problems: &mut Vec<Problem>) {
         let lines = [&self.relay, &self.green, &self.amber, &self.red, &self.buzzer, &self.passage, &self.fire];
-        let lines: Vec<&Line> = lines.into_iter().flatten().collect();
+        let lines: Vec<&GpioLine> = lines.into_iter().flatten().collect();
         for (index, line) in lines.iter().enumerate() {
             if lines[..index].contains(line) {
                 problems.push(Problem::twice(node, "lane.gpio", &line.to_string()));

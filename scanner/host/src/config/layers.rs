@@ -159,7 +159,7 @@ impl Layers {
     }
 
     fn assign(&mut self, path: &[String], value: &str, origin: &Origin) {
-        let leaf = Node { value: Value::Word(value.to_owned()), origin: origin.clone() };
+        let leaf = Node { value: Value::Untyped(value.to_owned()), origin: origin.clone() };
         let nest = |path: &[String], leaf: Node| {
             path.iter().rev().fold(leaf, |inner, key| Node {
                 value: Value::Table(BTreeMap::from([(key.clone(), inner)])),

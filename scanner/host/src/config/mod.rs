@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub use codes::Codes;
 pub use error::{ConfigError, Problem};
-pub use lane::{Camera, Direction, Gate, GateDriver, Gpio, Host, Lane, Line, Reader};
+pub use lane::{Camera, Direction, Gate, GateKind, Gpio, GpioLine, Host, Lane, ScanEngine};
 pub use layers::{Assignment, Layers, Overlay};
 pub use node::Origin;
 pub use sections::{Checkpoint, Log, Metrics, Network, Page, Places, Signals, Sync, Trust, Upload};

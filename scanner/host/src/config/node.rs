@@ -42,7 +42,7 @@ pub(super) enum Value {
     Float(f64),
     Bool(bool),
     /// From the environment or the command line, where nothing has a type yet.
-    Word(String),
+    Untyped(String),
     List(Vec<Node>),
     Table(BTreeMap<String, Node>),
 }
@@ -65,14 +65,14 @@ impl Node {
     /// The text, whichever way it was written.
     pub fn text(&self) -> Option<&str> {
         match &self.value {
-            Value::Text(text) | Value::Word(text) => Some(text),
+            Value::Text(text) | Value::Untyped(text) => Some(text),
             _ => None,
         }
     }
 
     pub fn describe(&self) -> String {
         match &self.value {
-            Value::Text(text) | Value::Word(text) => format!("\"{text}\""),
+            Value::Text(text) | Value::Untyped(text) => format!("\"{text}\""),
             Value::Integer(number) => number.to_string(),
             Value::Float(number) => number.to_string(),
             Value::Bool(truth) => truth.to_string(),

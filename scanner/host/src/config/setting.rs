@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive, path::PathBuf, time::Durat
 use trustlist::region::Region;
 
 use super::{
-    error::{Fault, Problem},
+    error::{Defect, Problem},
     node::{Node, Value},
 };
 
@@ -55,7 +55,7 @@ pub(super) fn unknown_keys(
         problems.push(Problem {
             origin: Some(node.origin.clone()),
             key: below(section, key),
-            fault: Fault::Unknown { nearest },
+            fault: Defect::Unknown { nearest },
         });
     }
 }
@@ -71,7 +71,7 @@ pub(super) fn within<T: Setting + PartialOrd>(
     let within = range.contains(value);
     if !within {
         let shown = |end: &T| end.show().map(|end| end.to_string()).unwrap_or_default();
-        let fault = Fault::Outside { found: node.describe(), from: shown(range.start()), to: shown(range.end()) };
+        let fault = Defect::Outside { found: node.describe(), from: shown(range.start()), to: shown(range.end()) };
         problems.push(Problem { origin: Some(node.origin.clone()), key: key.to_owned(), fault });
     }
     within
@@ -205,7 +205,7 @@ impl Setting for bool {
     fn parse(node: &Node) -> Option<Self> {
         match &node.value {
             Value::Bool(truth) => Some(*truth),
-            Value::Word(word) => word.parse().ok(),
+            Value::Untyped(word) => word.parse().ok(),
             _ => None,
         }
     }
@@ -221,7 +221,7 @@ impl Setting for i64 {
     fn parse(node: &Node) -> Option<Self> {
         match &node.value {
             Value::Integer(number) => Some(*number),
-            Value::Word(word) => word.parse().ok(),
+            Value::Untyped(word) => word.parse().ok(),
             _ => None,
         }
     }
@@ -250,7 +250,7 @@ impl Setting for f64 {
         let number = match &node.value {
             Value::Float(number) => *number,
             Value::Integer(number) => i32::try_from(*number).ok()?.into(),
-            Value::Word(word) => word.parse().ok()?,
+            Value::Untyped(word) => word.parse().ok()?,
             _ => return None,
         };
         number.is_finite().then_some(number)
@@ -320,10 +320,10 @@ impl<T: Setting> Setting for Vec<T> {
                 let read: Vec<Option<T>> = list.iter().map(|node| T::read(node, key, problems)).collect();
                 read.into_iter().collect()
             }
-            Value::Word(words) => words
+            Value::Untyped(words) => words
                 .split(',')
                 .map(|word| {
-                    let node = Node { value: Value::Word(word.trim().to_owned()), origin: node.origin.clone() };
+                    let node = Node { value: Value::Untyped(word.trim().to_owned()), origin: node.origin.clone() };
                     T::read(&node, key, problems)
                 })
                 .collect(),

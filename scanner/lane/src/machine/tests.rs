@@ -8,12 +8,12 @@ const CODE: SymbolId = [1; 16];
 const OTHER: SymbolId = [2; 16];
 const TICKET: SymbolId = [3; 16];
 
-fn code(id: SymbolId) -> Seen {
-    Seen { id, pass_code: true, distance: 0.1 }
+fn code(id: SymbolId) -> VisibleSymbol {
+    VisibleSymbol { id, pass_code: true, distance: 0.1 }
 }
 
-fn ticket() -> Seen {
-    Seen { id: TICKET, pass_code: false, distance: 0.0 }
+fn ticket() -> VisibleSymbol {
+    VisibleSymbol { id: TICKET, pass_code: false, distance: 0.0 }
 }
 
 /// A lane that is fed a frame every 33 ms, and writes down what it was told to do.
@@ -31,7 +31,7 @@ impl Clocked {
     }
 
     /// Shows these symbols for so many milliseconds; every code that is to be judged is refused.
-    fn show(mut self, seen: &[Seen], millis: u64) -> Clocked {
+    fn show(mut self, seen: &[VisibleSymbol], millis: u64) -> Clocked {
         let end = self.now + Duration::from_millis(millis);
         while self.now < end {
             self.take(Event::Frame(seen));

@@ -8,9 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use host::config::{Config, Device, GateDriver, Reader};
+use host::config::{Config, Device, GateKind, ScanEngine};
 
-use super::{Finding, Standing, bad, ok};
+use super::{Finding, Severity, bad, ok};
 
 /// The service's own group, and those that its unit adds.
 const GROUPS: [&str; 5] = ["checkpointd", "video", "gpio", "dialout", "input"];
@@ -33,12 +33,12 @@ fn devices(config: &Config) -> Vec<PathBuf> {
         if let Device::Path(path) = &lane.camera.device {
             devices.push(path.clone());
         }
-        if lane.gate.driver == GateDriver::Gpio {
+        if lane.gate.driver == GateKind::Gpio {
             devices.push(lane.gpio.chip.clone());
         }
         devices.extend(lane.readers.iter().filter_map(|reader| match reader {
-            Reader::Keyboard(path) | Reader::Serial { port: path, .. } => Some(path.clone()),
-            Reader::Socket(_) | Reader::Stdin => None,
+            ScanEngine::Keyboard(path) | ScanEngine::Serial { port: path, .. } => Some(path.clone()),
+            ScanEngine::Socket(_) | ScanEngine::Stdin => None,
         }));
     }
     devices.sort();
@@ -54,7 +54,7 @@ fn judged(path: &Path, mode: u32, group: Option<&str>) -> Finding {
     }
     bad(
         "access",
-        Standing::Fault,
+        Severity::Fault,
         format!("{}: group {group}, mode {:03o}: the service cannot open it", path.display(), mode & 0o777),
         "install 70-checkpointd.rules and run udevadm trigger, or add the device's group to the unit (SupplementaryGroups=)",
     )
@@ -76,13 +76,13 @@ mod tests {
     #[test]
     fn a_device_of_a_group_that_the_unit_has_is_open_and_roots_own_is_not() {
         let chip = Path::new("/dev/gpiochip0");
-        let standing = |mode, group| judged(chip, mode, group).standing;
-        assert_eq!(standing(0o20660, Some("gpio")), Standing::Ok);
-        assert_eq!(standing(0o20600, Some("gpio")), Standing::Fault, "the group may not");
-        assert_eq!(standing(0o20640, Some("video")), Standing::Fault, "reading alone does not set a line");
+        let standing = |mode, group| judged(chip, mode, group).severity;
+        assert_eq!(standing(0o20660, Some("gpio")), Severity::Ok);
+        assert_eq!(standing(0o20600, Some("gpio")), Severity::Fault, "the group may not");
+        assert_eq!(standing(0o20640, Some("video")), Severity::Fault, "reading alone does not set a line");
         // Debian without our udev rule.
-        assert_eq!(standing(0o20600, Some("root")), Standing::Fault);
-        assert_eq!(standing(0o20666, None), Standing::Ok);
+        assert_eq!(standing(0o20600, Some("root")), Severity::Fault);
+        assert_eq!(standing(0o20666, None), Severity::Ok);
     }
 
     #[test]

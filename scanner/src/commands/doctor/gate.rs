@@ -2,49 +2,49 @@
 
 use std::path::Path;
 
-use host::config::{GateDriver, Lane};
+use host::config::{GateKind, Lane};
 
-use super::{Finding, Standing, bad, ok};
+use super::{Finding, Severity, bad, ok};
 
 /// What moves it is there.
 pub(super) fn gate(lane: &Lane) -> Finding {
     let name = &lane.id;
     let there = |path: &Path| path.parent().is_some_and(Path::is_dir);
     match lane.gate.driver {
-        GateDriver::None => bad(
+        GateKind::None => bad(
             "gate",
-            Standing::Attention,
+            Severity::Attention,
             format!("lane {name}: nothing is moved"),
             "set lane.gate.driver, unless the screen is all there is",
         ),
-        GateDriver::File if !lane.gate.path.as_deref().is_some_and(there) => {
-            bad("gate", Standing::Fault, format!("lane {name}: the folder of lane.gate.path is not there"), "make it")
+        GateKind::File if !lane.gate.path.as_deref().is_some_and(there) => {
+            bad("gate", Severity::Fault, format!("lane {name}: the folder of lane.gate.path is not there"), "make it")
         }
-        GateDriver::Command
+        GateKind::Command
             if lane
                 .gate
                 .command
                 .first()
                 .is_none_or(|program| program.starts_with('/') && !Path::new(program).exists()) =>
         {
-            bad("gate", Standing::Fault, format!("lane {name}: its program is not there"), "correct lane.gate.command")
+            bad("gate", Severity::Fault, format!("lane {name}: its program is not there"), "correct lane.gate.command")
         }
-        GateDriver::Gpio if !cfg!(all(feature = "gpio", target_os = "linux")) => bad(
+        GateKind::Gpio if !cfg!(all(feature = "gpio", target_os = "linux")) => bad(
             "gate",
-            Standing::Fault,
+            Severity::Fault,
             format!("lane {name}: this build drives no GPIO lines"),
             "install the build for gates, or choose another lane.gate.driver",
         ),
-        GateDriver::Http | GateDriver::Mqtt => ok(
+        GateKind::Http | GateKind::Mqtt => ok(
             "gate",
             format!(
                 "lane {name}: {}; whether it moves is for doctor --relay {name}",
                 lane.gate.url.iter().map(ToString::to_string).collect::<String>()
             ),
         ),
-        driver if driver != GateDriver::Gpio && lane.gpio.relay.is_some() => bad(
+        driver if driver != GateKind::Gpio && lane.gpio.relay.is_some() => bad(
             "gate",
-            Standing::Attention,
+            Severity::Attention,
             format!("lane {name}: a relay is wired, and nothing moves it"),
             "set lane.gate.driver = \"gpio\", or take lane.gpio.relay out",
         ),

@@ -64,10 +64,10 @@ pub struct Arguments {
     relay: Option<String>,
 }
 
-/// How something stands.
+/// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Standing {
+enum Severity {
     Ok,
     Attention,
     Fault,
@@ -77,18 +77,19 @@ enum Standing {
 #[derive(Debug, Serialize)]
 struct Finding {
     what: &'static str,
-    standing: Standing,
+    #[serde(rename = "standing")]
+    severity: Severity,
     fact: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     advice: Option<String>,
 }
 
 fn ok(what: &'static str, fact: impl Into<String>) -> Finding {
-    Finding { what, standing: Standing::Ok, fact: fact.into(), advice: None }
+    Finding { what, severity: Severity::Ok, fact: fact.into(), advice: None }
 }
 
-fn bad(what: &'static str, standing: Standing, fact: impl Into<String>, advice: impl Into<String>) -> Finding {
-    Finding { what, standing, fact: fact.into(), advice: Some(advice.into()) }
+fn bad(what: &'static str, severity: Severity, fact: impl Into<String>, advice: impl Into<String>) -> Finding {
+    Finding { what, severity, fact: fact.into(), advice: Some(advice.into()) }
 }
 
 /// Looks at everything.
@@ -99,7 +100,7 @@ pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failu
     let findings = match super::config_args::configuration(said) {
         Err(failure) => vec![bad(
             "configuration",
-            Standing::Fault,
+            Severity::Fault,
             failure.to_string(),
             "correct it; everything else depends on it",
         )],
@@ -114,17 +115,17 @@ pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failu
             .map_err(|error| Failure::new(format!("cannot write {}", file.display())).because(error))?;
     }
     super::output::print(&if arguments.json { object } else { text(&findings) });
-    let worst = findings.iter().map(|finding| finding.standing).max();
-    Ok(if worst == Some(Standing::Fault) { Exit::Failure } else { Exit::Ok })
+    let worst = findings.iter().map(|finding| finding.severity).max();
+    Ok(if worst == Some(Severity::Fault) { Exit::Failure } else { Exit::Ok })
 }
 
 fn text(findings: &[Finding]) -> String {
     let mut text = String::new();
     for finding in findings {
-        let word = match finding.standing {
-            Standing::Ok => "ok",
-            Standing::Attention => "attention",
-            Standing::Fault => "FAULT",
+        let word = match finding.severity {
+            Severity::Ok => "ok",
+            Severity::Attention => "attention",
+            Severity::Fault => "FAULT",
         };
         text.push_str(&format!("{word:<10}{:<14}{}\n", finding.what, finding.fact));
         if let Some(advice) = &finding.advice {
@@ -137,7 +138,7 @@ fn text(findings: &[Finding]) -> String {
 fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = vec![match config.relying() {
         Ok(region) => ok("configuration", format!("{}, a gate of {region}", config.checkpoint.id)),
-        Err(error) => bad("configuration", Standing::Fault, error.to_string(), "set checkpoint.relying"),
+        Err(error) => bad("configuration", Severity::Fault, error.to_string(), "set checkpoint.relying"),
     }];
     findings.extend(disk(config));
     let trust = sync::lists::load_trust(None, config);
@@ -146,7 +147,7 @@ fn examine(config: &Config) -> Vec<Finding> {
     findings.push(match &trust {
         Ok(trust) => lists(trust, moment, config),
         Err(failure) => {
-            bad("lists", Standing::Fault, WithCauses(failure).to_string(), "everybody is referred until there are some")
+            bad("lists", Severity::Fault, WithCauses(failure).to_string(), "everybody is referred until there are some")
         }
     });
     findings.push(time(&clock));
@@ -188,13 +189,13 @@ fn disk(config: &Config) -> Vec<Finding> {
     let mut findings = vec![match timed {
         Err(error) => bad(
             "disk",
-            Standing::Fault,
+            Severity::Fault,
             format!("{name}: {error}"),
             "make it writable for the user checkpointd: without rows nobody is admitted",
         ),
         Ok(slowest) if slowest > SLOW_DISK => bad(
             "disk",
-            Standing::Attention,
+            Severity::Attention,
             format!("{name}: a row takes up to {slowest:.0?} to be safe"),
             "the gate opens before the row is safe; use a better card or an SSD",
         ),
@@ -202,7 +203,7 @@ fn disk(config: &Config) -> Vec<Finding> {
     }];
     if let Some(free) = free_space(folder) {
         findings.push(if free < LITTLE_SPACE {
-            bad("space", Standing::Attention, format!("{} MiB free", free >> 20), "free some, or shorten log.retention")
+            bad("space", Severity::Attention, format!("{} MiB free", free >> 20), "free some, or shorten log.retention")
         } else {
             ok("space", format!("{} MiB free", free >> 20))
         });
@@ -239,7 +240,7 @@ fn lists(trust: &Trust, moment: Moment, config: &Config) -> Finding {
         let some = worse[..worse.len().min(5)].join(", ");
         bad(
             "lists",
-            Standing::Attention,
+            Severity::Attention,
             format!("{} of {total} are not fresh: {some}", worse.len()),
             "checkpointd sync once, or bring a stick",
         )
@@ -250,7 +251,7 @@ fn time(clock: &Judged) -> Finding {
     let (moment, floor) = (clock.moment, clock.floor);
     let fault = |why: &str, advice: &str| {
         let fact = format!("{}, {why} {} ({})", moment.at, floor.at, floor.evidence.code());
-        bad("clock", Standing::Fault, fact, advice)
+        bad("clock", Severity::Fault, fact, advice)
     };
     match clock.because {
         Because::BelowFloor => fault(
@@ -266,7 +267,7 @@ fn time(clock: &Judged) -> Finding {
         ),
         Because::NobodyConfirms => bad(
             "clock",
-            Standing::Attention,
+            Severity::Attention,
             format!(
                 "{}, confirmed by nobody since boot; not before {} ({})",
                 moment.at,
@@ -284,7 +285,7 @@ fn time(clock: &Judged) -> Finding {
 fn sees(lane: &host::config::Lane) -> Finding {
     match camera::look(&lane.camera, LOOK) {
         Err(failure) => {
-            bad("camera", Standing::Fault, format!("lane {}: {failure}", lane.id), "checkpointd camera list")
+            bad("camera", Severity::Fault, format!("lane {}: {failure}", lane.id), "checkpointd camera list")
         }
         Ok((view, _)) => {
             let focus = view.sharpness.map_or("unknown until a code is shown".to_owned(), |sharpness| {
@@ -296,8 +297,8 @@ fn sees(lane: &host::config::Lane) -> Finding {
             );
             match view.advice().first() {
                 None => ok("camera", fact),
-                Some(advice) if view.frames == 0 => bad("camera", Standing::Fault, fact, *advice),
-                Some(advice) => bad("camera", Standing::Attention, fact, *advice),
+                Some(advice) if view.frames == 0 => bad("camera", Severity::Fault, fact, *advice),
+                Some(advice) => bad("camera", Severity::Attention, fact, *advice),
             }
         }
     }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Finding, Standing, bad, ok};
+use super::{Finding, Severity, bad, ok};
 
 /// `None` where the board cannot tell.
 pub(super) fn power() -> Option<Finding> {
@@ -40,31 +40,31 @@ fn throttled(flags: &str) -> Option<Finding> {
 }
 
 fn sags(fact: String) -> Finding {
-    bad("power", Standing::Attention, fact, "a stronger supply, a shorter cable, or cooling")
+    bad("power", Severity::Attention, fact, "a stronger supply, a shorter cable, or cooling")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn board(files: &[(&str, &str)]) -> Option<Standing> {
+    fn board(files: &[(&str, &str)]) -> Option<Severity> {
         let sys = tempfile::tempdir().expect("a folder");
         for (path, text) in files {
             let path = sys.path().join(path);
             fs::create_dir_all(path.parent().expect("a folder above it")).expect("made");
             fs::write(path, text).expect("written");
         }
-        asked(sys.path()).map(|finding| finding.standing)
+        asked(sys.path()).map(|finding| finding.severity)
     }
 
     #[test]
     fn a_supply_that_sagged_is_told_whichever_kernel_tells_of_it() {
         let firmware = "devices/platform/soc/soc:firmware/get_throttled";
-        assert_eq!(board(&[(firmware, "0\n")]), Some(Standing::Ok));
-        assert_eq!(board(&[(firmware, "50005\n")]), Some(Standing::Attention));
+        assert_eq!(board(&[(firmware, "0\n")]), Some(Severity::Ok));
+        assert_eq!(board(&[(firmware, "50005\n")]), Some(Severity::Attention));
         assert_eq!(board(&[(firmware, "no number")]), None);
         let newer = "devices/platform/soc@107c000000/soc@107c000000:firmware/get_throttled";
-        assert_eq!(board(&[(newer, "0x50000\n")]), Some(Standing::Attention));
+        assert_eq!(board(&[(newer, "0x50000\n")]), Some(Severity::Attention));
         let sensor = |name, alarm| {
             board(&[
                 ("class/hwmon/hwmon0/name", "cpu_thermal\n"),
@@ -72,8 +72,8 @@ mod tests {
                 ("class/hwmon/hwmon1/in0_lcrit_alarm", alarm),
             ])
         };
-        assert_eq!(sensor("rpi_volt\n", "0\n"), Some(Standing::Ok));
-        assert_eq!(sensor("rpi_volt\n", "1\n"), Some(Standing::Attention));
+        assert_eq!(sensor("rpi_volt\n", "0\n"), Some(Severity::Ok));
+        assert_eq!(sensor("rpi_volt\n", "1\n"), Some(Severity::Attention));
         assert_eq!(sensor("other\n", "1\n"), None);
         assert_eq!(board(&[]), None);
     }

@@ -7,45 +7,45 @@ use host::{
     config::{Config, Url},
 };
 use sync::{
-    lists::{Folder, Mirror},
-    update::{Way, Web},
+    lists::{FolderMirror, Mirror},
+    update::{MirrorAccess, WebMirror},
 };
 use trustlist::{
     region::NATIONAL,
     tuf::{Answer, MAX_METADATA},
 };
 
-use super::{Finding, Standing, bad, ok};
+use super::{Finding, Severity, bad, ok};
 use crate::commands::status;
 
 /// Each mirror, asked for the file that every sync begins with.
 pub fn mirrors(config: &Config) -> impl Iterator<Item = Finding> {
-    let way = Way::from(&config.sync);
+    let way = MirrorAccess::from(&config.sync);
     config.sync.mirrors.iter().map(move |mirror| mirror_answers(mirror, &way))
 }
 
-fn mirror_answers(mirror: &Url, way: &Way) -> Finding {
+fn mirror_answers(mirror: &Url, way: &MirrorAccess) -> Finding {
     let address = &mirror.0;
     let opened = match mirror.folder() {
-        Some(folder) => Folder::open(folder).map(|folder| Box::new(folder) as Box<dyn Mirror>),
-        None => Web::new(address, way).map(|web| Box::new(web) as Box<dyn Mirror>),
+        Some(folder) => FolderMirror::open(folder).map(|folder| Box::new(folder) as Box<dyn Mirror>),
+        None => WebMirror::new(address, way).map(|web| Box::new(web) as Box<dyn Mirror>),
     };
     let mut opened = match opened {
         Ok(opened) => opened,
         Err(failure) => {
-            return bad("mirror", Standing::Fault, WithCauses(&failure).to_string(), "correct it; no mirror is asked");
+            return bad("mirror", Severity::Fault, WithCauses(&failure).to_string(), "correct it; no mirror is asked");
         }
     };
     match opened.fetch(&format!("{NATIONAL}/metadata/timestamp.json"), MAX_METADATA) {
         Answer::Bytes(_) => ok("mirror", address),
         Answer::NotFound => bad(
             "mirror",
-            Standing::Attention,
+            Severity::Attention,
             format!("{address} carries no lists"),
             "check the address: it is the one above 000000",
         ),
         Answer::Unreachable(why) => {
-            bad("mirror", Standing::Attention, why, "no verdict waits for it; lists age meanwhile")
+            bad("mirror", Severity::Attention, why, "no verdict waits for it; lists age meanwhile")
         }
     }
 }
@@ -61,7 +61,7 @@ pub fn page(config: &Config) -> Finding {
         Err(_) if status::of(address).is_ok() => ok("page", format!("http://{address}/, the daemon runs")),
         Err(error) => bad(
             "page",
-            Standing::Attention,
+            Severity::Attention,
             format!("{address}: {error}"),
             "another program has page.listen; end it, or choose another port",
         ),
@@ -72,9 +72,9 @@ pub fn page(config: &Config) -> Finding {
 mod tests {
     use super::*;
 
-    fn standing(address: String) -> Standing {
+    fn standing(address: String) -> Severity {
         let config = Config::default();
-        mirror_answers(&Url(address), &Way::from(&config.sync)).standing
+        mirror_answers(&Url(address), &MirrorAccess::from(&config.sync)).severity
     }
 
     #[test]
@@ -82,10 +82,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let address = format!("file://{}", folder.path().display());
         std::fs::create_dir_all(folder.path().join("000000/metadata")).expect("made");
-        assert_eq!(standing(address.clone()), Standing::Attention, "it carries no lists");
+        assert_eq!(standing(address.clone()), Severity::Attention, "it carries no lists");
         std::fs::write(folder.path().join("000000/metadata/timestamp.json"), "{}").expect("written");
-        assert_eq!(standing(address), Standing::Ok);
-        assert_eq!(standing("file:///is/not/there".to_owned()), Standing::Fault);
+        assert_eq!(standing(address), Severity::Ok);
+        assert_eq!(standing("file:///is/not/there".to_owned()), Severity::Fault);
     }
 
     #[test]
@@ -95,6 +95,6 @@ mod tests {
         config.page.listen.0 = other.local_addr().expect("bound");
         // It hangs up on everybody: no daemon of ours.
         std::thread::spawn(move || other.incoming().for_each(drop));
-        assert_eq!(page(&config).standing, Standing::Attention);
+        assert_eq!(page(&config).severity, Severity::Attention);
     }
 }

@@ -12,7 +12,7 @@ use host::config::{Config, Gpio, Lane, Level};
 use lane::{screen::LaneState, signal::Signal};
 use trustlist::verdict::Reason;
 
-use super::{Finding, Standing, bad, ok};
+use super::{Finding, Severity, bad, ok};
 use crate::commands::failure::Failure;
 
 /// For how long the gate is held open: long enough to be seen from the board.
@@ -43,7 +43,7 @@ pub(super) fn guide(config: &Config, id: &str) -> Result<Vec<Finding>, Failure> 
     let closed_after = ask("Is it closed again?")?;
     let mut findings = Vec::new();
     if let Some(trouble) = gate.trouble() {
-        findings.push(bad("gate", Standing::Fault, format!("lane {id}: {trouble}"), "mend this before anything else"));
+        findings.push(bad("gate", Severity::Fault, format!("lane {id}: {trouble}"), "mend this before anything else"));
     }
     findings.push(judge(lane, closed_before, opened, closed_after));
     if has_lights(&lane.gpio) {
@@ -60,7 +60,7 @@ pub(super) fn guide(config: &Config, id: &str) -> Result<Vec<Finding>, Failure> 
         } else {
             bad(
                 "lights",
-                Standing::Fault,
+                Severity::Fault,
                 format!("lane {id}: not as they should"),
                 "all dark or all lit but one: the other lane.gpio.signals_active; out of order: swap the lines",
             )
@@ -102,13 +102,13 @@ fn judge(lane: &Lane, closed_before: bool, opened: bool, closed_after: bool) -> 
         (true, true, true) => ok("relay", format!("lane {id}: opens when told, and closes")),
         (true, false, true) => bad(
             "relay",
-            Standing::Fault,
+            Severity::Fault,
             format!("lane {id}: does not move"),
             "does the relay click? if not: another line, or no supply; if so: the gate's input, its supply, its own lock",
         ),
         (false, _, true) | (false, false, false) => bad(
             "relay",
-            Standing::Fault,
+            Severity::Fault,
             format!("lane {id}: moves the wrong way round"),
             format!(
                 "with driver \"gpio\" set lane.gpio.relay_active = \"{other}\"; if the relay itself clicks the right way, \
@@ -117,13 +117,13 @@ fn judge(lane: &Lane, closed_before: bool, opened: bool, closed_after: bool) -> 
         ),
         (true, _, false) => bad(
             "relay",
-            Standing::Fault,
+            Severity::Fault,
             format!("lane {id}: does not close again"),
             "the gate takes each pulse as a change: set it to open while its input is on; or it waits for somebody to pass",
         ),
         (false, true, false) => bad(
             "relay",
-            Standing::Fault,
+            Severity::Fault,
             format!("lane {id}: stays open whatever it is told"),
             "something else holds it: its fire input, its own switch, a second control",
         ),
@@ -145,10 +145,10 @@ mod tests {
             ((false, true, false), "stays open", "fire input"),
         ] {
             let finding = judge(&lane, answers.0, answers.1, answers.2);
-            assert_eq!(finding.standing, Standing::Fault, "{answers:?}");
+            assert_eq!(finding.severity, Severity::Fault, "{answers:?}");
             assert!(finding.fact.contains(fact), "{answers:?}: {}", finding.fact);
             assert!(finding.advice.expect("advice").contains(advice), "{answers:?}");
         }
-        assert_eq!(judge(&lane, true, true, true).standing, Standing::Ok);
+        assert_eq!(judge(&lane, true, true, true).severity, Severity::Ok);
     }
 }

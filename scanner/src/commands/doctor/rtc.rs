@@ -4,7 +4,7 @@ use std::{fs, path::Path, time::Duration};
 
 use trustlist::time::{Moment, TimeTrust, UnixTime};
 
-use super::{Finding, Standing, bad, ok};
+use super::{Finding, Severity, bad, ok};
 
 /// Farther from the system's clock than this, and the next boot begins with a wrong one: the skew that a verdict allows.
 const AWAY: Duration = Duration::from_secs(300);
@@ -46,7 +46,7 @@ fn clocks(class: &Path) -> Vec<Rtc> {
 
 /// The one that counts is the one that set the clock; where none did, the first.
 fn judged(clocks: &[Rtc], moment: Moment) -> Finding {
-    let attention = |fact: String, advice| bad("clock battery", Standing::Attention, fact, advice);
+    let attention = |fact: String, advice| bad("clock battery", Severity::Attention, fact, advice);
     let Some(rtc) = clocks.iter().find(|rtc| rtc.set_the_clock).or_else(|| clocks.first()) else {
         return attention(
             "there is no battery-backed clock".to_owned(),
@@ -94,27 +94,27 @@ mod tests {
     #[test]
     fn a_battery_backed_clock_is_there_keeps_time_and_sets_the_clock_or_it_is_said_what_to_do() {
         for (clocks, standing, says) in [
-            (vec![clock(1, true)], Standing::Ok, "is right"),
-            (vec![clock(-299, true)], Standing::Ok, "is right"),
-            (vec![], Standing::Attention, "no battery-backed clock"),
-            (vec![clock(1, false)], Standing::Attention, "did not set the clock"),
-            (vec![clock(8 * 3600, true)], Standing::Attention, "28800 s from the clock"),
-            (vec![clock(-200_000, true)], Standing::Attention, "in the past"),
-            (vec![Rtc { at: None, ..clock(0, true) }], Standing::Attention, "tells no time"),
+            (vec![clock(1, true)], Severity::Ok, "is right"),
+            (vec![clock(-299, true)], Severity::Ok, "is right"),
+            (vec![], Severity::Attention, "no battery-backed clock"),
+            (vec![clock(1, false)], Severity::Attention, "did not set the clock"),
+            (vec![clock(8 * 3600, true)], Severity::Attention, "28800 s from the clock"),
+            (vec![clock(-200_000, true)], Severity::Attention, "in the past"),
+            (vec![Rtc { at: None, ..clock(0, true) }], Severity::Attention, "tells no time"),
             // A board's own clock without a battery beside one that was fitted.
-            (vec![clock(-1_700_000_000, false), clock(2, true)], Standing::Ok, "is right"),
+            (vec![clock(-1_700_000_000, false), clock(2, true)], Severity::Ok, "is right"),
         ] {
             let finding = judged(&clocks, NOW);
-            assert_eq!(finding.standing, standing, "{clocks:?}");
+            assert_eq!(finding.severity, standing, "{clocks:?}");
             assert!(finding.fact.contains(says), "{}", finding.fact);
-            assert_eq!(finding.advice.is_none(), standing == Standing::Ok);
+            assert_eq!(finding.advice.is_none(), standing == Severity::Ok);
         }
     }
 
     #[test]
     fn a_clock_that_nobody_believes_says_nothing_against_the_battery() {
         let lost = Moment { at: UnixTime(0), trust: TimeTrust::Untrusted, floor: FLOOR };
-        assert_eq!(judged(&[clock(0, true)], lost).standing, Standing::Ok);
+        assert_eq!(judged(&[clock(0, true)], lost).severity, Severity::Ok);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::{Finding, Standing, bad, ok};
+use super::{Finding, Severity, bad, ok};
 
 /// What `systemctl show` says of the unit as shipped (`systemd/checkpointd.service`).
 const SHIPPED: [(&str, &str); 6] = [
@@ -28,7 +28,7 @@ fn judged(text: &str) -> Finding {
     if says("LoadState") != Some("loaded") {
         return bad(
             "unit",
-            Standing::Attention,
+            Severity::Attention,
             "checkpointd.service is not installed: nothing starts with the machine",
             "install the package, or what systemd/README.md lists",
         );
@@ -46,7 +46,7 @@ fn judged(text: &str) -> Finding {
     } else {
         bad(
             "unit",
-            Standing::Attention,
+            Severity::Attention,
             format!("checkpointd.service: {}", weaker.join("; ")),
             "systemctl cat checkpointd shows which drop-in weakens it",
         )
@@ -67,10 +67,10 @@ mod tests {
 
     #[test]
     fn a_unit_as_shipped_is_ok_and_each_way_to_weaken_it_is_named() {
-        assert_eq!(judged(&shown(("", ""))).standing, Standing::Ok);
+        assert_eq!(judged(&shown(("", ""))).severity, Severity::Ok);
         for weaker in [("User", "root"), ("ProtectSystem", "no"), ("DevicePolicy", "auto"), ("NoNewPrivileges", "no")] {
             let finding = judged(&shown(weaker));
-            assert_eq!(finding.standing, Standing::Attention);
+            assert_eq!(finding.severity, Severity::Attention);
             assert!(finding.fact.contains(weaker.0), "{}", finding.fact);
         }
         assert!(judged(&shown(("WatchdogUSec", "0"))).fact.contains("nobody watches"));

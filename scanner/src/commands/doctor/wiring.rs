@@ -6,7 +6,7 @@ use devices::gate::{
 };
 use host::config::Lane;
 
-use super::{Finding, Standing, bad, ok};
+use super::{Finding, Severity, bad, ok};
 
 /// One finding for each line that is wired; one in all when the chip does not open.
 pub(super) fn wiring(lane: &Lane) -> Vec<Finding> {
@@ -16,13 +16,13 @@ pub(super) fn wiring(lane: &Lane) -> Vec<Finding> {
     }
     match lines::open(lane) {
         Ok(chip) => wires.iter().map(|wire| line(lane, &chip, wire)).collect(),
-        Err(fault) => vec![bad("wiring", Standing::Fault, format!("lane {}: {fault}", lane.id), fault.advice())],
+        Err(fault) => vec![bad("wiring", Severity::Fault, format!("lane {}: {fault}", lane.id), fault.advice())],
     }
 }
 
 fn line(lane: &Lane, chip: &lines::Chip, wire: &Wire<'_>) -> Finding {
     match lines::find(chip, wire).and_then(|found| lines::at_rest(chip, found)) {
-        Err(fault) => bad("wiring", Standing::Fault, format!("lane {}: {fault}", lane.id), fault.advice()),
+        Err(fault) => bad("wiring", Severity::Fault, format!("lane {}: {fault}", lane.id), fault.advice()),
         Ok(on) => judge(&lane.id, wire.role, on),
     }
 }
@@ -45,7 +45,7 @@ fn judge(lane: &str, role: Role, on: bool) -> Finding {
              lane.gpio.fire_active"
         }
     };
-    bad("wiring", Standing::Attention, fact, advice)
+    bad("wiring", Severity::Attention, fact, advice)
 }
 
 #[cfg(test)]
@@ -61,9 +61,9 @@ mod tests {
             (Role::Fire, "fire_active"),
         ] {
             let finding = judge("1", role, true);
-            assert_eq!(finding.standing, Standing::Attention, "{role:?}");
+            assert_eq!(finding.severity, Severity::Attention, "{role:?}");
             assert!(finding.advice.expect("advice").contains(advice), "{role:?}");
-            assert_eq!(judge("1", role, false).standing, Standing::Ok, "{role:?}");
+            assert_eq!(judge("1", role, false).severity, Severity::Ok, "{role:?}");
         }
     }
 }

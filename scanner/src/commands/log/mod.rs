@@ -27,11 +27,11 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", global = true)]
     database: Option<PathBuf>,
     #[command(subcommand)]
-    what: What,
+    what: LogCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum LogCommand {
     /// Show scans, the latest first
     #[command(after_help = "Examples:\n  checkpointd log query --verdict refuse --limit 20\n  \
         checkpointd log query --from 2021-02-01T08:00:00Z --lane 2 --json\n  \
@@ -81,15 +81,15 @@ pub fn run(mut place: LogPlace, arguments: Arguments) -> Result<Exit, Failure> {
     }
 }
 
-fn answer(place: &LogPlace, what: What, out: &mut dyn Write) -> Result<Exit, Failure> {
+fn answer(place: &LogPlace, what: LogCommand, out: &mut dyn Write) -> Result<Exit, Failure> {
     match what {
-        What::Query(query) => query::query(&open(place)?, query, out),
-        What::Stats(stats) => query::stats(&open(place)?, stats, out),
-        What::Verify(verify) => verify::verify(&open(place)?, verify, out),
-        What::Anchor(newest) => verify::newest(&open(place)?, &newest, out),
-        What::Export(export) => export::export(&open(place)?, &export, out),
-        What::Prune(prune) => maintain::prune(place, &prune, out),
-        What::Outbox(outbox) => maintain::outbox(place, &outbox, out),
+        LogCommand::Query(query) => query::query(&open(place)?, query, out),
+        LogCommand::Stats(stats) => query::stats(&open(place)?, stats, out),
+        LogCommand::Verify(verify) => verify::verify(&open(place)?, verify, out),
+        LogCommand::Anchor(newest) => verify::newest(&open(place)?, &newest, out),
+        LogCommand::Export(export) => export::export(&open(place)?, &export, out),
+        LogCommand::Prune(prune) => maintain::prune(place, &prune, out),
+        LogCommand::Outbox(outbox) => maintain::outbox(place, &outbox, out),
     }
 }
 

@@ -27,11 +27,11 @@ use crate::commands::failure::{Exit, Failure};
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
-    what: What,
+    what: TrustCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum TrustCommand {
     /// Show every issuer with the age of its list
     #[command(after_help = "Example:\n  checkpointd trust show --trust /media/stick")]
     Show(Show),
@@ -121,7 +121,7 @@ struct Explain {
 /// When the lists cannot be loaded.
 pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.what {
-        What::Show(arguments) => {
+        TrustCommand::Show(arguments) => {
             let config = super::config_args::configuration(said)?;
             let trust = lists::load_trust(arguments.trust.as_deref(), &config)?;
             let moment = match arguments.at {
@@ -130,7 +130,7 @@ pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failu
             };
             print_as(&Lists::of(&trust, moment), arguments.json, Lists::text)
         }
-        What::Import(import) => {
+        TrustCommand::Import(import) => {
             let config = super::config_args::configuration(said)?;
             let read = |file: PathBuf| {
                 std::fs::read(&file).map_err(|error| Failure::new(file.display().to_string()).because(error))
@@ -142,23 +142,23 @@ pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failu
             let round = round::folder(&config, &mut store, &import.folder, root.as_deref(), moment)?;
             round_report::report(&round, import.json)
         }
-        What::Export(export) => {
+        TrustCommand::Export(export) => {
             let files = carry::export(&round::open(&super::config_args::configuration(said)?)?, &export.folder)?;
             super::output::print(&format!("{files} files in {}\n", export.folder.display()));
             Ok(Exit::Ok)
         }
-        What::Diff(diff) => print_as(
+        TrustCommand::Diff(diff) => print_as(
             &Changes::of(&super::config_args::configuration(said)?, diff.folder.as_deref())?,
             diff.json,
             Changes::text,
         ),
-        What::Activate(Json { json }) => {
+        TrustCommand::Activate(Json { json }) => {
             let config = super::config_args::configuration(said)?;
             owner::take_on(&config.places.state)?;
             let settled = activation::settle_by_hand(&mut round::open(&config)?)?;
             print_as(&Activated(settled.activated), json, Activated::text)
         }
-        What::Explain(explain) => {
+        TrustCommand::Explain(explain) => {
             let judge = explain.judging.load(said)?;
             print_as(&Explained::of(explain.issuer, &judge), explain.json, Explained::text)
         }

@@ -13,16 +13,16 @@ use trustlist::{
 
 use super::{
     super::{
-        row::{self, Circumstances},
+        row::{self, ScanContext},
         shared::lock,
     },
-    Station,
+    LaneWorker,
 };
 
 /// What a code came to: the decision, proof of an admission, and a name to be shown and forgotten.
 type Judged = (Decision, Option<Admission>, Option<MaskedName>);
 
-impl Station {
+impl LaneWorker {
     /// Judges, writes the row, and waits for the disk as long as the gate can wait.
     pub(super) fn judge(&mut self, id: SymbolId, presentation: &Presentation, since: Instant) -> Option<Judged> {
         let text = presentation.text_of(id)?;
@@ -39,9 +39,9 @@ impl Station {
         self.shared.metrics.stage(Stage::Judge, began.elapsed());
         let shared = Arc::clone(&self.shared);
         let lane = &shared.config.lane[self.index];
-        let circumstances = Circumstances { at, time_trust: moment.trust, lane, took: since.elapsed() };
+        let context = ScanContext { at, time_trust: moment.trust, lane, took: since.elapsed() };
         let began = Instant::now();
-        let judgement = self.record(judgement, &circumstances);
+        let judgement = self.record(judgement, &context);
         self.shared.metrics.stage(Stage::Record, began.elapsed());
         let (decision, admission) = judgement.close();
         Some((decision, admission, name))
@@ -69,17 +69,17 @@ impl Station {
         }
     }
 
-    fn record(&mut self, judgement: Judgement, circumstances: &Circumstances<'_>) -> Judgement {
-        let deadline = circumstances.lane.commit_deadline;
+    fn record(&mut self, judgement: Judgement, context: &ScanContext<'_>) -> Judgement {
+        let deadline = context.lane.commit_deadline;
         let Some(memory) = &mut self.memory else { return judgement.log_unavailable() };
-        let token = match code_of(&judgement).map(|code| memory.token(&code, circumstances.at, deadline)).transpose() {
+        let token = match code_of(&judgement).map(|code| memory.token(&code, context.at, deadline)).transpose() {
             Ok(token) => token,
             Err(fault) => {
                 *lock(&self.shared.log_trouble) = Some(fault.to_string());
                 return judgement.log_unavailable();
             }
         };
-        let receipt = memory.append(&row::scan_row(judgement.decision(), circumstances, token));
+        let receipt = memory.append(&row::scan_row(judgement.decision(), context, token));
         self.row = Some(receipt.id());
         match receipt.wait(deadline) {
             Written::Committed(_) => {

@@ -15,18 +15,18 @@ use crate::error::Error;
 
 /// A folder that holds `<issuer>/metadata` and `<issuer>/targets`.
 #[derive(Debug)]
-pub struct Folder(PathBuf);
+pub struct FolderMirror(PathBuf);
 
-impl Folder {
+impl FolderMirror {
     /// Opens a folder.
     ///
     /// # Errors
     /// When it is none.
-    pub fn open(path: &Path) -> Result<Folder, Error> {
+    pub fn open(path: &Path) -> Result<FolderMirror, Error> {
         match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => Ok(Folder(path.to_owned())),
+            Ok(metadata) if metadata.is_dir() => Ok(FolderMirror(path.to_owned())),
             Ok(_) => Err(Error::NotAFolder(path.to_owned())),
-            Err(error) => Err(Error::Folder(path.to_owned(), error)),
+            Err(error) => Err(Error::FolderMirror(path.to_owned(), error)),
         }
     }
 
@@ -48,7 +48,7 @@ impl Folder {
     }
 }
 
-impl Mirror for Folder {
+impl Mirror for FolderMirror {
     fn fetch(&mut self, path: &str, limit: u64) -> Answer {
         match self.read(path, limit) {
             Ok(bytes) => Answer::Bytes(bytes),
@@ -67,7 +67,7 @@ mod tests {
         let stick = tempfile::tempdir().expect("a folder");
         fs::write(stick.path().join("inside"), "fine").expect("written");
         std::os::unix::fs::symlink("/etc/passwd", stick.path().join("link")).expect("linked");
-        let mut folder = Folder::open(stick.path()).expect("a folder");
+        let mut folder = FolderMirror::open(stick.path()).expect("a folder");
         assert_eq!(folder.fetch("inside", 100), Answer::Bytes(b"fine".to_vec()));
         assert_eq!(
             folder.fetch("inside", 1),

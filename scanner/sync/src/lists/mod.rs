@@ -24,7 +24,7 @@ mod delta;
 pub mod folder;
 pub mod store;
 
-pub use folder::Folder;
+pub use folder::FolderMirror;
 pub use store::{from_store, named, with_staged};
 
 /// Largest target read: a status shard with room to grow. Stops endless data.
@@ -37,16 +37,16 @@ const MAX_REPOSITORY: u64 = 40 * 1024 * 1024;
 
 /// The lists, and what is not as it should be with where they come from.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedLists {
     /// Verified and put together.
     pub trust: Trust,
     /// What somebody must hear of.
-    pub remarks: Vec<Remark>,
+    pub remarks: Vec<ListRemark>,
 }
 
 /// Something about this device's lists that the band, the status and the journal say.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remark {
+pub struct ListRemark {
     /// Stable: `list-fallback`, `list-previous` or `list-lost`.
     pub code: &'static str,
     /// The fact behind it.
@@ -77,7 +77,7 @@ impl Fetch for Metadata<'_> {
 /// # Errors
 /// When the national repository cannot be verified or read. Another issuer's fault goes to the journal.
 pub fn from_folder(folder: &Path) -> Result<Trust, Error> {
-    let mut mirror = Folder::open(folder)?;
+    let mut mirror = FolderMirror::open(folder)?;
     let root = match mirror.fetch(&format!("{NATIONAL}/metadata/1.root.json"), MAX_METADATA) {
         Answer::Bytes(bytes) => bytes,
         Answer::NotFound => {
@@ -207,9 +207,9 @@ fn bounded(stated: &BTreeMap<String, TargetFile>) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// When the lists cannot be verified.
-pub fn load(folder: Option<&Path>, config: &Config) -> Result<Loaded, Error> {
+pub fn load(folder: Option<&Path>, config: &Config) -> Result<LoadedLists, Error> {
     match folder {
-        Some(folder) => Ok(Loaded { trust: from_folder(folder)?, remarks: Vec::new() }),
+        Some(folder) => Ok(LoadedLists { trust: from_folder(folder)?, remarks: Vec::new() }),
         None => of_device(&config.places.trust_store(), &config.trust.seed),
     }
 }
@@ -226,7 +226,7 @@ pub fn load_trust(folder: Option<&Path>, config: &Config) -> Result<Trust, Error
 ///
 /// # Errors
 /// When there is nothing that verifies.
-pub fn of_device(store: &Path, seed: &Path) -> Result<Loaded, Error> {
+pub fn of_device(store: &Path, seed: &Path) -> Result<LoadedLists, Error> {
     let mut remarks = Vec::new();
     if store.exists() || store.with_extension("floors").exists() {
         let opened = TrustStore::read(store).map_err(Error::Store);
@@ -236,17 +236,17 @@ pub fn of_device(store: &Path, seed: &Path) -> Result<Loaded, Error> {
             Ok((None, behind)) if behind.is_empty() => (),
             Ok((None, behind)) => {
                 log::error!("the trust store holds nothing and once held lists; the package's are used in their place");
-                remarks.push(Remark { code: "list-lost", detail: named(&behind) });
+                remarks.push(ListRemark { code: "list-lost", detail: named(&behind) });
             }
             Err(failure) => {
                 let failure = WithCauses(&failure).to_string();
                 log::error!("{failure}; the lists that the package brought are used in its place");
-                remarks.push(Remark { code: "list-fallback", detail: failure });
+                remarks.push(ListRemark { code: "list-fallback", detail: failure });
             }
         }
     }
     if seed.join(NATIONAL.as_str()).is_dir() {
-        return Ok(Loaded { trust: from_folder(seed)?, remarks });
+        return Ok(LoadedLists { trust: from_folder(seed)?, remarks });
     }
     let why = remarks.pop().map(|remark| remark.detail);
     Err(Error::NoLists { store: store.to_owned(), seed: seed.to_owned(), why })

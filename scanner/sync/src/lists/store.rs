@@ -13,31 +13,35 @@ use trustlist::{
     tuf::Trusted,
 };
 
-use super::{Folder, Loaded, Remark, repository};
+use super::{FolderMirror, ListRemark, LoadedLists, repository};
 use crate::error::Error;
 
 /// Everything the store has in force, put together; `None` while it holds no national list.
 ///
 /// # Errors
 /// When the store cannot be read, or no national generation can be verified.
-pub fn from_store(store: &TrustStore) -> Result<Option<Loaded>, Error> {
+pub fn from_store(store: &TrustStore) -> Result<Option<LoadedLists>, Error> {
     put_together(store, None, &[])
 }
 
 /// The same, with what is missing for a fault of the disk from the package's lists.
-pub(super) fn with_seed(store: &TrustStore, seed: &Path) -> Result<Option<Loaded>, Error> {
-    put_together(store, Folder::open(seed).ok(), &[])
+pub(super) fn with_seed(store: &TrustStore, seed: &Path) -> Result<Option<LoadedLists>, Error> {
+    put_together(store, FolderMirror::open(seed).ok(), &[])
 }
 
 /// Everything as it would be with what is staged of these issuers.
 ///
 /// # Errors
 /// As [`from_store`].
-pub fn with_staged(store: &TrustStore, staged: &[Region]) -> Result<Option<Loaded>, Error> {
+pub fn with_staged(store: &TrustStore, staged: &[Region]) -> Result<Option<LoadedLists>, Error> {
     put_together(store, None, staged)
 }
 
-fn put_together(store: &TrustStore, mut seed: Option<Folder>, staged: &[Region]) -> Result<Option<Loaded>, Error> {
+fn put_together(
+    store: &TrustStore,
+    mut seed: Option<FolderMirror>,
+    staged: &[Region],
+) -> Result<Option<LoadedLists>, Error> {
     let unreadable = |fault| Error::StoreUnreadable(store.path().to_owned(), fault);
     let (mut national, mut others) = (None, Vec::new());
     let (mut previous, mut from_seed) = (Vec::new(), Vec::new());
@@ -48,14 +52,14 @@ fn put_together(store: &TrustStore, mut seed: Option<Folder>, staged: &[Region])
             &[Slot::Current, Slot::Previous]
         };
         let found = match newest_that_verifies(store, issuer, slots).map_err(unreadable)? {
-            Found::None => continue,
-            Found::Whole(repository, slot) => {
+            StoredState::None => continue,
+            StoredState::Whole(repository, slot) => {
                 if slot == Slot::Previous {
                     previous.push(issuer);
                 }
                 repository
             }
-            Found::Broken => {
+            StoredState::Broken => {
                 from_seed.push(issuer);
                 let roots = store.roots(issuer).map_err(unreadable)?;
                 let brought = seed.as_mut().zip(roots.first());
@@ -82,8 +86,8 @@ fn put_together(store: &TrustStore, mut seed: Option<Folder>, staged: &[Region])
     let behind = store.behind().map_err(unreadable)?;
     let remarks = [("list-previous", previous), ("list-fallback", from_seed), ("list-lost", behind)];
     let remarks = remarks.into_iter().filter(|(_, issuers)| !issuers.is_empty());
-    let remarks = remarks.map(|(code, issuers)| Remark { code, detail: named(&issuers) }).collect();
-    Ok(Some(Loaded { trust, remarks }))
+    let remarks = remarks.map(|(code, issuers)| ListRemark { code, detail: named(&issuers) }).collect();
+    Ok(Some(LoadedLists { trust, remarks }))
 }
 
 /// A few issuers by their codes, and how many more.
@@ -98,7 +102,7 @@ pub fn named(issuers: &[Region]) -> String {
 }
 
 /// What became of an issuer's stored generations.
-enum Found {
+enum StoredState {
     /// None is stored.
     None,
     /// This one verifies.
@@ -108,15 +112,15 @@ enum Found {
 }
 
 /// The first of these generations that verifies.
-fn newest_that_verifies(store: &TrustStore, issuer: Region, slots: &[Slot]) -> Result<Found, cache::log::Fault> {
-    let mut found = Found::None;
+fn newest_that_verifies(store: &TrustStore, issuer: Region, slots: &[Slot]) -> Result<StoredState, cache::log::Fault> {
+    let mut found = StoredState::None;
     for slot in slots {
         let Some(stored) = store.repository(issuer, *slot)? else { continue };
         match verified(store, issuer, &stored)? {
-            Some(repository) => return Ok(Found::Whole(repository, *slot)),
+            Some(repository) => return Ok(StoredState::Whole(repository, *slot)),
             None => log::error!("{issuer}: the stored {slot:?} generation {} does not verify", stored.generation),
         }
-        found = Found::Broken;
+        found = StoredState::Broken;
     }
     Ok(found)
 }

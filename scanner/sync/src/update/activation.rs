@@ -29,7 +29,7 @@ const DAY_MS: i64 = 86_400_000;
 
 /// Newer lists that wait.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Held {
+pub struct PendingUpdate {
     /// Whose.
     pub issuers: Vec<Region>,
     /// Since when the first of them waits.
@@ -42,7 +42,7 @@ pub struct Held {
     pub spent: u64,
 }
 
-impl Held {
+impl PendingUpdate {
     /// In one line, for the band, the journal and a terminal.
     #[must_use]
     pub fn line(&self) -> String {
@@ -58,14 +58,14 @@ impl Held {
 
 /// What came of an attempt to activate.
 #[derive(Clone, Debug, Default)]
-pub struct Settled {
+pub struct Activation {
     /// In force now: issuer, generation before, generation now.
     pub activated: Vec<(Region, Option<u64>, u64)>,
     /// What waits, and why.
-    pub held: Option<Held>,
+    pub held: Option<PendingUpdate>,
 }
 
-impl Settled {
+impl Activation {
     /// Says in a sync's outcomes what is in force and what waits.
     ///
     /// # Errors
@@ -88,35 +88,35 @@ impl Settled {
 ///
 /// # Errors
 /// When the store cannot be read or written.
-pub fn settle(config: &Config, store: &mut TrustStore, moment: Moment) -> Result<Settled, Error> {
+pub fn settle(config: &Config, store: &mut TrustStore, moment: Moment) -> Result<Activation, Error> {
     let staged = store.staged()?;
     if staged.is_empty() {
         store.set_note(Note::Hold, None)?;
-        return Ok(Settled::default());
+        return Ok(Activation::default());
     }
     let (ready, held) = sort(config, store, &staged, moment)?;
     let activated = activate(store, &ready)?;
     let note = held.as_ref().map(|held| serde_json::to_string(held).expect("plain data"));
     store.set_note(Note::Hold, note.as_deref())?;
-    Ok(Settled { activated, held })
+    Ok(Activation { activated, held })
 }
 
 /// Puts everything that is staged in force, by an operator's word.
 ///
 /// # Errors
 /// When the store cannot be read or written.
-pub fn settle_by_hand(store: &mut TrustStore) -> Result<Settled, Error> {
+pub fn settle_by_hand(store: &mut TrustStore) -> Result<Activation, Error> {
     let staged = store.staged()?;
     let activated = activate(store, &staged)?;
     store.set_note(Note::Hold, None)?;
-    Ok(Settled { activated, held: None })
+    Ok(Activation { activated, held: None })
 }
 
 /// What waits in this store.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn held(store: &TrustStore) -> Result<Option<Held>, Error> {
+pub fn held(store: &TrustStore) -> Result<Option<PendingUpdate>, Error> {
     let note = store.note(Note::Hold)?;
     Ok(note.and_then(|note| serde_json::from_str(&note).ok()))
 }
@@ -140,7 +140,7 @@ pub fn try_staged(
 /// What other lists would change of the last day's verdicts.
 #[must_use]
 pub fn try_on_scans(config: &Config, here: &Trust, there: &Trust, now: UnixTime) -> Report {
-    Trial::new(config, now).map(|trial| trial.report(here, there)).unwrap_or_default()
+    ShadowRun::new(config, now).map(|shadow_run| shadow_run.report(here, there)).unwrap_or_default()
 }
 
 fn activate(store: &mut TrustStore, issuers: &[Region]) -> Result<Vec<(Region, Option<u64>, u64)>, Error> {
@@ -161,10 +161,12 @@ fn sort(
     store: &TrustStore,
     staged: &[Region],
     moment: Moment,
-) -> Result<(Vec<Region>, Option<Held>), Error> {
+) -> Result<(Vec<Region>, Option<PendingUpdate>), Error> {
     let everything = Ok((staged.to_vec(), None));
     let (TimeTrust::Synced | TimeTrust::Holdover | TimeTrust::FloorOnly) = moment.trust else { return everything };
-    let Some(trial) = Trial::new(config, moment.at).filter(|trial| trial.sample.scans() >= shadow::FEWEST) else {
+    let Some(shadow_run) =
+        ShadowRun::new(config, moment.at).filter(|shadow_run| shadow_run.sample.scans() >= shadow::FEWEST)
+    else {
         return everything;
     };
     let Some(here) = lists::from_store(store)? else { return everything };
@@ -175,7 +177,7 @@ fn sort(
     let (since, mut spent) = held(store)?.map_or((moment.at, 0), |held| (held.since, held.spent));
     let changes = |issuers: &[Region]| {
         let there = lists::with_staged(store, issuers)?;
-        Ok::<_, Error>(there.map(|there| trial.report(&here.trust, &there.trust)).unwrap_or_default())
+        Ok::<_, Error>(there.map(|there| shadow_run.report(&here.trust, &there.trust)).unwrap_or_default())
     };
     let advise = |report: &Report, spent| {
         let all = Report { changed: report.changed + spent, ..report.clone() };
@@ -200,24 +202,24 @@ fn sort(
     }
     waiting.sort();
     let report = changes(&waiting)?;
-    let held = (!waiting.is_empty()).then_some(Held { issuers: waiting, since, until, report, spent });
+    let held = (!waiting.is_empty()).then_some(PendingUpdate { issuers: waiting, since, until, report, spent });
     Ok((ready, held))
 }
 
 /// The last day's scans at this gate.
-struct Trial<'a> {
+struct ShadowRun<'a> {
     sample: Sample,
     context: Context<'a>,
 }
 
-impl Trial<'_> {
+impl ShadowRun<'_> {
     /// `None` where it is not known whose gate this is.
-    fn new(config: &Config, now: UnixTime) -> Option<Trial<'_>> {
+    fn new(config: &Config, now: UnixTime) -> Option<ShadowRun<'_>> {
         let relying = config.checkpoint.relying?;
         // The lists are compared as by a good clock: what a clock cannot say is the same by both.
         let moment = Moment::synced(now);
         let context = Context { moment, relying, profile: config.checkpoint.profile.as_deref() };
-        Some(Trial { sample: scans(&config.places.scan_log(), now), context })
+        Some(ShadowRun { sample: scans(&config.places.scan_log(), now), context })
     }
 
     fn report(&self, here: &Trust, there: &Trust) -> Report {

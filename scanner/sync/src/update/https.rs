@@ -13,7 +13,7 @@ const CRAWL: u64 = 2048;
 
 /// How mirrors on the web are reached.
 #[derive(Clone, Debug)]
-pub struct Way {
+pub struct MirrorAccess {
     /// How long a request may take; a target's, whose length was signed, is given its time on top.
     pub timeout: Duration,
     /// The proxy; that of the environment (`https_proxy`, `no_proxy`) when absent.
@@ -22,9 +22,9 @@ pub struct Way {
     pub ca: Option<PathBuf>,
 }
 
-impl From<&config::Sync> for Way {
-    fn from(sync: &config::Sync) -> Way {
-        Way { timeout: sync.timeout, proxy: sync.proxy.as_ref().map(|url| url.0.clone()), ca: sync.ca.clone() }
+impl From<&config::Sync> for MirrorAccess {
+    fn from(sync: &config::Sync) -> MirrorAccess {
+        MirrorAccess { timeout: sync.timeout, proxy: sync.proxy.as_ref().map(|url| url.0.clone()), ca: sync.ca.clone() }
     }
 }
 
@@ -32,18 +32,18 @@ impl From<&config::Sync> for Way {
 const LONGEST_REGRET: u64 = 16 * 1024;
 
 /// A mirror by its address.
-pub struct Web {
+pub struct WebMirror {
     agent: Agent,
     base: String,
     timeout: Duration,
 }
 
-impl Web {
+impl WebMirror {
     /// Connects with the first file.
     ///
     /// # Errors
     /// When the proxy's address or the authorities' file is wrong.
-    pub fn new(base: &str, way: &Way) -> Result<Web, Error> {
+    pub fn new(base: &str, way: &MirrorAccess) -> Result<WebMirror, Error> {
         // Without `Accept` everything is accepted (RFC 9110 §12.5.1), and thirteen bytes a request are saved.
         let mut config =
             Agent::config_builder().max_redirects(3).http_status_as_error(false).accept(AutoHeaderValue::None);
@@ -55,7 +55,7 @@ impl Web {
             config = config.tls_config(peer::vouched_for_by(path).map_err(Error::Authorities)?);
         }
         let base = base.trim_end_matches('/').to_owned();
-        Ok(Web { agent: config.build().into(), base, timeout: way.timeout })
+        Ok(WebMirror { agent: config.build().into(), base, timeout: way.timeout })
     }
 
     /// How long a file may take. Only a target's limit is its length; metadata's is a bound, and a small file would be waited for
@@ -66,7 +66,7 @@ impl Web {
     }
 }
 
-impl Mirror for Web {
+impl Mirror for WebMirror {
     fn fetch(&mut self, path: &str, limit: u64) -> Answer {
         let url = format!("{}/{path}", self.base);
         let patience = self.patience(path, limit);
@@ -96,22 +96,22 @@ mod tests {
 
     #[test]
     fn a_large_target_is_given_its_time_and_metadata_is_not() {
-        let way = Way { timeout: Duration::from_secs(20), proxy: None, ca: None };
-        let web = Web::new("http://mirror.example/trust/", &way).expect("a mirror");
+        let way = MirrorAccess { timeout: Duration::from_secs(20), proxy: None, ca: None };
+        let web = WebMirror::new("http://mirror.example/trust/", &way).expect("a mirror");
         assert_eq!(web.patience("440000/metadata/timestamp.json", 1 << 20).as_secs(), 20);
         assert_eq!(web.patience("440000/targets/status/ab.1", 1 << 20).as_secs(), 20 + 512);
     }
 
     #[test]
     fn a_proxy_or_an_authority_that_cannot_be_used_is_named_with_its_key() {
-        let way = |proxy: Option<&str>, ca: Option<&str>| Way {
+        let way = |proxy: Option<&str>, ca: Option<&str>| MirrorAccess {
             timeout: Duration::from_secs(1),
             proxy: proxy.map(str::to_owned),
             ca: ca.map(PathBuf::from),
         };
         for (way, key) in [(way(Some("gopher://x"), None), "sync.proxy"), (way(None, Some("/nowhere.pem")), "sync.ca")]
         {
-            let failure = Web::new("https://mirror.example", &way).err().expect("it is refused");
+            let failure = WebMirror::new("https://mirror.example", &way).err().expect("it is refused");
             assert!(failure.to_string().contains(key), "{failure}");
         }
     }

@@ -29,8 +29,8 @@ use crate::{
     lists::{self, Mirror},
 };
 
-pub use https::{Way, Web};
-use resumable::Shelf;
+pub use https::{MirrorAccess, WebMirror};
+use resumable::ResumableMirror;
 
 /// A mirror that was silent this often is given up for this time.
 const SILENCES: usize = 2;
@@ -79,7 +79,7 @@ pub enum Outcome {
 
 /// What came of a whole sync.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub struct SyncReport {
     /// Where from.
     pub source: String,
     /// Each issuer.
@@ -89,7 +89,7 @@ pub struct Report {
 /// The one word for metrics and pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Word {
+pub enum SyncResult {
     /// Something newer is in force.
     Updated,
     /// Something newer was verified and waits for an operator or a deadline.
@@ -100,7 +100,7 @@ pub enum Word {
     Failed,
 }
 
-impl Word {
+impl SyncResult {
     /// The stable word.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -113,24 +113,24 @@ impl Word {
     }
 }
 
-impl Report {
+impl SyncReport {
     /// The result in one word.
     #[must_use]
-    pub fn word(&self) -> Word {
+    pub fn result(&self) -> SyncResult {
         if self.issuers.values().any(|outcome| matches!(outcome, Outcome::Updated { .. })) {
-            return Word::Updated;
+            return SyncResult::Updated;
         }
         if self.issuers.values().any(|outcome| matches!(outcome, Outcome::Waiting { .. })) {
-            return Word::Waiting;
+            return SyncResult::Waiting;
         }
         match self.issuers.get(&NATIONAL) {
-            Some(Outcome::Unchanged { .. } | Outcome::Older { .. }) => Word::Unchanged,
-            _ => Word::Failed,
+            Some(Outcome::Unchanged { .. } | Outcome::Older { .. }) => SyncResult::Unchanged,
+            _ => SyncResult::Failed,
         }
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for SyncReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut unchanged = 0;
         for (issuer, outcome) in &self.issuers {
@@ -152,12 +152,12 @@ impl fmt::Display for Report {
         if unchanged > 0 {
             writeln!(f, "{unchanged} unchanged")?;
         }
-        write!(f, "{}: {}", self.source, self.word().code())
+        write!(f, "{}: {}", self.source, self.result().code())
     }
 }
 
 /// What a sync may believe beside what the store holds.
-pub struct Anchor<'a> {
+pub struct TrustAnchor<'a> {
     /// The national root that the package brings or somebody vouches for, for a store that has none yet.
     pub first_root: Option<&'a [u8]>,
     /// Now, and how far that is believed.
@@ -172,9 +172,9 @@ pub fn sync(
     store: &mut TrustStore,
     mirror: &mut dyn Mirror,
     source: &str,
-    anchor: &Anchor<'_>,
-) -> Result<Report, Error> {
-    let mut report = Report { source: source.to_owned(), issuers: BTreeMap::new() };
+    anchor: &TrustAnchor<'_>,
+) -> Result<SyncReport, Error> {
+    let mut report = SyncReport { source: source.to_owned(), issuers: BTreeMap::new() };
     let known = store.roots(NATIONAL)?;
     let root = match (known.first(), anchor.first_root) {
         (Some(_), _) => None,
@@ -267,7 +267,7 @@ fn one(
         return Ok(Outcome::Unchanged { generation: stored.generation });
     }
     let held = stored.as_ref().map(|stored| &stored.targets);
-    let mut shelf = Shelf::new(mirror, store, issuer);
+    let mut shelf = ResumableMirror::new(mirror, store, issuer);
     let targets = match lists::targets(&mut shelf, issuer, &trusted, held) {
         Ok(targets) => targets,
         Err(refusal) => return Ok(refused(refusal)),

@@ -13,20 +13,20 @@ use crate::lists::Mirror;
 const WORTH_KEEPING: usize = 4096;
 
 /// A mirror with a shelf before it.
-pub struct Shelf<'a> {
+pub struct ResumableMirror<'a> {
     mirror: &'a mut dyn Mirror,
     store: &'a mut TrustStore,
     issuer: Region,
 }
 
-impl<'a> Shelf<'a> {
+impl<'a> ResumableMirror<'a> {
     /// Before the targets of one issuer.
-    pub fn new(mirror: &'a mut dyn Mirror, store: &'a mut TrustStore, issuer: Region) -> Shelf<'a> {
-        Shelf { mirror, store, issuer }
+    pub fn new(mirror: &'a mut dyn Mirror, store: &'a mut TrustStore, issuer: Region) -> ResumableMirror<'a> {
+        ResumableMirror { mirror, store, issuer }
     }
 }
 
-impl Mirror for Shelf<'_> {
+impl Mirror for ResumableMirror<'_> {
     fn fetch(&mut self, path: &str, limit: u64) -> Answer {
         if let Ok(Some(bytes)) = self.store.fetched(self.issuer, path)
             && is_what_its_name_says(path, &bytes)

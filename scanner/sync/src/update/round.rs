@@ -12,22 +12,22 @@ use trustlist::{
 };
 
 use super::{
-    Anchor, Report, Way, Web, Word,
-    activation::{self, Held},
+    MirrorAccess, SyncReport, SyncResult, TrustAnchor, WebMirror,
+    activation::{self, PendingUpdate},
     sync,
 };
 use crate::{
     error::Error,
-    lists::{Folder, Mirror},
+    lists::{FolderMirror, Mirror},
 };
 
 /// What came of a round.
 #[derive(Debug)]
 pub struct Round {
     /// Each issuer.
-    pub report: Report,
+    pub report: SyncReport,
     /// What waits.
-    pub held: Option<Held>,
+    pub held: Option<PendingUpdate>,
 }
 
 /// What came of the latest sync, for whoever did not see it.
@@ -52,7 +52,7 @@ pub fn open(config: &Config) -> Result<TrustStore, Error> {
 /// The national root that the package's seed brings.
 #[must_use]
 pub fn seed_root(config: &Config) -> Option<Vec<u8>> {
-    let mut seed = Folder::open(&config.trust.seed).ok()?;
+    let mut seed = FolderMirror::open(&config.trust.seed).ok()?;
     match seed.fetch(&format!("{NATIONAL}/metadata/1.root.json"), MAX_METADATA) {
         Answer::Bytes(bytes) => Some(bytes),
         _ => None,
@@ -70,18 +70,20 @@ pub fn mirrors(
     watch: &mut dyn FnMut(&str, usize),
 ) -> Result<Round, Error> {
     let seed = seed_root(config);
-    let anchor = Anchor { first_root: seed.as_deref(), moment };
+    let anchor = TrustAnchor { first_root: seed.as_deref(), moment };
     let mut last = None;
     for mirror in &config.sync.mirrors {
         let mut ask = |store: &mut TrustStore| match mirror.folder() {
-            Some(folder) => sync(store, &mut Watched(Folder::open(folder)?, &mut *watch), &mirror.0, &anchor),
+            Some(folder) => {
+                sync(store, &mut CountedMirror(FolderMirror::open(folder)?, &mut *watch), &mirror.0, &anchor)
+            }
             None => {
-                let web = Web::new(&mirror.0, &Way::from(&config.sync))?;
-                sync(store, &mut Watched(web, &mut *watch), &mirror.0, &anchor)
+                let web = WebMirror::new(&mirror.0, &MirrorAccess::from(&config.sync))?;
+                sync(store, &mut CountedMirror(web, &mut *watch), &mirror.0, &anchor)
             }
         };
         match ask(store) {
-            Ok(report) if report.word() != Word::Failed => return finish(config, store, moment, report),
+            Ok(report) if report.result() != SyncResult::Failed => return finish(config, store, moment, report),
             Ok(report) => last = Some(Ok(report)),
             // A folder that is not mounted is no reason not to ask the next.
             Err(failure) => last = Some(Err(failure)),
@@ -101,14 +103,14 @@ pub fn folder(
     vouched_root: Option<&[u8]>,
     moment: Moment,
 ) -> Result<Round, Error> {
-    let mut mirror = Folder::open(folder)?;
+    let mut mirror = FolderMirror::open(folder)?;
     let seed = seed_root(config);
-    let anchor = Anchor { first_root: vouched_root.or(seed.as_deref()), moment };
+    let anchor = TrustAnchor { first_root: vouched_root.or(seed.as_deref()), moment };
     let report = sync(store, &mut mirror, &folder.display().to_string(), &anchor)?;
     finish(config, store, moment, report)
 }
 
-fn finish(config: &Config, store: &mut TrustStore, moment: Moment, mut report: Report) -> Result<Round, Error> {
+fn finish(config: &Config, store: &mut TrustStore, moment: Moment, mut report: SyncReport) -> Result<Round, Error> {
     let settled = activation::settle(config, store, moment)?;
     settled.tell(&mut report.issuers, store)?;
     remember(store, &report)?;
@@ -124,18 +126,18 @@ pub fn last(store: &TrustStore) -> Result<LastSync, Error> {
     Ok(note.and_then(|note| serde_json::from_str(&note).ok()).unwrap_or_default())
 }
 
-fn remember(store: &mut TrustStore, report: &Report) -> Result<(), Error> {
+fn remember(store: &mut TrustStore, report: &SyncReport) -> Result<(), Error> {
     let at = clock::unix_millis() / 1000;
-    let last_success = if report.word() == Word::Failed { last(store)?.last_success } else { Some(at) };
-    let last_result = Some(format!("{} from {}", report.word().code(), report.source));
+    let last_success = if report.result() == SyncResult::Failed { last(store)?.last_success } else { Some(at) };
+    let last_result = Some(format!("{} from {}", report.result().code(), report.source));
     let note = LastSync { last_attempt: Some(at), last_result, last_success };
     Ok(store.set_note(Note::Sync, Some(&serde_json::to_string(&note).expect("plain data")))?)
 }
 
 /// Tells somebody of each file.
-struct Watched<'a, M>(M, &'a mut dyn FnMut(&str, usize));
+struct CountedMirror<'a, M>(M, &'a mut dyn FnMut(&str, usize));
 
-impl<M: Mirror> Mirror for Watched<'_, M> {
+impl<M: Mirror> Mirror for CountedMirror<'_, M> {
     fn fetch(&mut self, path: &str, limit: u64) -> Answer {
         let answer = self.0.fetch(path, limit);
         if let Answer::Bytes(bytes) = &answer {

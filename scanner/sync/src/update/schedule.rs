@@ -1,6 +1,6 @@
 //! When the mirrors are asked next: by the clock with some jitter, later and later while they do not answer, and soon after the link is up.
 //!
-//! Jitter, because a district whose power comes back would ask all at once. The moment and the dice are arguments.
+//! Jitter, because a district whose power comes back would ask all at once. The moment and the jitter are arguments.
 
 use std::time::{Duration, Instant};
 
@@ -15,13 +15,13 @@ pub const FIRST_PAUSE: Duration = Duration::from_secs(30);
 
 /// 0 to 1, another each time.
 #[must_use]
-pub fn dice() -> f64 {
+pub fn jitter() -> f64 {
     getrandom::u32().map_or(0.5, |number| f64::from(number) / f64::from(u32::MAX))
 }
 
 /// When to try next.
 #[derive(Clone, Debug)]
-pub struct Pace {
+pub struct SyncSchedule {
     every: Duration,
     first_pause: Duration,
     failures: u32,
@@ -29,11 +29,11 @@ pub struct Pace {
     due: Instant,
 }
 
-impl Pace {
+impl SyncSchedule {
     /// Due at once; then `every` so often, and after a failure first after `first_pause`.
     #[must_use]
-    pub fn new(every: Duration, first_pause: Duration, now: Instant) -> Pace {
-        Pace { every, first_pause, failures: 0, last_success: None, due: now }
+    pub fn new(every: Duration, first_pause: Duration, now: Instant) -> SyncSchedule {
+        SyncSchedule { every, first_pause, failures: 0, last_success: None, due: now }
     }
 
     /// Whether to try now.
@@ -48,16 +48,16 @@ impl Pace {
         self.due.saturating_duration_since(now)
     }
 
-    /// A try ended well or not. `dice` is 0 to 1.
-    pub fn ended(&mut self, well: bool, now: Instant, dice: f64) {
+    /// A try ended well or not. `jitter` is 0 to 1.
+    pub fn ended(&mut self, well: bool, now: Instant, jitter: f64) {
         let pause = if well {
             self.failures = 0;
             self.last_success = Some(now);
-            self.every.mul_f64(0.9 + 0.2 * dice)
+            self.every.mul_f64(0.9 + 0.2 * jitter)
         } else {
             let pause = self.first_pause.saturating_mul(1 << self.failures.min(16)).min(self.every);
             self.failures += 1;
-            pause.mul_f64(0.5 + 0.5 * dice)
+            pause.mul_f64(0.5 + 0.5 * jitter)
         };
         self.due = now + pause;
     }
@@ -72,9 +72,9 @@ impl Pace {
     }
 
     /// The link came up.
-    pub fn link_is_up(&mut self, now: Instant, dice: f64) {
+    pub fn link_is_up(&mut self, now: Instant, jitter: f64) {
         self.failures = 0;
-        let soon = now + SETTLE + SPREAD.mul_f64(dice);
+        let soon = now + SETTLE + SPREAD.mul_f64(jitter);
         let soonest = self.last_success.map_or(soon, |last| last + AT_MOST);
         self.due = self.due.min(soon.max(soonest));
     }
@@ -86,17 +86,17 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn pace(now: Instant) -> Pace {
-        Pace::new(900 * SECOND, 30 * SECOND, now)
+    fn pace(now: Instant) -> SyncSchedule {
+        SyncSchedule::new(900 * SECOND, 30 * SECOND, now)
     }
 
     #[test]
     fn after_a_success_the_next_is_a_tenth_around_the_period_away() {
         let now = Instant::now();
-        for (dice, pause) in [(0.0, 810), (0.5, 900), (1.0, 990)] {
+        for (jitter, pause) in [(0.0, 810), (0.5, 900), (1.0, 990)] {
             let mut pace = pace(now);
             assert!(pace.due(now));
-            pace.ended(true, now, dice);
+            pace.ended(true, now, jitter);
             assert_eq!(pace.pause(now).as_secs_f64().round(), f64::from(pause));
         }
     }

@@ -12,12 +12,12 @@ fn place(config: &Config) -> PathBuf {
 ///
 /// # Errors
 /// When the runtime folder cannot be written to.
-pub fn tell(config: &Config) -> io::Result<()> {
+pub fn ask(config: &Config) -> io::Result<()> {
     fs::write(place(config), "")
 }
 
 /// When it was last said.
 #[must_use]
-pub fn told(config: &Config) -> Option<SystemTime> {
+pub fn asked_at(config: &Config) -> Option<SystemTime> {
     fs::metadata(place(config)).ok()?.modified().ok()
 }

@@ -2,7 +2,7 @@
 //! delivers them and hands the centre's answer back.
 //!
 //! The scanning side listens, in a folder that is its own, and owns the outbox: what to send and what an answer means is decided
-//! there. The network side sees the lines it carries and nothing else, neither the log nor the device key. One errand is under way at
+//! there. The network side sees the lines it carries and nothing else, neither the log nor the device key. One request is under way at
 //! a time, one JSON object a line each way; a side that goes away in between is an answer that never came.
 
 use std::{
@@ -24,7 +24,7 @@ use super::Centre;
 
 /// Longest line. Stops a peer that never ends its line; a batch of [`MAX_BATCH`] rows is far below.
 const MAX_LINE: u64 = 8 * 1024 * 1024;
-/// Most rows of one errand.
+/// Most rows of one request.
 pub const MAX_BATCH: usize = 1000;
 /// How often the network side looks after its connection while nothing is asked of it.
 const LOOK: Duration = Duration::from_millis(200);
@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Errand {
+enum RelayRequest {
     Rows(Vec<Row>),
     Anchor(String),
 }
@@ -48,7 +48,7 @@ struct Row {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Word {
+enum RelayReply {
     Accepted,
     Again(String),
     Refused(String),
@@ -89,16 +89,16 @@ impl Relay {
         }
     }
 
-    fn ask(&mut self, errand: &Errand) -> Answer {
+    fn ask(&mut self, request: &RelayRequest) -> Answer {
         self.meet();
         let Some(peer) = &mut self.peer else {
             return Answer::Again("nobody carries rows to the centre: is checkpointd-sync.service running?".to_owned());
         };
-        let answer = send(peer.get_mut(), errand).and_then(|()| receive::<Word>(peer, &mut Vec::new()));
+        let answer = send(peer.get_mut(), request).and_then(|()| receive::<RelayReply>(peer, &mut Vec::new()));
         match answer {
-            Ok(Some(Word::Accepted)) => Answer::Accepted,
-            Ok(Some(Word::Again(why))) => Answer::Again(why),
-            Ok(Some(Word::Refused(why))) => Answer::Refused(why),
+            Ok(Some(RelayReply::Accepted)) => Answer::Accepted,
+            Ok(Some(RelayReply::Again(why))) => Answer::Again(why),
+            Ok(Some(RelayReply::Refused(why))) => Answer::Refused(why),
             Ok(None) | Err(_) => {
                 self.peer = None;
                 Answer::Again("checkpointd-sync.service went away before it had an answer".to_owned())
@@ -115,11 +115,11 @@ impl Centre for Relay {
             hash: data_encoding::HEXLOWER.encode(&item.hash),
             body: item.body.clone(),
         };
-        self.ask(&Errand::Rows(items.iter().map(row).collect()))
+        self.ask(&RelayRequest::Rows(items.iter().map(row).collect()))
     }
 
     fn anchor(&mut self, note: &str) -> Answer {
-        self.ask(&Errand::Anchor(note.to_owned()))
+        self.ask(&RelayRequest::Anchor(note.to_owned()))
     }
 
     fn idle(&mut self, at_most: Duration) {
@@ -152,8 +152,8 @@ fn errands(stream: UnixStream, centre: &mut dyn Centre, alone: &mut bool) -> io:
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
     loop {
-        let errand = match receive::<Errand>(&mut stream, &mut line) {
-            Ok(Some(errand)) => errand,
+        let request = match receive::<RelayRequest>(&mut stream, &mut line) {
+            Ok(Some(request)) => request,
             Ok(None) => return Ok(()),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 centre.idle(Duration::from_millis(1));
@@ -161,14 +161,14 @@ fn errands(stream: UnixStream, centre: &mut dyn Centre, alone: &mut bool) -> io:
             }
             Err(error) => return Err(error),
         };
-        let answer = match errand {
-            Errand::Rows(rows) => centre.deliver(&rows.into_iter().map(item).collect::<io::Result<Vec<_>>>()?),
-            Errand::Anchor(note) => centre.anchor(&note),
+        let answer = match request {
+            RelayRequest::Rows(rows) => centre.deliver(&rows.into_iter().map(item).collect::<io::Result<Vec<_>>>()?),
+            RelayRequest::Anchor(note) => centre.anchor(&note),
         };
         let word = match answer {
-            Answer::Accepted => Word::Accepted,
-            Answer::Again(why) => Word::Again(why),
-            Answer::Refused(why) => Word::Refused(why),
+            Answer::Accepted => RelayReply::Accepted,
+            Answer::Again(why) => RelayReply::Again(why),
+            Answer::Refused(why) => RelayReply::Refused(why),
         };
         send(stream.get_mut(), &word)?;
     }

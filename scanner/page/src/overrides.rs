@@ -59,7 +59,7 @@ impl Why {
 
 /// Why an override was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Declined {
+pub enum OverrideRefusal {
     /// No usable list of officers is configured.
     NoOfficers,
     /// The key has not that role, or did not make the signature.
@@ -74,7 +74,7 @@ pub enum Declined {
     NotWritten,
 }
 
-impl fmt::Display for Declined {
+impl fmt::Display for OverrideRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoOfficers => "no officers here: name a list of roles and public keys as page.officers",
@@ -88,12 +88,12 @@ impl fmt::Display for Declined {
 }
 
 /// What the running shift offers the page.
-pub trait Desk: Send + Sync + fmt::Debug {
+pub trait OverrideService: Send + Sync + fmt::Debug {
     /// Writes an officer's word into the chain. May wait for the disk.
     ///
     /// # Errors
     /// When it was not written, and why.
-    fn decide(&self, word: &Override) -> Result<(), Declined>;
+    fn decide(&self, word: &Override) -> Result<(), OverrideRefusal>;
 
     /// The device's signed word on itself; `None` without a scan log. May wait for the disk.
     fn attestation(&self) -> Option<String>;
