@@ -6,7 +6,7 @@ use std::hint::black_box;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use trustlist::{
     status::{SHARD, Status, StatusArray, StatusList, StatusLists, StatusTable},
-    time::UnixTime,
+    time::{UnixTime, Window},
 };
 
 /// SplitMix64.
@@ -40,7 +40,13 @@ fn lookups(criterion: &mut Criterion) {
                 let statuses = StatusTable::of(array.bytes());
                 raw.push(array);
                 lists
-                    .add(StatusList { uri: format!("status/{number}"), issued: UnixTime(0), statuses })
+                    .add(StatusList {
+                        uri: format!("status/{number}"),
+                        issued: UnixTime(0),
+                        window: Window::default(),
+                        ttl: None,
+                        statuses,
+                    })
                     .expect("there is room");
             }
             let name = format!("{shards} million codes, 1 in {one_in} set");

@@ -258,7 +258,7 @@ fn weigh(
         let ignorant = freshness >= Freshness::Restricted && reason.verdict() == Verdict::Refuse;
         return by_itself(if ignorant { Reason::ListStale } else { reason });
     }
-    let found = status(credential, trust)
+    let found = status(credential, trust, context.moment, profile)
         .map(by_itself)
         .or_else(|| colour(credential, profile))
         .or_else(|| risk_areas(credential, trust, context.moment, profile))
@@ -333,10 +333,15 @@ fn recognition(
     }
 }
 
-fn status(credential: &Credential, trust: &Trust) -> Option<Reason> {
+/// A list that says nothing at this moment (not yet, or not any more) is one that is missing.
+fn status(credential: &Credential, trust: &Trust, moment: Moment, profile: &Profile) -> Option<Reason> {
     let reference = credential.status()?;
-    let issuer = trust.issuer(credential.repository());
-    match issuer.map_or(Status::Unknown, |issuer| issuer.statuses.status(&reference.uri, reference.index)) {
+    let said = trust.issuer(credential.repository()).and_then(|issuer| {
+        let resolved = issuer.repository?.ages_from(moment);
+        let list = issuer.statuses.list(&reference.uri)?;
+        list.counts(resolved, moment, profile.skew_s.clamp(0, DAY)).then(|| list.statuses.status(reference.index))
+    });
+    match said.unwrap_or(Status::Unknown) {
         Status::Valid => None,
         Status::Revoked => Some(Reason::Revoked),
         Status::Suspended => Some(Reason::StatusSuspended),

@@ -183,6 +183,15 @@ impl PublicKey {
         }
     }
 
+    /// A P-256 key from its point (SEC 1 §2.3.3), pinned to ES256.
+    ///
+    /// # Errors
+    /// When the bytes are no point of the curve.
+    pub fn p256_point(bytes: &[u8]) -> Result<PublicKey, BadKey> {
+        let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(bytes).map_err(|_| BadKey::Encoding)?;
+        Ok(PublicKey(Inner::P256(key)))
+    }
+
     /// An RSA key from a DER RSAPublicKey (RFC 8017 §A.1.1), pinned to PS256.
     ///
     /// # Errors

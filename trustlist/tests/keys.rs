@@ -9,7 +9,7 @@ use trustlist::{
     code::{Envelope, Format, IssuerKey, KeyRing, KeyState, Usage, cose, ring::MAX_PER_KID},
     key::{Algorithm, KeyId, PublicKey},
     region::NATIONAL,
-    status::StatusList,
+    status::{StatusList, TYP},
     time::{UnixTime, Window},
     verdict::Reason,
 };
@@ -53,6 +53,81 @@ fn vouched_code() -> String {
         Value::Array(vec![Value::Bytes(header), Value::Map(Vec::new()), Value::Bytes(word.to_vec())]);
     let draft = Draft { unprotected: map([(11, countersignature)]), ..draft };
     mr1_text(&draft.with_signature(signature.to_vec()))
+}
+
+/// A code of Guangdong with these countersignatures, made from the platform's key and what it covers.
+fn countersigned(make: impl Fn(&dyn Fn(&[u8]) -> Vec<u8>) -> Value) -> String {
+    let draft = Draft::mr1();
+    let signature = ed25519().sign(&draft.to_be_signed()).to_bytes();
+    let word = |header: &[u8]| {
+        let covered = cose::to_be_countersigned(&draft.protected, header, &draft.payload, &signature);
+        platform().sign(&covered).to_bytes().to_vec()
+    };
+    let value = make(&word);
+    mr1_text(&Draft { unprotected: map([(11, value)]), ..draft.clone() }.with_signature(signature.to_vec()))
+}
+
+#[test]
+fn a_countersignature_counts_in_every_form_that_the_standard_allows() {
+    let kid = KeyId::of(&platform().verifying_key().to_bytes()).0.to_vec();
+    let headers = |entries: &[(i64, Value)]| {
+        Value::Map(entries.iter().map(|(label, value)| (Value::from(*label), value.clone())).collect())
+    };
+    let one = |word: &dyn Fn(&[u8]) -> Vec<u8>, protected: &Value, unprotected: Value| {
+        let protected = support::mint::cbor(protected);
+        let signature = word(&protected);
+        Value::Array(vec![Value::Bytes(protected), unprotected, Value::Bytes(signature)])
+    };
+    let (alg, id) = ((1, Value::from(-8)), (4, Value::Bytes(kid)));
+    let junk = || Value::Array(vec![Value::Bytes(vec![1]), Value::Map(Vec::new()), Value::Bytes(vec![2])]);
+    let plain = || (headers(&[alg.clone()]), headers(&[]));
+    let forms: [(&str, String); 6] = [
+        ("plain", countersigned(|word| one(word, &plain().0, plain().1))),
+        ("kid protected", countersigned(|word| one(word, &headers(&[alg.clone(), id.clone()]), headers(&[])))),
+        ("kid beside it", countersigned(|word| one(word, &headers(&[alg.clone()]), headers(&[id.clone()])))),
+        ("alg beside it", countersigned(|word| one(word, &headers(&[]), headers(&[alg.clone()])))),
+        ("one of one", countersigned(|word| Value::Array(vec![one(word, &plain().0, plain().1)]))),
+        ("after one that is junk", countersigned(|word| Value::Array(vec![junk(), one(word, &plain().0, plain().1)]))),
+    ];
+    for (form, code) in forms {
+        let ring = ring([listed("440000", &ed25519()), listed(NATIONAL.as_str(), &platform())]);
+        let credential = Envelope::parse(&code).expect("a pass code").attest(&ring).expect("Guangdong signed it");
+        assert!(credential.vouched_by_national(), "{form}");
+    }
+}
+
+#[test]
+fn a_countersignature_that_cannot_be_used_counts_as_none_and_condemns_nothing() {
+    let alg = || Value::Map(vec![(Value::from(1), Value::from(-8))]);
+    let fields =
+        |protected: Value, word: Vec<u8>| Value::Array(vec![protected, Value::Map(Vec::new()), Value::Bytes(word)]);
+    let protected = support::mint::cbor(&alg());
+    let critical = support::mint::cbor(&map([(1, Value::from(-8)), (2, Value::Array(vec![Value::from(99)]))]));
+    let others = support::mint::cbor(&map([(1, Value::from(-8)), (4, Value::Bytes(vec![9; 8]))]));
+    for (what, code) in [
+        ("no array", countersigned(|_| Value::from(7))),
+        ("empty", countersigned(|_| Value::Array(Vec::new()))),
+        ("one field", countersigned(|word| Value::Array(vec![Value::Bytes(word(&protected))]))),
+        ("a header that is no map", countersigned(|word| fields(Value::Bytes(vec![1]), word(&[1])))),
+        ("crit", countersigned(|word| fields(Value::Bytes(critical.clone()), word(&critical)))),
+        ("another's key id", countersigned(|word| fields(Value::Bytes(others.clone()), word(&others)))),
+        ("a signature that does not hold", countersigned(|_| fields(Value::Bytes(protected.clone()), vec![1; 64]))),
+    ] {
+        let ring = ring([listed("440000", &ed25519()), listed(NATIONAL.as_str(), &platform())]);
+        let credential = Envelope::parse(&code).expect(what).attest(&ring).expect("Guangdong signed it");
+        assert!(!credential.vouched_by_national(), "{what}");
+    }
+}
+
+#[test]
+fn what_nobody_signed_in_the_unprotected_header_condemns_no_signed_code() {
+    let draft = Draft::mr1();
+    for label in [3, 5, 6, 7, 9, 12, 99] {
+        let draft = Draft { unprotected: map([(label, Value::Array(vec![Value::Null]))]), ..draft.clone() };
+        let ring = ring([listed("440000", &ed25519())]);
+        let envelope = Envelope::parse(&mr1_text(&draft.ed25519()));
+        assert!(envelope.is_ok_and(|envelope| envelope.attest(&ring).is_ok()), "label {label}");
+    }
 }
 
 #[test]
@@ -129,7 +204,9 @@ fn a_key_that_its_issuer_lists_as_revoked_is_revoked_however_else_it_lists_it() 
 fn a_status_list_that_was_issued_after_its_key_had_ended_is_none() {
     let list = named([("bits", Value::from(2)), ("lst", Value::Bytes(zlib(&[0; 4])))]);
     let claims = map([(2, Value::from("status/0")), (6, Value::from(NOW.0)), (65533, list)]);
-    let shard = Draft::new(-8, KeyId::of(ed25519().verifying_key().as_bytes()), &claims).ed25519();
+    let kid = KeyId::of(ed25519().verifying_key().as_bytes());
+    let protected = map([(1, Value::from(-8)), (4, Value::Bytes(kid.0.to_vec())), (16, Value::from(TYP))]);
+    let shard = Draft { protected: support::mint::cbor(&protected), ..Draft::new(-8, kid, &claims) }.ed25519();
     let read = |change: &dyn Fn(&mut IssuerKey)| {
         let mut key = IssuerKey { usage: Usage::Status, ..listed("440000", &ed25519()) };
         change(&mut key);

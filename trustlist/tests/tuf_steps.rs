@@ -132,6 +132,50 @@ fn check(rows: Vec<Row>, mut offer: impl FnMut(&mut Trusted, &[u8]) -> Result<()
 }
 
 #[test]
+fn a_number_beyond_what_any_store_can_count_is_the_issuers_fault_alone() {
+    for number in [1_u64 << 63, u64::MAX] {
+        let mut trusted = settled();
+        let before = trusted.clone();
+        let offered = sign(&timestamp(number, 2), &[TIMESTAMP]);
+        assert!(trusted.update_timestamp(&offered, NOW).is_err_and(|why| why.to_string().contains("beyond")));
+        let offered = sign(&timestamp(3, number), &[TIMESTAMP]);
+        assert!(trusted.update_timestamp(&offered, NOW).is_err_and(|why| why.to_string().contains("beyond")));
+        assert!(trusted.update_root(&sign(&root(number), &[ROOT])).is_err());
+        assert_eq!(trusted, before, "what was accepted stays");
+        assert!(Trusted::from_root(&sign(&root(number), &[ROOT])).is_err());
+        let length = json!({ "targets": { "a": { "length": number, "hashes": { "sha256": "00" } } } });
+        let targets = sign(&part("targets", 3, length), &[TARGETS]);
+        trusted.update_timestamp(&sign(&timestamp(3, 3), &[TIMESTAMP]), NOW).expect("a timestamp");
+        trusted.update_snapshot(&sign(&snapshot(3, 3), &[SNAPSHOT]), NOW).expect("a snapshot");
+        assert!(trusted.update_targets("targets", None, &targets, NOW).is_err());
+    }
+}
+
+#[test]
+fn one_key_in_upper_and_lower_case_is_one_key() {
+    let mut twice = root_with(1, &[ROOT, 5], 2, TIMESTAMP);
+    twice["keys"]["id-5"] = twice["keys"]["id-1"].clone();
+    twice["keys"]["id-5"]["keyval"]["public"] = public(ROOT).to_uppercase().into();
+    let mut file: Value = serde_json::from_slice(&sign(&twice, &[ROOT])).expect("JSON");
+    let mut again = file["signatures"][0].clone();
+    again["keyid"] = "id-5".into();
+    again["sig"] = again["sig"].as_str().expect("a text").to_uppercase().into();
+    file["signatures"].as_array_mut().expect("an array").push(again);
+    let refused = Trusted::from_root(&serde_json::to_vec(&file).expect("JSON")).expect_err("one key of two");
+    assert!(refused.to_string().contains("1 of 2"), "{refused}");
+}
+
+#[test]
+fn a_hash_that_is_no_digest_leads_to_no_path() {
+    let trusted = settled();
+    for hash in ["../../../../etc/passwd", "a b", "", "zz"] {
+        let target = serde_json::from_value(json!({ "length": 1, "hashes": { "sha256": hash } })).expect("a target");
+        let request = tuf::target_request(&trusted, "status/0", &target);
+        assert!(!request.path.contains("..") && !request.path.contains(' '), "{hash}: {}", request.path);
+    }
+}
+
+#[test]
 fn a_first_root_signs_itself_or_is_none() {
     for (name, bytes, good) in [
         ("whole", sign(&root(1), &[ROOT]), true),

@@ -5,17 +5,23 @@
 //! the bytes that came (RFC 9052 §4.4), never from a re-encoding of them.
 
 use ciborium::Value;
-use coset::{AsCborValue, CborSerializable, CoseSign1, Header, Label, RegisteredLabelWithPrivate, iana::EnumI64};
+use coset::{AsCborValue, CoseSign1, Header, Label, RegisteredLabelWithPrivate, iana::EnumI64};
 
 use super::cbor::{self, Strictness};
 
 /// CBOR tags: COSE_Sign1 and CWT (RFC 9052 §2, RFC 8392 §6).
 const TAG_SIGN1: u64 = 18;
 const TAG_CWT: u64 = 61;
-/// Header parameter "crit" (RFC 9052 §3.1).
+/// Header parameters "alg", "crit" and "kid" (RFC 9052 §3.1).
+const ALG: i64 = 1;
 const CRIT: i64 = 2;
+const KID: i64 = 4;
+/// Header parameter "typ" (RFC 9596 §2).
+const TYP: i64 = 16;
 /// Header parameter "Countersignature version 2" (RFC 9338 §2).
 const COUNTERSIGNATURE_V2: i64 = 11;
+/// Countersignatures that are looked at. Stops a code from costing a check for each of hundreds.
+const MAX_COUNTERSIGNATURES: usize = 4;
 
 /// What a format allows in the headers and around the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,18 +42,24 @@ pub struct Sign1 {
     pub algorithm: Option<i64>,
     /// Key id, of whatever length; empty when the message names none.
     pub kid: Vec<u8>,
+    /// The media type that the protected header states, where it does so by name.
+    pub typ: Option<String>,
     /// The signed bytes.
     pub payload: Vec<u8>,
     signature: Vec<u8>,
-    countersignature: Option<Countersignature>,
+    countersignatures: Vec<Countersignature>,
 }
 
-/// A countersignature v2 (RFC 9338 §3.1): protected header, signature.
+/// A countersignature v2 (RFC 9338 §3.1): whoever made it signed the message with its signature.
 #[derive(Clone)]
-struct Countersignature {
+pub struct Countersignature {
     protected: Vec<u8>,
-    algorithm: Option<i64>,
-    signature: Vec<u8>,
+    /// COSE number of the algorithm that it names.
+    pub algorithm: Option<i64>,
+    /// Key id; empty when it names none.
+    pub kid: Vec<u8>,
+    /// The signature.
+    pub signature: Vec<u8>,
 }
 
 impl Sign1 {
@@ -63,6 +75,7 @@ impl Sign1 {
         if is_critical(&value, profile)? {
             return Err("crit-not-understood");
         }
+        let (value, countersignatures) = set_apart(value);
         let message = CoseSign1::from_cbor_value(value).map_err(|_| "bad-cose")?;
         let protected = message.protected.original_data.clone().unwrap_or_default();
         let (inside, outside) = (&message.protected.header, &message.unprotected);
@@ -80,7 +93,8 @@ impl Sign1 {
         Ok(Sign1 {
             algorithm,
             kid,
-            countersignature: countersignature(outside)?,
+            typ: text_at(inside, TYP),
+            countersignatures,
             payload: message.payload.ok_or("detached-payload")?,
             signature: message.signature,
             protected,
@@ -93,20 +107,14 @@ impl Sign1 {
         bodies(&self.protected).any(|protected| verify(&to_be_signed(protected, &self.payload), &self.signature))
     }
 
-    /// COSE number of the countersignature's algorithm; `None` when there is no countersignature or it names none.
-    #[must_use]
-    pub fn countersignature_algorithm(&self) -> Option<i64> {
-        self.countersignature.as_ref()?.algorithm
-    }
-
-    /// Whether `verify(message, signature)` holds for the countersignature. It covers the signature too (RFC 9338 §3.3), so
+    /// Whether `verify(countersignature, message)` holds for one of the countersignatures. Each covers the signature too (RFC 9338 §3.3), so
     /// vouching cannot be carried to another code.
     #[must_use]
-    pub fn countersigned_by(&self, verify: impl Fn(&[u8], &[u8]) -> bool) -> bool {
-        self.countersignature.as_ref().is_some_and(|countersignature| {
+    pub fn countersigned_by(&self, verify: impl Fn(&Countersignature, &[u8]) -> bool) -> bool {
+        self.countersignatures.iter().any(|countersignature| {
             let message =
                 to_be_countersigned(&self.protected, &countersignature.protected, &self.payload, &self.signature);
-            verify(&message, &countersignature.signature)
+            verify(countersignature, &message)
         })
     }
 }
@@ -182,28 +190,55 @@ fn algorithm(header: &Header) -> Result<Option<i64>, &'static str> {
     }
 }
 
-/// The one countersignature v2 in an unprotected header. Several are an array of arrays (RFC 9338 §3.1); we ask for one.
-fn countersignature(header: &Header) -> Result<Option<Countersignature>, &'static str> {
-    let Some((_, value)) = header.rest.iter().find(|(label, _)| *label == Label::Int(COUNTERSIGNATURE_V2)) else {
-        return Ok(None);
-    };
-    let Value::Array(fields) = value else { return Err("bad-countersignature") };
-    let [Value::Bytes(protected), Value::Map(unprotected), Value::Bytes(signature)] = fields.as_slice() else {
-        return Err("bad-countersignature");
-    };
-    if !unprotected.is_empty() {
-        return Err("bad-countersignature");
+/// Takes out of the unprotected header what this program makes no use of, and the countersignatures. Nobody signed that header: whatever stands
+/// there, and in whatever form, does not make a message bad that is signed.
+fn set_apart(message: Value) -> (Value, Vec<Countersignature>) {
+    let Value::Array(mut fields) = message else { return (message, Vec::new()) };
+    let mut countersignatures = Vec::new();
+    if let Some(Value::Map(unprotected)) = fields.get_mut(1) {
+        if let Some((_, value)) = unprotected.iter().find(|(label, _)| *label == Value::from(COUNTERSIGNATURE_V2)) {
+            countersignatures = usable(value);
+        }
+        unprotected.retain(|(label, _)| [ALG, KID].map(Value::from).contains(label));
     }
-    cbor::walk(protected, Strictness::Deterministic).map_err(|_| "bad-countersignature")?;
-    let inside = Header::from_slice(protected).map_err(|_| "bad-countersignature")?;
-    if !inside.crit.is_empty() {
-        return Err("crit-not-understood");
+    (Value::Array(fields), countersignatures)
+}
+
+/// The countersignatures that can be used: one, or an array of several (RFC 9338 §3.1). One that cannot counts as none.
+fn usable(value: &Value) -> Vec<Countersignature> {
+    let Value::Array(fields) = value else { return Vec::new() };
+    match fields.first() {
+        Some(Value::Array(_)) => fields.iter().take(MAX_COUNTERSIGNATURES).filter_map(countersignature).collect(),
+        _ => countersignature(value).into_iter().collect(),
     }
-    Ok(Some(Countersignature {
-        algorithm: algorithm(&inside)?,
-        protected: protected.clone(),
-        signature: signature.clone(),
-    }))
+}
+
+fn countersignature(value: &Value) -> Option<Countersignature> {
+    let [Value::Bytes(protected), unprotected, Value::Bytes(signature)] = value.as_array()?.as_slice() else {
+        return None;
+    };
+    let inside = if protected.is_empty() {
+        Header::default()
+    } else {
+        cbor::walk(protected, Strictness::Bounded).ok()?;
+        Header::from_cbor_value(ciborium::from_reader(protected.as_slice()).ok()?).ok()?
+    };
+    let outside = Header::from_cbor_value(unprotected.clone()).ok()?;
+    if !inside.crit.is_empty() || !outside.crit.is_empty() {
+        return None;
+    }
+    let algorithm = match (algorithm(&inside).ok()?, algorithm(&outside).ok()?) {
+        (Some(inside), Some(outside)) if inside != outside => return None,
+        (inside, outside) => inside.or(outside),
+    };
+    let kid = if inside.key_id.is_empty() { outside.key_id } else { inside.key_id };
+    Some(Countersignature { protected: protected.clone(), algorithm, kid, signature: signature.clone() })
+}
+
+/// The text that a header states under a label of no meaning to the crate.
+fn text_at(header: &Header, label: i64) -> Option<String> {
+    let (_, value) = header.rest.iter().find(|(name, _)| *name == Label::Int(label))?;
+    value.as_text().map(str::to_owned)
 }
 
 fn text(text: &str) -> Value {

@@ -33,6 +33,12 @@ impl StatusArray {
         deflate(&self.0)
     }
 
+    /// The packed bytes, given up.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
     /// The packed bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {

@@ -1,4 +1,5 @@
-//! Token Status Lists (IETF draft-ietf-oauth-status-list, CWT form): two bits a code, packed, signed, a million codes a shard.
+//! Token Status Lists (IETF draft-ietf-oauth-status-list, CWT form): packed, signed, a million codes a shard. Our own have two bits a code; lists
+//! of others may have one, four or eight.
 //!
 //! Bits are counted from the least significant end of each byte (draft §4.1). A shard that is missing, or does not reach an index, says
 //! *unknown*: never good.
@@ -24,7 +25,8 @@ use crate::{
         cose::{Profile, Sign1},
         cwt::{self, Map},
     },
-    time::UnixTime,
+    key::KeyId,
+    time::{Moment, UnixTime, Window},
 };
 
 /// What the names of status targets begin with.
@@ -42,8 +44,11 @@ pub const STATUS_LIST: i64 = 65533;
 pub const TTL: i64 = 65534;
 /// Claim "sub": the list's own name.
 pub const SUB: i64 = 2;
+/// What the header says that the message is (draft §5.2).
+pub const TYP: &str = "application/statuslist+cwt";
 
-const PROFILE: Profile = Profile { strictness: Strictness::Bounded, unprotected: false, untagged: false };
+/// The draft's own example has its key id in the unprotected header.
+const PROFILE: Profile = Profile { strictness: Strictness::Bounded, unprotected: true, untagged: false };
 
 /// How one code stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -71,13 +76,18 @@ impl Status {
         }
     }
 
-    const fn of_bits(bits: u8) -> Status {
-        match bits & 3 {
+    /// Of a value in the draft's registry (§7.1). What is reserved or of an application's own making is unknown.
+    const fn of_value(value: u8) -> Status {
+        match value {
             0 => Self::Valid,
             1 => Self::Revoked,
             2 => Self::Suspended,
             _ => Self::Unknown,
         }
+    }
+
+    const fn of_bits(bits: u8) -> Status {
+        Self::of_value(bits & 3)
     }
 }
 
@@ -88,6 +98,10 @@ pub struct StatusList {
     pub uri: String,
     /// When it was issued.
     pub issued: UnixTime,
+    /// From when until when it counts, by its own word.
+    pub window: Window,
+    /// For how many seconds after its repository last stood by it; without end when absent.
+    pub ttl: Option<i64>,
     /// The statuses.
     pub statuses: StatusTable,
 }
@@ -100,9 +114,13 @@ impl StatusList {
     pub fn read(bytes: &[u8], uri: &str, keys: &[&IssuerKey]) -> Result<StatusList, String> {
         // The compressed list is one byte string, so the walk's bounds on items and depth hold for it too.
         let sign1 = Sign1::parse(bytes, PROFILE).map_err(str::to_owned)?;
-        let fitting = keys.iter().filter(|key| {
-            key.kid.0.as_slice() == sign1.kid.as_slice() && sign1.algorithm == Some(key.public.algorithm().cose())
-        });
+        // §5.2: the type is required, so that no other message of the key is taken for a list.
+        if !sign1.typ.as_ref().is_some_and(|typ| typ.eq_ignore_ascii_case(TYP)) {
+            return Err(format!("its type is not {TYP}"));
+        }
+        let fitting = keys
+            .iter()
+            .filter(|key| is_called(key, &sign1.kid) && sign1.algorithm == Some(key.public.algorithm().cose()));
         let signed = |key: &&&IssuerKey| sign1.signed_by(|message, signature| key.public.verify(message, signature));
         let signers: Vec<&&IssuerKey> = fitting.filter(signed).collect();
         if signers.is_empty() {
@@ -117,14 +135,35 @@ impl StatusList {
         if said.uri != uri {
             return Err(format!("it is the list {}", said.uri));
         }
-        Ok(StatusList { uri: said.uri, issued: said.issued, statuses: StatusTable::of(&inflate(&said.list)?) })
+        let statuses = StatusTable::of(&two_bits(inflate(&said.list)?, said.bits)?);
+        Ok(StatusList { uri: said.uri, issued: said.issued, window: said.window, ttl: said.ttl, statuses })
     }
+
+    /// Whether it says anything at `moment` (draft §8.3, steps 3 and 4), where its repository stood by it at `resolved`. By a clock that nobody
+    /// confirms it does not where that clock calls it over.
+    #[must_use]
+    pub fn counts(&self, resolved: UnixTime, moment: Moment, skew: i64) -> bool {
+        let to_come = |from: UnixTime| moment.has_come(from, skew) == Some(false);
+        let held_until = self.ttl.map(|ttl| resolved.plus(ttl));
+        let until = self.window.until.into_iter().chain(held_until).min();
+        let over = until.is_some_and(|until| moment.has_passed(until, skew) != Some(false));
+        !over && !to_come(self.issued) && !self.window.from.is_some_and(to_come)
+    }
+}
+
+/// Whether `kid` names the key: by its id, or by the name that its list gives it, which has any length.
+fn is_called(key: &IssuerKey, kid: &[u8]) -> bool {
+    key.kid.0 == *kid || !kid.is_empty() && key.kid == KeyId::of(kid)
 }
 
 /// What a shard's payload says.
 struct Said {
     uri: String,
     issued: UnixTime,
+    window: Window,
+    ttl: Option<i64>,
+    /// Bits a code.
+    bits: u32,
     /// Deflated.
     list: Vec<u8>,
 }
@@ -135,10 +174,18 @@ impl Said {
         let value: Value = ciborium::from_reader(payload).map_err(|_| "its payload is no CBOR")?;
         let map = Map::new(value).ok_or("its payload is no CWT")?;
         let list = map.map(STATUS_LIST)?.ok_or("it has no status_list")?;
-        if list.named("bits").map(cwt::integer) != Some(Ok(2)) {
-            return Err("it has not two bits a code".to_owned());
+        let bits = match list.named("bits").map(cwt::integer) {
+            Some(Ok(bits @ (1 | 2 | 4 | 8))) => bits as u32,
+            _ => return Err("it has not 1, 2, 4 or 8 bits a code".to_owned()),
+        };
+        let ttl = map.integer(TTL)?;
+        if ttl.is_some_and(|ttl| ttl <= 0) {
+            return Err("its ttl is no positive number".to_owned());
         }
         Ok(Said {
+            window: Window { from: map.time(cwt::NBF, false)?, until: map.time(cwt::EXP, false)? },
+            ttl,
+            bits,
             uri: map.text(SUB)?.ok_or("it does not name itself")?.to_owned(),
             issued: map.time(cwt::IAT, false)?.ok_or("it has no iat")?,
             list: list.named("lst").and_then(Value::as_bytes).ok_or("it has no lst")?.clone(),
@@ -146,10 +193,36 @@ impl Said {
     }
 }
 
-/// The packed bytes of a shard that is verified elsewhere.
+/// The packed bytes of one of our own shards, which is verified elsewhere.
 fn packed(shard: &[u8]) -> Result<Vec<u8>, String> {
     let sign1 = Sign1::parse(shard, PROFILE)?;
-    inflate(&Said::of(&sign1.payload)?.list)
+    let said = Said::of(&sign1.payload)?;
+    if said.bits != 2 {
+        return Err("it has not two bits a code".to_owned());
+    }
+    inflate(&said.list)
+}
+
+/// Statuses of so many bits each as two bits each.
+fn two_bits(bytes: Vec<u8>, bits: u32) -> Result<Vec<u8>, String> {
+    if bits == 2 {
+        return Ok(bytes);
+    }
+    let codes = bytes.len() * 8 / bits as usize;
+    if codes.div_ceil(4) > MAX_INFLATED {
+        return Err(format!("it has more than {} codes", MAX_INFLATED * 4));
+    }
+    let mut array = StatusArray::valid(codes);
+    let mask = u8::MAX >> (8 - bits);
+    let values = bytes.iter().flat_map(|byte| (0..8 / bits).map(move |place| byte >> (place * bits) & mask));
+    for (index, value) in (0..).zip(values).filter(|(_, value)| *value != 0) {
+        array.set(index, Status::of_value(value));
+    }
+    // Four codes fill a byte of ours; those beyond the list's end are nobody's.
+    for index in codes as u64..array.codes() {
+        array.set(index, Status::Unknown);
+    }
+    Ok(array.into_bytes())
 }
 
 fn inflate(list: &[u8]) -> Result<Vec<u8>, String> {
@@ -159,6 +232,10 @@ fn inflate(list: &[u8]) -> Result<Vec<u8>, String> {
     bounded.map_err(|_| "its zlib stream is damaged")?;
     if bytes.len() > MAX_INFLATED {
         return Err(format!("it inflates beyond {MAX_INFLATED} bytes"));
+    }
+    // One stream and nothing after it (RFC 1950 §2.2): what is signed is what is read.
+    if decoder.total_in() != list.len() as u64 {
+        return Err("bytes follow its zlib stream".to_owned());
     }
     Ok(bytes)
 }
@@ -184,6 +261,12 @@ impl StatusLists {
         self.kept = kept;
         self.lists.insert(list.uri.clone(), list);
         Ok(())
+    }
+
+    /// The shard of this name.
+    #[must_use]
+    pub fn list(&self, uri: &str) -> Option<&StatusList> {
+        self.lists.get(uri)
     }
 
     /// How the code at `index` of the list `uri` stands.
@@ -252,8 +335,13 @@ mod tests {
     fn a_shard_that_finds_no_room_is_left_out_and_its_codes_are_unknown() {
         let mut lists = StatusLists::default();
         let dense = StatusTable::of(&vec![0x55; MAX_INFLATED]);
-        let list =
-            |number| StatusList { uri: format!("status/{number}"), issued: UnixTime(0), statuses: dense.clone() };
+        let list = |number| StatusList {
+            uri: format!("status/{number}"),
+            issued: UnixTime(0),
+            window: Window::default(),
+            ttl: None,
+            statuses: dense.clone(),
+        };
         let taken = (0..9).take_while(|number| lists.add(list(*number)).is_ok()).count();
         assert_eq!(
             (taken, lists.len()),

@@ -29,15 +29,16 @@ impl Key {
     /// The key as it is used; `None` when its kind is not supported or its encoding is wrong.
     #[must_use]
     pub fn public(&self) -> Option<PublicKey> {
+        let written = self.keyval.public.as_bytes();
         let spki = |algorithm| {
-            let (_, der) = pem::decode_vec(self.keyval.public.as_bytes()).ok()?;
+            let (_, der) = pem::decode_vec(written).ok()?;
             PublicKey::from_spki(&der, algorithm).ok()
         };
+        // Older roots, Sigstore's first among them, write the bare point in hexadecimal.
+        let point = || PublicKey::p256_point(&HEXLOWER_PERMISSIVE.decode(written).ok()?).ok();
         match (self.keytype.as_str(), self.scheme.as_str()) {
-            ("ed25519", "ed25519") => {
-                PublicKey::ed25519(&HEXLOWER_PERMISSIVE.decode(self.keyval.public.as_bytes()).ok()?).ok()
-            }
-            ("ecdsa" | "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256") => spki(Algorithm::Es256),
+            ("ed25519", "ed25519") => PublicKey::ed25519(&HEXLOWER_PERMISSIVE.decode(written).ok()?).ok(),
+            ("ecdsa" | "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256") => spki(Algorithm::Es256).or_else(point),
             ("rsa", "rsassa-pss-sha256") => spki(Algorithm::Ps256),
             _ => None,
         }

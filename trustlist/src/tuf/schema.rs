@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error},
+};
 use serde_json::Value;
 use sha2::{Digest, Sha256, Sha512};
 
@@ -12,6 +15,29 @@ use super::{
     refusal::{Refusal, Why},
 };
 use crate::time::UnixTime;
+
+/// The largest version or length. Whoever counts beyond it cannot be followed by any store of versions: the fault is found here, where it
+/// costs the issuer, and not there, where it would cost everybody.
+const LARGEST: u64 = i64::MAX as u64;
+
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let number = u64::deserialize(deserializer)?;
+    if number > LARGEST { Err(D::Error::custom(format!("{number} is beyond {LARGEST}"))) } else { Ok(number) }
+}
+
+fn optional_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    Option::<u64>::deserialize(deserializer)?
+        .map(
+            |number| {
+                if number > LARGEST {
+                    Err(D::Error::custom(format!("{number} is beyond {LARGEST}")))
+                } else {
+                    Ok(number)
+                }
+            },
+        )
+        .transpose()
+}
 
 /// A signed file: what is signed, in canonical form, and by whom.
 pub(super) struct Envelope {
@@ -87,6 +113,7 @@ pub(super) struct RoleKeys<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Root {
     /// Its version.
+    #[serde(deserialize_with = "number")]
     pub version: u64,
     /// When it expires.
     pub expires: UnixTime,
@@ -111,9 +138,10 @@ impl Root {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MetaFile {
     /// Its version.
+    #[serde(deserialize_with = "number")]
     pub version: u64,
     /// Its length in bytes.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "optional_number")]
     pub length: Option<u64>,
     /// Its hashes in hexadecimal by algorithm.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
@@ -124,6 +152,7 @@ pub struct MetaFile {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Timestamp {
     /// Its version.
+    #[serde(deserialize_with = "number")]
     pub version: u64,
     /// When it expires.
     pub expires: UnixTime,
@@ -147,6 +176,7 @@ impl Timestamp {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Snapshot {
     /// Its version.
+    #[serde(deserialize_with = "number")]
     pub version: u64,
     /// When it expires.
     pub expires: UnixTime,
@@ -158,6 +188,7 @@ pub struct Snapshot {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Targets {
     /// Its version.
+    #[serde(deserialize_with = "number")]
     pub version: u64,
     /// When it expires.
     pub expires: UnixTime,
@@ -172,6 +203,7 @@ pub struct Targets {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetFile {
     /// Length in bytes.
+    #[serde(deserialize_with = "number")]
     pub length: u64,
     /// Hashes in hexadecimal by algorithm.
     pub hashes: BTreeMap<String, String>,

@@ -80,7 +80,7 @@ impl Trusted {
     pub fn update_root(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
         let (envelope, root) = read_root(bytes)?;
         check_threshold("root", &envelope, &self.root.signed.role("root")?)?;
-        let expected = self.root.signed.version + 1;
+        let expected = self.root.signed.version.saturating_add(1);
         if root.version != expected {
             return Err(Refusal::new("root", Why::Version { found: root.version, expected }));
         }

@@ -1,6 +1,6 @@
 //! The order of the workflow: which file next, and what may be in it. Whoever calls brings the bytes.
 
-use data_encoding::HEXLOWER;
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -51,7 +51,7 @@ impl<F: FnMut(&Request) -> Answer> Fetch for F {
 pub fn refresh(trusted: &mut Trusted, now: UnixTime, fetch: &mut dyn Fetch) -> Result<(), Refusal> {
     // §5.3: roots one by one, until there is none.
     for _ in 0..MAX_ROTATIONS {
-        let next = trusted.root().signed.version + 1;
+        let next = trusted.root().signed.version.saturating_add(1);
         let request = Request { path: format!("{next}.root.json"), limit: MAX_METADATA };
         match bytes("root", fetch, &request) {
             Ok(bytes) => trusted.update_root(&bytes)?,
@@ -157,7 +157,9 @@ fn is_trusted_for(delegated: &DelegatedRole, name: &str) -> bool {
 /// Where a target stands below the targets (§5.7.3): with its hash in the name, where the repository is consistent.
 #[must_use]
 pub fn target_request(trusted: &Trusted, name: &str, target: &TargetFile) -> Request {
-    let hash = ["sha256", "sha512"].iter().find_map(|algorithm| target.hashes.get(*algorithm));
+    // What is no digest names no file: a path in its place would lead anywhere.
+    let digest = |hash: &&String| HEXLOWER_PERMISSIVE.decode(hash.as_bytes()).is_ok();
+    let hash = ["sha256", "sha512"].iter().find_map(|algorithm| target.hashes.get(*algorithm).filter(digest));
     let path = match hash {
         Some(hash) if trusted.root().signed.consistent_snapshot => match name.rsplit_once('/') {
             Some((folder, file)) => format!("{folder}/{hash}.{file}"),

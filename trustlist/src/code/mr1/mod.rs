@@ -95,9 +95,12 @@ impl Unbelieved for Message {
     }
 
     fn vouched_by(&self, keys: &[&IssuerKey]) -> bool {
-        let Some(algorithm) = self.sign1.countersignature_algorithm() else { return false };
-        let mut fitting = keys.iter().filter(|key| key.public.algorithm().cose() == algorithm);
-        fitting.any(|key| self.sign1.countersigned_by(|message, signature| key.public.verify(message, signature)))
+        self.sign1.countersigned_by(|word, message| {
+            let fits = |key: &&&IssuerKey| {
+                word.algorithm == Some(key.public.algorithm().cose()) && (word.kid.is_empty() || word.kid == key.kid.0)
+            };
+            keys.iter().filter(fits).any(|key| key.public.verify(message, &word.signature))
+        })
     }
 
     fn name(&self) -> Option<MaskedName> {
