@@ -20,6 +20,8 @@ const TEST: &[(&str, &str)] = &[
     ("python3", "python3"),
     ("python3-venv", "/usr/share/doc/python3-venv"),
     ("faketime", "faketime"),
+    // Stands in for a security module that holds an authority's keys.
+    ("softhsm2", "softhsm2-util"),
     ("mosquitto", "mosquitto"),
     ("nginx-light", "/usr/sbin/nginx"),
     ("mosquitto-clients", "mosquitto_sub"),

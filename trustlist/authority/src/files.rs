@@ -9,21 +9,26 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{fault::WorkspaceError, key::SigningKey};
+use crate::{
+    fault::WorkspaceError,
+    key::{self, SigningKey},
+};
 
 /// The private keys of a folder. One that others may read is refused.
 pub(crate) fn read_keys(directory: &Path) -> Result<Vec<SigningKey>, WorkspaceError> {
     let mut keys = Vec::new();
     let mut files = names(directory)?;
     files.sort_unstable();
-    for name in files.iter().filter(|name| name.ends_with(".pem")) {
+    let is_key = |name: &&String| [key::PEM, key::NOTE].iter().any(|end| name.ends_with(&format!(".{end}")));
+    for name in files.iter().filter(is_key) {
         let path = directory.join(name);
         let mode = fs::metadata(&path).map_err(|error| WorkspaceError::io("read", &path, error))?.permissions().mode();
         if mode & 0o077 != 0 {
             return Err(WorkspaceError::OpenKey(path));
         }
-        let pem = fs::read_to_string(&path).map_err(|error| WorkspaceError::io("read", &path, error))?;
-        keys.push(SigningKey::from_pem(&pem).map_err(|error| WorkspaceError::BadFile(path, error.to_string()))?);
+        let text = fs::read_to_string(&path).map_err(|error| WorkspaceError::io("read", &path, error))?;
+        let key = if name.ends_with(key::NOTE) { SigningKey::from_note(&text) } else { SigningKey::from_pem(&text) };
+        keys.push(key.map_err(|error| WorkspaceError::BadFile(path, error.to_string()))?);
     }
     Ok(keys)
 }
@@ -76,13 +81,16 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), WorkspaceError> {
     fs::rename(&beside, path).map_err(failed)
 }
 
-pub(crate) fn write_key(path: &Path, key: &SigningKey) -> Result<(), WorkspaceError> {
+/// Writes a key, or the note of one in a token, unless it is there; `name` is without the end that says which of the two it is.
+pub(crate) fn write_key(directory: &Path, name: &str, key: &SigningKey) -> Result<(), WorkspaceError> {
+    let (end, text) = key.to_file();
+    let path = &directory.join(format!("{name}.{end}"));
     let failed = |error| WorkspaceError::io("write", path, error);
     let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         file => file.map_err(failed)?,
     };
-    file.write_all(key.to_pem().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
 }
 
 pub(crate) fn create_directory(directory: &Path, mode: u32) -> Result<(), WorkspaceError> {

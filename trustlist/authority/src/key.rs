@@ -16,12 +16,20 @@ use rsa::signature::{RandomizedSigner, SignatureEncoding};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use trustlist::key::{Algorithm, KeyId};
+use zeroize::Zeroizing;
+
+#[cfg(feature = "pkcs11")]
+use crate::token::{Token, TokenKey};
 
 /// Bits of the RSA keys made here: what TUF clients and the judge both accept.
 const RSA_BITS: usize = 3072;
 /// `id-Ed25519` (RFC 8410 §3).
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 const PEM_LABEL: &str = "PRIVATE KEY";
+/// How the names of key files end: keys, and notes of keys that are in a token.
+pub const PEM: &str = "pem";
+/// The note of a key in a token.
+pub const NOTE: &str = "pkcs11";
 
 /// A kind of key that can be made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -37,12 +45,14 @@ pub enum KeyType {
 }
 
 /// Why a key cannot be made or read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyError {
     /// The machine gives no random numbers.
     NoRandomness,
     /// The text is no PKCS#8 private key in PEM.
     NotAKey,
+    /// The key is in a token that cannot be used: its own words.
+    Token(String),
     /// A PKCS#8 key, but neither Ed25519, P-256 nor RSA.
     Unsupported,
 }
@@ -50,6 +60,7 @@ pub enum KeyError {
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Token(why) => why,
             Self::NoRandomness => "the machine gives no random numbers; no key was made",
             Self::NotAKey => "no private key in PEM (\"-----BEGIN PRIVATE KEY-----\") without a passphrase",
             Self::Unsupported => "a private key that is neither Ed25519, P-256 nor RSA",
@@ -68,6 +79,8 @@ enum Inner {
     Ed25519(ed25519_dalek::SigningKey),
     Ecdsa(p256::ecdsa::SigningKey),
     Rsa(Box<rsa::PrivateKey>),
+    #[cfg(feature = "pkcs11")]
+    Token(Box<TokenKey>),
 }
 
 impl SigningKey {
@@ -122,10 +135,47 @@ impl SigningKey {
         Ok(SigningKey(Inner::Rsa(Box::new(key))))
     }
 
-    /// The key as PKCS#8 in PEM; wiped when dropped.
+    /// Has a token make a key.
+    ///
+    /// # Errors
+    /// When the token cannot be used.
+    #[cfg(feature = "pkcs11")]
+    pub fn generate_in(token: Token, key_type: KeyType) -> Result<SigningKey, KeyError> {
+        Ok(SigningKey(Inner::Token(Box::new(TokenKey::generate(token, key_type)?))))
+    }
+
+    /// Reads the note of a key in a token.
+    ///
+    /// # Errors
+    /// When it is none.
+    #[cfg(feature = "pkcs11")]
+    pub fn from_note(note: &str) -> Result<SigningKey, KeyError> {
+        let key: TokenKey = serde_json::from_str(note).map_err(|_| KeyError::NotAKey)?;
+        key.check()?;
+        Ok(SigningKey(Inner::Token(Box::new(key))))
+    }
+
+    /// Says that the note of a key in a token is of no use here.
+    ///
+    /// # Errors
+    /// Always: this program was built without PKCS#11.
+    #[cfg(not(feature = "pkcs11"))]
+    pub fn from_note(_: &str) -> Result<SigningKey, KeyError> {
+        Err(KeyError::Token(
+            "the key is in a token, and this program was built without PKCS#11; take one that was".to_owned(),
+        ))
+    }
+
+    /// What is kept of the key in a file: how the file's name ends, and its content, wiped when dropped. Of a key in a token that is a note
+    /// of where it is.
     #[must_use]
-    pub fn to_pem(&self) -> impl std::ops::Deref<Target = String> + use<> {
+    pub fn to_file(&self) -> (&'static str, Zeroizing<String>) {
         let document = match &self.0 {
+            #[cfg(feature = "pkcs11")]
+            Inner::Token(key) => {
+                let note = serde_json::to_string_pretty(key).expect("a note is plain text");
+                return (NOTE, Zeroizing::new(note));
+            }
             Inner::Ed25519(key) => {
                 let mut wrapped = [0x04; 34];
                 wrapped[1] = 32;
@@ -133,11 +183,12 @@ impl SigningKey {
                 let algorithm = AlgorithmIdentifierRef { oid: ED25519, parameters: None };
                 let octets = OctetStringRef::new(&wrapped).expect("34 bytes fit an octet string");
                 SecretDocument::encode_msg(&PrivateKeyInfoRef::new(algorithm, octets))
+                    .expect("an Ed25519 key has a PKCS#8 form")
             }
-            Inner::Ecdsa(key) => return pem(&key.to_pkcs8_der().expect("a P-256 key has a PKCS#8 form")),
-            Inner::Rsa(key) => return pem(&key.to_pkcs8_der().expect("an RSA key has a PKCS#8 form")),
+            Inner::Ecdsa(key) => key.to_pkcs8_der().expect("a P-256 key has a PKCS#8 form"),
+            Inner::Rsa(key) => key.to_pkcs8_der().expect("an RSA key has a PKCS#8 form"),
         };
-        pem(&document.expect("an Ed25519 key has a PKCS#8 form"))
+        (PEM, document.to_pem(PEM_LABEL, LineEnding::LF).expect("the label is plain ASCII"))
     }
 
     /// What kind of key it is.
@@ -147,6 +198,8 @@ impl SigningKey {
             Inner::Ed25519(_) => KeyType::Ed25519,
             Inner::Ecdsa(_) => KeyType::Ecdsa,
             Inner::Rsa(_) => KeyType::Rsa,
+            #[cfg(feature = "pkcs11")]
+            Inner::Token(key) => key.key_type(),
         }
     }
 
@@ -167,6 +220,8 @@ impl SigningKey {
             Inner::Ed25519(key) => key.verifying_key().to_bytes().to_vec(),
             Inner::Ecdsa(key) => spki(key.verifying_key()),
             Inner::Rsa(key) => spki(key.as_public_key()),
+            #[cfg(feature = "pkcs11")]
+            Inner::Token(key) => key.public_bytes(),
         }
     }
 
@@ -177,6 +232,8 @@ impl SigningKey {
             Inner::Ed25519(_) => return None,
             Inner::Ecdsa(key) => key.verifying_key().to_public_key_pem(LineEnding::LF),
             Inner::Rsa(key) => key.as_public_key().to_public_key_pem(LineEnding::LF),
+            #[cfg(feature = "pkcs11")]
+            Inner::Token(key) => return key.public_pem(),
         };
         Some(pem.expect("a public key has a PEM form"))
     }
@@ -203,6 +260,8 @@ impl SigningKey {
                 let signature = key.try_sign_with_rng(&mut SysRng, message).map_err(|_| KeyError::NoRandomness)?;
                 Ok(signature.to_vec())
             }
+            #[cfg(feature = "pkcs11")]
+            Inner::Token(key) => key.sign(message),
         }
     }
 
@@ -211,11 +270,12 @@ impl SigningKey {
     /// # Errors
     /// When an RSA signature finds no randomness for its salt.
     pub fn sign_metadata(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
-        if let Inner::Ecdsa(key) = &self.0 {
-            let signature: p256::ecdsa::Signature = key.sign(message);
-            return Ok(signature.to_der().as_bytes().to_vec());
+        let signature = self.sign(message)?;
+        if self.key_type() != KeyType::Ecdsa {
+            return Ok(signature);
         }
-        self.sign(message)
+        let signature = p256::ecdsa::Signature::from_slice(&signature).map_err(|_| KeyError::NotAKey)?;
+        Ok(signature.to_der().as_bytes().to_vec())
     }
 }
 
@@ -239,10 +299,6 @@ fn spki(key: &impl EncodePublicKey) -> Vec<u8> {
     key.to_public_key_der().expect("a public key has a DER form").into_vec()
 }
 
-fn pem(document: &SecretDocument) -> impl std::ops::Deref<Target = String> + use<> {
-    document.to_pem(PEM_LABEL, LineEnding::LF).expect("the label is plain ASCII")
-}
-
 #[cfg(test)]
 mod tests {
     use trustlist::key::PublicKey;
@@ -261,7 +317,7 @@ mod tests {
     fn every_kind_of_key_survives_its_file_and_the_judge_takes_its_signatures() {
         for key_type in [KeyType::Ed25519, KeyType::Ecdsa, KeyType::Rsa] {
             let key = SigningKey::generate(key_type).expect("randomness");
-            let read = SigningKey::from_pem(&key.to_pem()).expect("the key that was written");
+            let read = SigningKey::from_pem(&key.to_file().1).expect("the key that was written");
             assert_eq!(read.kid(), key.kid());
             let signature = read.sign(b"a message").expect("randomness");
             assert!(public(&key).verify(b"a message", &signature), "{key_type:?}");
@@ -276,7 +332,7 @@ mod tests {
                    MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
                    -----END PRIVATE KEY-----\n";
         let key = SigningKey::from_pem(pem).expect("the example");
-        assert_eq!(*key.to_pem(), pem);
+        assert_eq!(*key.to_file().1, pem);
         assert!(key.public_bytes().starts_with(&[0x19, 0xbf, 0x44, 0x09, 0x69, 0x84]));
     }
 

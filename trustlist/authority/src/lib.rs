@@ -26,6 +26,8 @@ pub mod rotate;
 pub mod status;
 pub mod statuses;
 pub mod terms;
+#[cfg(feature = "pkcs11")]
+pub mod token;
 pub mod workspace;
 
 pub use authority::{Authority, AuthorityError, CodeError, Plan, RolePlan, Source};

@@ -135,6 +135,22 @@ impl Authority {
         source: Source,
         at: UnixTime,
     ) -> Result<Authority, AuthorityError> {
+        Authority::init_with(issuer, plan, terms, source, Vec::new(), at)
+    }
+
+    /// As [`Authority::init`], with root keys that were made elsewhere; where there are none, they are made here.
+    ///
+    /// # Errors
+    /// As for [`Authority::init`].
+    pub fn init_with(
+        issuer: Region,
+        plan: &Plan,
+        terms: Terms,
+        source: Source,
+        root_keys: Vec<SigningKey>,
+        at: UnixTime,
+    ) -> Result<Authority, AuthorityError> {
+        let mut root_keys = root_keys.into_iter();
         if !issuer.exists() {
             return Err(AuthorityError::List(ListError::UnknownRegion(issuer)));
         }
@@ -157,7 +173,9 @@ impl Authority {
             }
             root.roles.insert(role, RoleKeys { keyids: Vec::new(), threshold });
             for number in 0..keys {
-                let key = source.key(issuer, &format!("{}-{number}", role.name()), key_type)?;
+                let made = if role == Role::Root { root_keys.next() } else { None };
+                let make = || source.key(issuer, &format!("{}-{number}", role.name()), key_type);
+                let key = made.map_or_else(make, Ok)?;
                 root.give(role, &key);
                 private.push(key);
             }

@@ -109,7 +109,7 @@ pub enum Flaw {
 }
 
 /// Why there is no code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IssueError {
     /// The key could not be used.
     Key(KeyError),

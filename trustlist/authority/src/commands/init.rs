@@ -6,7 +6,7 @@ use authority::{
 use clap::Args;
 use trustlist::{region::Region, time::UnixTime};
 
-use super::{Done, Global, moment, region, time};
+use super::{Done, Global, TokenArgs, made_in_token, moment, region, time};
 
 const EXAMPLE: &str = "\
 Example: a province with three root keys, two of which must sign
@@ -45,6 +45,8 @@ pub struct Init {
     /// Days that a timestamp stays valid: how long a list can be carried on a stick
     #[arg(long, default_value_t = Terms::default().timestamp_days, value_name = "DAYS")]
     timestamp_days: u32,
+    #[command(flatten)]
+    token: TokenArgs,
     /// Where what is published here ends up, a folder or an address: looked at before each publication
     #[arg(long, value_name = "PLACE")]
     mirror: Vec<Place>,
@@ -65,7 +67,13 @@ impl Init {
             snapshot_days: self.snapshot_days,
             timestamp_days: self.timestamp_days,
         };
-        let authority = Authority::init(self.issuer, &plan, terms, Source::Random, moment(self.at))?;
+        // What is made in a token stays there: first see that nothing else is in the way.
+        Workspace::check_free(&global.dir)?;
+        if self.token.is_given() {
+            Authority::init(self.issuer, &plan, terms, Source::Random, moment(self.at))?;
+        }
+        let root_keys = made_in_token(self.token, self.root_keys, self.root_key_type)?;
+        let authority = Authority::init_with(self.issuer, &plan, terms, Source::Random, root_keys, moment(self.at))?;
         let mut workspace = Workspace::create(&global.dir, authority)?;
         workspace.mirrors = self.mirror;
         workspace.save()?;

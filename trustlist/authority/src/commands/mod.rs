@@ -5,7 +5,10 @@ use std::{
     path::PathBuf,
 };
 
-use authority::{Workspace, WorkspaceError};
+use authority::{
+    Workspace, WorkspaceError,
+    key::{KeyType, SigningKey},
+};
 use serde::de::DeserializeOwned;
 use trustlist::{lists::recognition::Party, region::Region, time::UnixTime};
 
@@ -58,6 +61,40 @@ impl Global {
         workspace.check_clock(at, confirmed, nation)?;
         Ok(at)
     }
+}
+
+/// Where keys are made that shall not lie in files.
+#[derive(clap::Args)]
+pub struct TokenArgs {
+    /// Make these keys in a token: the PKCS#11 library that speaks to it. The file that AUTHORITY_PIN_FILE names holds the PIN
+    #[arg(long, value_name = "LIBRARY", requires = "token")]
+    pkcs11: Option<PathBuf>,
+    /// The token's label
+    #[arg(long, value_name = "LABEL", requires = "pkcs11")]
+    token: Option<String>,
+}
+
+impl TokenArgs {
+    fn is_given(&self) -> bool {
+        self.pkcs11.is_some()
+    }
+}
+
+/// So many keys, made in the token; none when none is named.
+#[cfg(feature = "pkcs11")]
+fn made_in_token(arguments: TokenArgs, number: u32, key_type: KeyType) -> Result<Vec<SigningKey>, WorkspaceError> {
+    let (Some(module), Some(label)) = (arguments.pkcs11, arguments.token) else { return Ok(Vec::new()) };
+    let token = authority::token::Token { module, label };
+    Ok((0..number).map(|_| SigningKey::generate_in(token.clone(), key_type)).collect::<Result<_, _>>()?)
+}
+
+/// This program was built without PKCS#11.
+#[cfg(not(feature = "pkcs11"))]
+fn made_in_token(arguments: TokenArgs, _: u32, _: KeyType) -> Result<Vec<SigningKey>, WorkspaceError> {
+    if arguments.is_given() {
+        return Err(WorkspaceError::Usage("this program was built without PKCS#11; take one that was".to_owned()));
+    }
+    Ok(Vec::new())
 }
 
 /// Goes on when `yes` was said, or somebody at the terminal says it.

@@ -11,7 +11,7 @@ use authority::{
 use clap::{Args, Subcommand};
 use trustlist::{region::Region, time::UnixTime};
 
-use super::{Done, Global, print_json, region, time};
+use super::{Done, Global, TokenArgs, made_in_token, print_json, region, time};
 
 /// The root: which keys sign what
 #[derive(Subcommand)]
@@ -51,6 +51,8 @@ pub struct Rotate {
     /// Kind of the keys that come in
     #[arg(long, default_value = "ed25519", value_name = "KIND")]
     key_type: KeyType,
+    #[command(flatten)]
+    token: TokenArgs,
     /// Ids of keys that go, at least sixteen digits each
     #[arg(long, value_name = "KEY")]
     remove: Vec<String>,
@@ -71,13 +73,12 @@ impl Rotate {
         if let Some(hosted) = self.hosted {
             workspace = workspace.hosted(hosted)?;
         }
-        let add = (0..self.add).map(|_| SigningKey::generate(self.key_type)).collect::<Result<Vec<_>, _>>();
-        let change = Change {
-            role: self.role,
-            add: add.map_err(WorkspaceError::from)?,
-            remove: self.remove,
-            threshold: self.threshold,
+        let add = if self.token.is_given() {
+            made_in_token(self.token, self.add, self.key_type)?
+        } else {
+            (0..self.add).map(|_| SigningKey::generate(self.key_type)).collect::<Result<Vec<_>, _>>()?
         };
+        let change = Change { role: self.role, add, remove: self.remove, threshold: self.threshold };
         let at = global.moment(&workspace, self.at, None)?;
         let version = workspace.authority.rotate_root(vec![change], at)?;
         say!("root version {version} is signed; publish to let gates know");

@@ -13,7 +13,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use trustlist::{region::Region, time::UnixTime};
 
-use super::{CARD, HOSTED, KEYS, LAST, LISTS, Workspace};
+use super::{HOSTED, KEYS, LAST, LISTS, Workspace};
 use crate::{
     fault::WorkspaceError,
     files::{create_directory, names, read, read_json, write_json},
@@ -100,9 +100,7 @@ impl Workspace {
     /// # Errors
     /// When an authority is there, or the backup is not whole. Nothing is written then.
     pub fn restore(directory: &Path, from: &Path) -> Result<Restored, WorkspaceError> {
-        if directory.join(CARD).exists() || directory.join(KEYS).exists() {
-            return Err(WorkspaceError::AlreadyThere(directory.to_owned()));
-        }
+        Workspace::check_free(directory)?;
         let unusable = |why: String| WorkspaceError::Backup(from.to_owned(), why);
         if !from.join(CONTENTS).exists() {
             return Err(unusable(format!("it has no {CONTENTS}; name a folder that `authority backup` made")));

@@ -98,11 +98,20 @@ impl Workspace {
         Workspace::create_in(directory, &directory.join(PUBLISHED), authority)
     }
 
-    fn create_in(directory: &Path, published: &Path, authority: Authority) -> Result<Workspace, WorkspaceError> {
-        let card = directory.join(CARD);
-        if card.exists() || directory.join(KEYS).exists() {
+    /// Whether an authority can be made in this folder.
+    ///
+    /// # Errors
+    /// When there is one.
+    pub fn check_free(directory: &Path) -> Result<(), WorkspaceError> {
+        if directory.join(CARD).exists() || directory.join(KEYS).exists() {
             return Err(WorkspaceError::AlreadyThere(directory.to_owned()));
         }
+        Ok(())
+    }
+
+    fn create_in(directory: &Path, published: &Path, authority: Authority) -> Result<Workspace, WorkspaceError> {
+        Workspace::check_free(directory)?;
+        let card = directory.join(CARD);
         create_directory(directory, 0o755)?;
         create_directory(&directory.join(KEYS), 0o700)?;
         write_json(&card, &Card { issuer: authority.issuer, terms: authority.terms, mirrors: Vec::new() })?;
@@ -213,7 +222,7 @@ impl Workspace {
     pub fn save(&self) -> Result<(), WorkspaceError> {
         let authority = &self.authority;
         for (name, key) in self.key_files() {
-            write_key(&self.directory.join(KEYS).join(name), key)?;
+            write_key(&self.directory.join(KEYS), &name, key)?;
         }
         let card = Card { issuer: authority.issuer, terms: authority.terms, mirrors: self.mirrors.clone() };
         write_json(&self.directory.join(CARD), &card)?;
@@ -433,7 +442,7 @@ impl Workspace {
                 root.as_ref().is_some_and(|root| root.roles.get(role).is_some_and(|keys| keys.keyids.contains(&id)))
             };
             if let Some(role) = Role::ALL.iter().find(|role| has(role)) {
-                return Some((format!("{}-{}.pem", role.name(), &id[..ID_PREFIX]), key));
+                return Some((format!("{}-{}", role.name(), &id[..ID_PREFIX]), key));
             }
             let entry = self.authority.keys.keys.iter().find(|entry| entry_kid(entry) == Ok(key.kid()))?;
             let purpose = match entry.use_for {
@@ -441,7 +450,7 @@ impl Workspace {
                 KeyUse::Status => "status",
                 KeyUse::Configuration => "configuration",
             };
-            Some((format!("{purpose}-{}.pem", key.kid()), key))
+            Some((format!("{purpose}-{}", key.kid()), key))
         })
     }
 }
