@@ -6,6 +6,7 @@ use authority::{
     code::{ConfigurationDraft, Draft, issue, issue_configuration},
     deltas::between,
     key::SigningKey,
+    mirror::{Index, Newest},
     status::shard,
 };
 use data_encoding::{BASE64, HEXLOWER};
@@ -237,4 +238,19 @@ fn the_status_list_and_its_delta_are_the_bytes_that_the_document_shows() {
     let delta = between(&held, &new).expect("a delta");
     assert_eq!(HEXLOWER.encode(&delta), blocks["delta"]);
     assert_eq!(delta::follow(&delta, &held, |made| made == new), Ok(new));
+}
+
+#[test]
+fn the_index_is_made_as_it_stands_there() {
+    let newest = |root_version: u64, version: u64| {
+        Ok(Newest {
+            root_version,
+            root: format!("{{\"root\":{root_version}}}").into(),
+            timestamp: format!("{{\"signatures\":[],\"signed\":{{\"_type\":\"timestamp\",\"version\":{version}}}}}")
+                .into(),
+        })
+    };
+    let index = Index::of(&BTreeMap::from([(NATIONAL, newest(2, 7)), (region("420000"), newest(1, 9))]));
+    let block = format!("{}\n", blocks()["index"]);
+    assert_eq!(String::from_utf8(index.bytes).expect("UTF-8"), block);
 }

@@ -1,12 +1,10 @@
 //! `authority init`.
 
-use authority::{
-    Authority, Plan, RolePlan, Source, Workspace, key::KeyType, metadata::fingerprint, place::Place, terms::Terms,
-};
+use authority::{Authority, Plan, RolePlan, Source, Workspace, key::KeyType, metadata, place::Place, terms::Terms};
 use clap::Args;
 use trustlist::{region::Region, time::UnixTime};
 
-use super::{Done, Global, TokenArgs, made_in_token, moment, region, time};
+use super::{Done, Global, TokenArgs, made_in_token, moment, print_json, region, time};
 
 const EXAMPLE: &str = "\
 Example: a province with three root keys, two of which must sign
@@ -53,6 +51,9 @@ pub struct Init {
     /// When, instead of now
     #[arg(long, value_parser = time, value_name = "TIME")]
     at: Option<UnixTime>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl Init {
@@ -77,9 +78,17 @@ impl Init {
         let mut workspace = Workspace::create(&global.dir, authority)?;
         workspace.mirrors = self.mirror;
         workspace.save()?;
+        if self.json {
+            print_json(&serde_json::json!({
+                "issuer": self.issuer,
+                "first_root": workspace.first_root(),
+                "sha256": metadata::sha256(workspace.authority.first_root()),
+            }));
+            return Ok(());
+        }
         say!("{}: keys, first root and empty lists are made", self.issuer);
         say!("first root, for whoever pins it: {}", workspace.first_root().display());
-        say!("its fingerprint, to compare by telephone: {}", fingerprint(workspace.authority.first_root()));
+        say!("its fingerprint, to compare by telephone: {}", metadata::fingerprint(workspace.authority.first_root()));
         say!("keep {}/root-*.pem in a safe place; publishing does not need them", global.dir.join("keys").display());
         Ok(())
     }

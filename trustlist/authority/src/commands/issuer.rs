@@ -22,7 +22,7 @@ use trustlist::{
     time::{UnixTime, Window},
 };
 
-use super::{Done, Global, moment, party, region, time, word};
+use super::{Done, Global, moment, party, print_json, region, time, word};
 
 /// Add, import, retire issuers; rotate, retire or revoke own keys
 #[derive(Subcommand)]
@@ -329,6 +329,9 @@ pub struct RotateKey {
     /// The key before was stolen or lost: the new one signs at once. Gates refuse its codes until they have the new list
     #[arg(long, conflicts_with = "lead_hours")]
     now: bool,
+    /// As JSON; the moment moves with the publication that announces the key, and publish --json says it again
+    #[arg(long)]
+    json: bool,
     /// When, instead of now
     #[arg(long, value_parser = time, value_name = "TIME")]
     at: Option<UnixTime>,
@@ -349,12 +352,20 @@ impl RotateKey {
         let key = SigningKey::generate(self.key_type)?;
         if self.now {
             let kid = workspace.authority.rotate_key(self.use_for, key, at)?;
+            if self.json {
+                print_json(&serde_json::json!({"kid": kid, "from": at}));
+                return workspace.save();
+            }
             say!(
                 "new key {kid} signs from now on; the ones before are retired. Publish at once: gates do not know it yet"
             );
         } else {
             let lead = i64::from(self.lead_hours) * 3600;
             let kid = workspace.authority.announce_key(self.use_for, key, at, lead)?;
+            if self.json {
+                print_json(&serde_json::json!({"kid": kid, "from": at.plus(lead), "lead_hours": self.lead_hours}));
+                return workspace.save();
+            }
             say!(
                 "new key {kid} is announced; until {} the ones before sign. Publish now: the key begins {} hours after the publication \
                  that announces it",

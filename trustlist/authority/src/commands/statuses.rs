@@ -6,7 +6,7 @@ use authority::{Workspace, WorkspaceError, changes::is_much, statuses};
 use clap::{Args, Subcommand};
 use trustlist::{status::Status, time::UnixTime};
 
-use super::{Done, Global, confirm, publishing::Publish, time, word};
+use super::{Done, Global, confirm, print_json, publishing::Publish, time, word};
 
 /// Say how issued codes stand now: valid, revoked or suspended
 #[derive(Subcommand)]
@@ -73,6 +73,9 @@ pub struct Set {
     /// Do not ask when it is much: more than a hundred codes and more than one in a hundred
     #[arg(long)]
     yes: bool,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl Set {
@@ -102,7 +105,11 @@ impl Set {
             let status = status.as_str().unwrap_or_default();
             confirm(&format!("{changed} of all {all} codes would become {status}"), self.yes)?;
         }
-        say!("{changed} of {} codes changed; publish to let gates know", indices.len());
+        if self.json {
+            print_json(&serde_json::json!({"changed": changed, "named": indices.len(), "codes": all}));
+        } else {
+            say!("{changed} of {} codes changed; publish to let gates know", indices.len());
+        }
         workspace.save()
     }
 }
@@ -113,6 +120,9 @@ impl Set {
 pub struct Show {
     /// Number of the code, counted over all lists
     index: u64,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl Show {
@@ -120,7 +130,11 @@ impl Show {
         let workspace = Workspace::open(&global.dir)?;
         let (list, index) = statuses::place(self.index);
         let status = serde_json::json!(workspace.authority.statuses().status(self.index));
-        say!("{} ({list}, index {index})", status.as_str().unwrap_or("unknown"));
+        if self.json {
+            print_json(&serde_json::json!({"status": status, "list": list, "index": index}));
+        } else {
+            say!("{} ({list}, index {index})", status.as_str().unwrap_or("unknown"));
+        }
         Ok(())
     }
 }
