@@ -1,0 +1,85 @@
+//! The commands. Each obeys one part of the library and prints what came of it, as lines or, with `--json`, as JSON.
+
+mod posts;
+mod serve;
+mod simulate;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use centre::database::Database;
+use clap::{Args, Parser, Subcommand};
+
+type Done = Result<ExitCode, Box<dyn std::error::Error>>;
+
+/// The memory of many gates: takes their rows, answers with signed receipts, shows a room what needs somebody.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "\
+Example: a centre, a post, and the proof of what it sent
+  checkpoint-centre migrate
+  checkpoint-centre serve --url https://centre.example:8443 --certificate cert.pem --certificate-key key.pem
+  checkpoint-centre enrol 'Guangzhou South 3' --url https://centre.example:8443 --lane 1 --lane 2
+  checkpoint-centre posts list
+  checkpoint-centre verify --post 'Guangzhou South 3'"
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Take rows, show the board
+    Serve(serve::Serve),
+    /// Bring the database's schema up to date
+    Migrate(DatabaseArgument),
+    /// Make slips that enrol new posts
+    Enrol(posts::Enrol),
+    /// List, revoke, replace, rename or restore posts
+    Posts(posts::Posts),
+    /// Chain a post's rows again and hold them against everything its device signed
+    Verify(posts::Verify),
+    /// Try a centre with a fleet of gates that send what real ones send
+    Simulate(simulate::Simulate),
+}
+
+#[derive(Clone, Debug, Args)]
+struct DatabaseArgument {
+    /// PostgreSQL, as libpq spells it
+    #[arg(long, env = "CENTRE_DATABASE", default_value = "host=/run/postgresql user=checkpoint-centre dbname=centre")]
+    database: String,
+}
+
+impl DatabaseArgument {
+    fn open(&self, connections: usize) -> Result<Database, Box<dyn std::error::Error>> {
+        Ok(Database::new(&self.database, connections)?)
+    }
+}
+
+#[derive(Clone, Debug, Args)]
+struct KeyArgument {
+    /// The centre's signing key; made at the first start
+    #[arg(long, env = "CENTRE_KEY", default_value = "/var/lib/checkpoint-centre/centre.key")]
+    key: PathBuf,
+    /// The key's name, usually the centre's address without a scheme
+    #[arg(long, env = "CENTRE_NAME", default_value = "checkpoint-centre")]
+    name: String,
+}
+
+impl Arguments {
+    pub async fn run(self) -> Done {
+        match self.command {
+            Command::Serve(serve) => serve.run().await,
+            Command::Migrate(argument) => {
+                let steps = argument.open(1)?.migrate().await?;
+                println!("{steps} steps done; the schema is up to date");
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Enrol(enrol) => enrol.run().await,
+            Command::Posts(posts) => posts.run().await,
+            Command::Verify(verify) => verify.run().await,
+            Command::Simulate(simulate) => simulate.run().await,
+        }
+    }
+}
