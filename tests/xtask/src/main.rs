@@ -34,6 +34,9 @@ const TEST: &[(&str, &str)] = &[
     ("chromium-driver", "chromedriver"),
     ("fonts-noto-cjk", "/usr/share/fonts/opentype/noto"),
     ("prometheus", "promtool"),
+    ("prometheus-alertmanager", "amtool"),
+    ("curl", "curl"),
+    ("zstd", "zstd"),
     // A mirror behind a proxy, and a link that comes up.
     ("tinyproxy-bin", "tinyproxy"),
     ("iproute2", "ip"),
