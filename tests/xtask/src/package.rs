@@ -2,7 +2,10 @@
 
 use std::process::Command;
 
-use super::{BUILD, install, output, run, succeeds, there};
+use crate::{
+    BUILD,
+    shell::{install, output, run, succeeds, there},
+};
 
 /// Packages for a gate (without the demonstration's signing code) and for an authority.
 pub fn deb() -> bool {
