@@ -15,6 +15,7 @@ mod looks;
 mod metrics;
 mod mirrors;
 mod pages;
+mod pictures;
 #[cfg(target_os = "linux")]
 mod readers;
 mod support;

@@ -94,6 +94,61 @@ fn a_serial_engine_a_socket_and_standard_input_meet_the_same_judge_and_the_engin
 }
 
 #[test]
+fn engines_are_understood_whatever_they_put_around_a_text_and_a_forged_code_stays_one() {
+    let world = today();
+    let (mut engine, port) = TTYPort::pair().expect("a pseudo terminal");
+    engine.set_timeout(Duration::from_secs(60)).expect("set");
+    lane(&world, &format!("\"serial:{} accept=06 reject=15\"", port.name().expect("a name")));
+    let _running = Running::start(&world);
+    let mut hears = |text: String| {
+        engine.write_all(text.as_bytes()).expect("sent");
+        let mut answer = [0];
+        engine.read_exact(&mut answer).expect("answered");
+        answer[0]
+    };
+    // Nothing ends it, and the next one is not glued on.
+    assert_eq!(hears(world.text("from Guangdong, green").to_owned()), 0x06);
+    assert_eq!(hears(format!("]Q3{}", world.text("red"))), 0x15);
+    assert_eq!(hears(format!("\u{2}{}\u{3}", world.text("with a revoked code"))), 0x15);
+    let forged = world.text("with a forged code").to_ascii_lowercase();
+    assert_eq!(hears(format!("\u{feff}]Q1 {forged}\t")), 0x15);
+    eventually("four rows", || rows(&world).len() == 4);
+    let rows = rows(&world);
+    assert!(rows[0].starts_with("admit ok"), "{rows:?}");
+    assert_eq!(rows[1..], ["refuse colour-red", "refuse revoked", "refuse bad-signature"]);
+}
+
+#[test]
+fn a_client_that_says_nothing_keeps_nobody_out_and_what_came_while_nobody_listened_opens_no_gate() {
+    let world = today();
+    let socket = world.path("codes");
+    lane(&world, &format!("\"socket:{}\"", socket.display()));
+    let running = Running::start(&world);
+    eventually("the socket is there", || UnixStream::connect(&socket).is_ok());
+    let connect = || UnixStream::connect(&socket).expect("there");
+    let _silent: Vec<UnixStream> = (0..40).map(|_| connect()).collect();
+    let mut before = connect();
+    writeln!(before, "{}", world.text("red")).expect("sent");
+    eventually("it is judged although others are connected", || rows(&world).len() == 1);
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args([name, &running.0.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+    };
+    signal("-STOP");
+    writeln!(before, "{}", world.text("from Guangdong, green")).expect("sent");
+    writeln!(connect(), "{}", world.text("from Hubei, by the direct route")).expect("sent");
+    // Longer than a text is worth anything.
+    std::thread::sleep(Duration::from_millis(1500));
+    signal("-CONT");
+    eventually("somebody else is judged", || {
+        let _ = writeln!(connect(), "{}", world.text("with a forged code"));
+        rows(&world).len() > 1
+    });
+    assert_eq!(rows(&world)[..2], ["refuse colour-red", "refuse bad-signature"]);
+    assert_eq!(fs::read_to_string(world.path("gate")).expect("written"), "closed\n");
+}
+
+#[test]
 fn an_installer_is_guided_through_the_gate_and_one_that_moves_the_wrong_way_round_is_told() {
     let world = today();
     lane(&world, "\"stdin\"");

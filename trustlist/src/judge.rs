@@ -158,6 +158,11 @@ impl Judgement {
 
 /// Judges a symbol's text against everything verified. Pure: the same arguments give the same answer.
 pub fn decide(text: &str, trust: &Trust, context: &Context<'_>) -> Outcome {
+    decide_parsed(Envelope::parse(text), trust, context)
+}
+
+/// The same for a text that was parsed already, when it was told from a bus ticket.
+pub fn decide_parsed(parsed: Result<Envelope, ParseError>, trust: &Trust, context: &Context<'_>) -> Outcome {
     let profile = trust.profile(context.profile);
     let mut decision = Decision {
         verdict: Verdict::Refuse,
@@ -172,7 +177,7 @@ pub fn decide(text: &str, trust: &Trust, context: &Context<'_>) -> Outcome {
         list_age_s: None,
         notice: None,
     };
-    let envelope = match Envelope::parse(text) {
+    let envelope = match parsed {
         Ok(envelope) => envelope,
         Err(ParseError::NotAPassCode) => return Outcome::NotAPassCode,
         Err(ParseError::Malformed { format, detail }) => {

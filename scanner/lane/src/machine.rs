@@ -1,8 +1,9 @@
 //! The lane as a state machine: what was seen and a moment go in, actions come out. No camera, clock, gate or log in here.
 //!
 //! One presentation gives one verdict and one row. A code that was judged must be away for the same-symbol timeout before it is judged again;
-//! another one waits until the view was empty for the re-arm time. Two different pass codes in view give no verdict: one is asked for. Only an
-//! [`Admission`] opens the gate, and every tick closes it that is due.
+//! another one in its place waits for the re-arm time. Two different pass codes give no verdict: one is asked for. A code that had its verdict,
+//! one that is stuck to the glass, and a text that only begins like a pass code are no second code: what is judged is the one that is new.
+//! Only an [`Admission`] opens the gate, and every tick closes it that is due.
 //!
 //! Where a sensor watches, each admission ends as *passed* or *not taken*, in the order in which they were given. The fire contact overrides
 //! everything: the gate is held open, nobody is judged, and the screen says so until it is over.
@@ -29,6 +30,9 @@ const BEHIND: Duration = Duration::from_millis(300);
 const NAME_FOR: Duration = Duration::from_secs(2);
 /// Judged symbols remembered. A wall of codes cannot make the memory grow.
 const MAX_REMEMBERED: usize = 256;
+
+/// What comes to a lane later than this after it happened is worth nothing: whoever it was about has gone. Stops a gate from opening for nobody.
+pub const FRESH: Duration = Duration::from_secs(1);
 
 /// How patient a lane is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,10 +72,21 @@ pub type SymbolId = [u8; 16];
 pub struct VisibleSymbol {
     /// Which.
     pub id: SymbolId,
-    /// Whether it claims to be a pass code.
-    pub pass_code: bool,
+    /// What it claims to be.
+    pub claim: Claim,
     /// How far from the aim point, as a part of the way to the picture's farthest corner.
     pub distance: f32,
+}
+
+/// What a symbol claims to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// A pass code: it parses as the envelope of one.
+    PassCode,
+    /// It begins like a pass code and is none. Anybody can print that, so it is judged only when nothing better is there.
+    Malformed,
+    /// Nothing: a bus ticket, a web link.
+    Nothing,
 }
 
 /// What happened.
@@ -79,6 +94,8 @@ pub struct VisibleSymbol {
 pub enum Event<'a> {
     /// A frame was looked at, and this was in it.
     Frame(&'a [VisibleSymbol]),
+    /// An engine read this. It is no part of a picture, and is not said again.
+    Text(&'a [VisibleSymbol]),
     /// The code that was to be judged was, and its row is written.
     Judged {
         /// What the lane does.
@@ -157,20 +174,33 @@ pub enum Action {
     CountNotAPassCode,
 }
 
-/// A symbol in front of the lane.
+/// A symbol in front of the lane that claims to be a pass code.
 #[derive(Clone, Copy, Debug)]
 struct InView {
     id: SymbolId,
+    claim: Claim,
     first: Duration,
     last: Duration,
+    /// When it had its verdict.
+    judged: Option<Duration>,
     stuck: bool,
+}
+
+/// Where codes were seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// In a picture of what is before the lane: what is still there is seen again.
+    View,
+    /// By an engine, once.
+    Engine,
 }
 
 /// One lane.
 #[derive(Debug)]
 pub struct Lane {
     patience: Patience,
-    present: Option<InView>,
+    /// What is in front of the lane, in the order in which it came.
+    present: Vec<InView>,
     judged: HashMap<SymbolId, Duration>,
     other: Option<(SymbolId, Duration)>,
     open_until: Option<Duration>,
@@ -193,7 +223,7 @@ impl Lane {
     pub fn new(patience: Patience) -> Lane {
         Lane {
             patience,
-            present: None,
+            present: Vec::new(),
             judged: HashMap::new(),
             other: None,
             open_until: None,
@@ -214,8 +244,9 @@ impl Lane {
         let mut actions = self.due(now);
         match event {
             // Nobody is judged where everybody may go through: no admission hides behind an alarm.
-            Event::Frame(_) if self.alarm => (),
-            Event::Frame(seen) => self.frame(seen, now, &mut actions),
+            Event::Frame(_) | Event::Text(_) if self.alarm => (),
+            Event::Frame(seen) => self.look(seen, Source::View, now, &mut actions),
+            Event::Text(seen) => self.look(seen, Source::Engine, now, &mut actions),
             Event::Judged { verdict, reason, notice, instead, admission, named } => {
                 self.name_until = named.then_some(now + NAME_FOR);
                 self.hint = None;
@@ -298,12 +329,17 @@ impl Lane {
             self.hint = None;
             actions.push(Action::Show(self.waiting()));
         }
-        if let Some(gone) = self.present.filter(|present| now.saturating_sub(present.last) >= self.patience.rearm) {
-            self.present = None;
-            self.judged.insert(gone.id, gone.last);
-            if gone.stuck {
-                actions.push(Action::Show(self.waiting()));
+        let rearm = self.patience.rearm;
+        let gone = self.present.extract_if(.., |presence| now.saturating_sub(presence.last) >= rearm);
+        let gone: Vec<InView> = gone.collect();
+        for presence in gone.iter().filter(|presence| presence.judged.is_some()) {
+            if self.judged.len() >= MAX_REMEMBERED {
+                self.judged.clear();
             }
+            self.judged.insert(presence.id, presence.last);
+        }
+        if gone.iter().any(|presence| presence.stuck) && self.show_until.is_none() {
+            actions.push(Action::Show(self.waiting()));
         }
         let same_symbol = self.patience.same_symbol;
         self.judged.retain(|_, last| now.saturating_sub(*last) < same_symbol);
@@ -312,7 +348,7 @@ impl Lane {
 
     /// Whether a traveller stands here, or still reads what became of their code.
     fn is_with_somebody(&self) -> bool {
-        self.present.is_some() || (self.shows_verdict && self.show_until.is_some())
+        self.present.iter().any(|presence| !presence.stuck) || (self.shows_verdict && self.show_until.is_some())
     }
 
     /// What the screen says when there is nobody to speak to.
@@ -320,6 +356,9 @@ impl Lane {
         match (self.alarm, self.camera) {
             (true, _) => LaneState::Attention { hint: Attention::Fire },
             (false, false) => LaneState::Attention { hint: Attention::CameraLost },
+            (false, true) if self.present.iter().any(|presence| presence.stuck) => {
+                LaneState::Attention { hint: Attention::StuckMedia }
+            }
             (false, true) => LaneState::Idle,
         }
     }
@@ -340,44 +379,65 @@ impl Lane {
         actions.push(Action::Passage(Passage::Passed));
     }
 
-    fn frame(&mut self, seen: &[VisibleSymbol], now: Duration, actions: &mut Vec<Action>) {
-        let mut codes: Vec<&VisibleSymbol> = seen.iter().filter(|seen| seen.pass_code).collect();
+    fn look(&mut self, seen: &[VisibleSymbol], source: Source, now: Duration, actions: &mut Vec<Action>) {
+        let mut codes: Vec<&VisibleSymbol> = seen.iter().filter(|seen| seen.claim != Claim::Nothing).collect();
         codes.sort_by(|one, other| one.distance.total_cmp(&other.distance));
         codes.dedup_by_key(|seen| seen.id);
-        let Some(nearest) = codes.first() else {
+        if codes.is_empty() {
             self.no_pass_code(seen, now, actions);
             return;
+        }
+        let mut too_soon = false;
+        for code in &codes {
+            too_soon |= self.note(code, now);
+        }
+        let in_view = |presence: &&InView| codes.iter().any(|code| code.id == presence.id);
+        let view: Vec<InView> = self.present.iter().filter(in_view).copied().collect();
+        let new = |claim: Claim| {
+            let new = view.iter().filter(move |presence| presence.judged.is_none() && !presence.stuck);
+            new.filter(move |presence| presence.claim == claim).collect::<Vec<_>>()
         };
-        if codes.iter().any(|code| code.id != nearest.id) {
-            // Two different codes. The one that had its verdict stays present; no other is judged beside it.
-            self.keep_present(&codes, now);
-            self.hint(Hint::ShowOne, now, actions);
-            return;
+        let bystander = view.iter().any(|presence| presence.claim == Claim::PassCode && !presence.stuck);
+        match (new(Claim::PassCode).as_slice(), new(Claim::Malformed).as_slice()) {
+            ([code], _) if self.is_armed(code, &view, source, now) => self.judge(code.id, now, actions),
+            // Begun like a pass code and no more: only where it is alone.
+            ([], [code]) if !bystander => self.judge(code.id, now, actions),
+            ([_, _, ..], _) | ([], [_, _, ..]) => self.hint(Hint::ShowOne, now, actions),
+            ([], []) if too_soon => self.hint(Hint::AlreadyShown, now, actions),
+            _ => (),
         }
-        match &mut self.present {
-            Some(present) if present.id == nearest.id => {
-                present.last = now;
-                if !present.stuck && now.saturating_sub(present.first) >= self.patience.stuck {
-                    present.stuck = true;
-                    self.show_until = None;
-                    actions.push(Action::Show(LaneState::Attention { hint: Attention::StuckMedia }));
-                }
-            }
-            // Not re-armed: the one before has only just gone.
-            Some(_) => (),
-            None => self.present(nearest.id, now, actions),
-        }
+        self.notice_stuck(actions);
     }
 
-    /// A symbol came into an empty view.
-    fn present(&mut self, id: SymbolId, now: Duration, actions: &mut Vec<Action>) {
-        self.present = Some(InView { id, first: now, last: now, stuck: false });
-        if self.judged.contains_key(&id) {
-            self.hint(Hint::AlreadyShown, now, actions);
-            return;
+    /// Remembers a code that is there. Whether it is one that came back too soon.
+    fn note(&mut self, code: &VisibleSymbol, now: Duration) -> bool {
+        if let Some(presence) = self.present.iter_mut().find(|presence| presence.id == code.id) {
+            presence.last = now;
+            return false;
         }
-        if self.judged.len() >= MAX_REMEMBERED {
-            self.judged.clear();
+        let judged = self.judged.get(&code.id).copied();
+        if self.present.len() < MAX_REMEMBERED {
+            let presence = InView { id: code.id, claim: code.claim, first: now, last: now, judged, stuck: false };
+            self.present.push(presence);
+        }
+        judged.is_some()
+    }
+
+    /// Whether a new code may be judged although another one had its verdict: that one is gone for long enough, is seen to stay where it is,
+    /// or the new one has been waited for.
+    fn is_armed(&self, new: &InView, view: &[InView], source: Source, now: Duration) -> bool {
+        let rearm = self.patience.rearm;
+        let long_ago = |moment: Duration| now.saturating_sub(moment) >= rearm;
+        self.present.iter().filter(|other| !other.stuck && other.claim == Claim::PassCode).all(|other| {
+            let Some(judged) = other.judged else { return true };
+            let stays = source == Source::Engine || view.iter().any(|presence| presence.id == other.id);
+            long_ago(other.last) || (stays && long_ago(judged)) || long_ago(new.first)
+        })
+    }
+
+    fn judge(&mut self, id: SymbolId, now: Duration, actions: &mut Vec<Action>) {
+        if let Some(presence) = self.present.iter_mut().find(|presence| presence.id == id) {
+            presence.judged = Some(now);
         }
         self.hint = None;
         self.show_until = None;
@@ -388,18 +448,24 @@ impl Lane {
         actions.push(Action::Judge(id));
     }
 
-    fn keep_present(&mut self, codes: &[&VisibleSymbol], now: Duration) {
-        if let Some(present) = &mut self.present
-            && codes.iter().any(|code| code.id == present.id)
-        {
-            present.last = now;
+    /// A sticker, a phone left on the glass: said once, and no longer anybody's code.
+    fn notice_stuck(&mut self, actions: &mut Vec<Action>) {
+        let stuck = self.patience.stuck;
+        let mut noticed = false;
+        for presence in self.present.iter_mut().filter(|presence| !presence.stuck) {
+            presence.stuck = presence.last.saturating_sub(presence.first) >= stuck;
+            noticed |= presence.stuck;
+        }
+        if noticed && !self.is_with_somebody() {
+            (self.show_until, self.hint) = (None, None);
+            actions.push(Action::Show(self.waiting()));
         }
     }
 
     /// A bus ticket, a web link: counted once a presentation, hinted at gently.
     fn no_pass_code(&mut self, seen: &[VisibleSymbol], now: Duration, actions: &mut Vec<Action>) {
         let nearest = seen.iter().min_by(|one, other| one.distance.total_cmp(&other.distance));
-        let Some(nearest) = nearest.filter(|_| self.present.is_none()) else { return };
+        let Some(nearest) = nearest.filter(|_| self.present.iter().all(|presence| presence.stuck)) else { return };
         let known =
             self.other.is_some_and(|(id, last)| id == nearest.id && now.saturating_sub(last) < self.patience.rearm);
         self.other = Some((nearest.id, now));

@@ -54,6 +54,9 @@ pub struct Metrics {
     time_to_verdict: HistogramVec,
     stages: HistogramVec,
     frames: IntCounterVec,
+    lifeless: GaugeVec,
+    reader_texts: IntCounterVec,
+    old_inputs: IntCounterVec,
     gate_opens: IntCounterVec,
     passages: IntCounterVec,
     camera_up: GaugeVec,
@@ -71,6 +74,8 @@ pub struct Metrics {
 
 /// What becomes of a frame.
 const FRAMES: [&str; 6] = ["read", "no-code", "not-a-pass-code", "replaced", "damaged", "panicked"];
+/// What comes to a lane.
+const INPUTS: [&str; 3] = ["frame", "text", "contact"];
 /// What becomes of a sync.
 const SYNCS: [&str; 4] = ["updated", "waiting", "unchanged", "failed"];
 
@@ -101,13 +106,28 @@ impl Metrics {
             ),
             stages: histogram("checkpoint_stage_seconds", "Time spent in each step of a verdict.", &["stage"]),
             frames: counter("checkpoint_frames_total", "Frames by what became of them.", &["result"]),
+            lifeless: gauge(
+                "checkpoint_picture_lifeless",
+                "1 for what has been the matter with a camera's pictures for ten seconds, 0 for the others.",
+                &["lane", "cause"],
+            ),
+            reader_texts: counter(
+                "checkpoint_reader_texts_total",
+                "Texts of scan engines by what became of them.",
+                &["lane", "result"],
+            ),
+            old_inputs: counter(
+                "checkpoint_old_inputs_total",
+                "What came to a lane later than a second after it happened, and was dropped.",
+                &["lane", "input"],
+            ),
             gate_opens: counter("checkpoint_gate_opens_total", "Times the gate was told to open.", &["lane"]),
             passages: counter(
                 "checkpoint_passages_total",
                 "What a passage sensor saw: passed, not-taken, forced.",
                 &["lane", "passage"],
             ),
-            camera_up: gauge("checkpoint_camera_up", "1 while frames arrive.", &["lane"]),
+            camera_up: gauge("checkpoint_camera_up", "1 while frames arrive that show something.", &["lane"]),
             trust_age: gauge("checkpoint_trust_age_seconds", "Age of the newest verified list.", &["issuer"]),
             trust_freshness: gauge(
                 "checkpoint_trust_freshness",
@@ -143,6 +163,9 @@ impl Metrics {
             let _ = metrics.time_to_verdict.with_label_values(&[lane]);
             let _ = metrics.gate_opens.with_label_values(&[lane]);
             let _ = metrics.bursts.with_label_values(&[lane]);
+            for input in INPUTS {
+                let _ = metrics.old_inputs.with_label_values(&[lane, input]);
+            }
         }
         for stage in Stage::ALL {
             let _ = metrics.stages.with_label_values(&[stage.code()]);
@@ -170,6 +193,24 @@ impl Metrics {
     /// `count` frames ended as `result`, one of `FRAMES`.
     pub fn frames(&self, result: &'static str, count: u64) {
         self.frames.with_label_values(&[result]).inc_by(count);
+    }
+
+    /// What has been the matter with the pictures of `lane`, one of `causes`, if anything has.
+    pub fn lifeless(&self, lane: &str, cause: Option<&str>, causes: &[&str]) {
+        one_of(causes, cause.unwrap_or_default(), |name, value| {
+            self.lifeless.with_label_values(&[lane, name]).set(value)
+        });
+    }
+
+    /// So many texts came to `result` on `lane` since the start.
+    pub fn reader_texts(&self, lane: &str, result: &str, texts: u64) {
+        let counted = self.reader_texts.with_label_values(&[lane, result]);
+        counted.inc_by(texts.saturating_sub(counted.get()));
+    }
+
+    /// Something came to `lane` too late, as one of `INPUTS`.
+    pub fn old_input(&self, lane: &str, input: &'static str) {
+        self.old_inputs.with_label_values(&[lane, input]).inc();
     }
 
     /// The gate of `lane` was told to open.

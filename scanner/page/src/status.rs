@@ -60,6 +60,12 @@ pub struct LaneStatus {
     pub lane: String,
     /// Frames arrive.
     pub camera_up: bool,
+    /// What has been the matter with them for ten seconds: `black`, `white`, `flat`, `torn` or `frozen`.
+    #[serde(default)]
+    pub lifeless: Option<String>,
+    /// Its scan engines.
+    #[serde(default)]
+    pub readers: Vec<ReaderStatus>,
     /// Frames a second that were looked at.
     pub frames_per_second: Option<f64>,
     /// Why the latest frame with something like a symbol in it was not read: `blurred`, `too-small`, `too-bright` or `too-dark`.
@@ -80,6 +86,21 @@ pub struct LaneStatus {
     pub times: Vec<(Option<u16>, usize)>,
     /// Verdicts in each of the last thirty ten-second steps.
     pub steps: Vec<usize>,
+}
+
+/// One scan engine.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReaderStatus {
+    /// Where it is.
+    pub reader: String,
+    /// Texts since the start by what became of them: `read`, `malformed`, `not-a-pass-code`, `old`, `crowded` or `too-long`.
+    pub texts: std::collections::BTreeMap<String, u64>,
+    /// Texts that nothing ended but silence.
+    pub without_suffix: u64,
+    /// Texts that had something around them.
+    pub wrapped: u64,
+    /// What its installer should change.
+    pub advice: Option<String>,
 }
 
 /// One issuer's list.
@@ -238,6 +259,17 @@ impl LaneStatus {
         if !shares.is_empty() {
             let reasons: Vec<String> = self.reasons.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
             let _ = writeln!(text, "          {} ({})", shares.join(", "), reasons.join(", "));
+        }
+        if let Some(cause) = &self.lifeless {
+            let _ = writeln!(text, "          its pictures show nothing: {cause}");
+        }
+        for reader in &self.readers {
+            let texts: Vec<String> = reader.texts.iter().map(|(outcome, count)| format!("{outcome} {count}")).collect();
+            let texts = if texts.is_empty() { "no text yet".to_owned() } else { texts.join(", ") };
+            let _ = writeln!(text, "          {}: {texts}", reader.reader);
+            if let Some(advice) = &reader.advice {
+                let _ = writeln!(text, "          {}: {advice}", reader.reader);
+            }
         }
         if let (Some(why), Some(ago)) = (&self.no_read, self.no_read_age_s) {
             let _ = writeln!(text, "          a code was last not read {ago} s ago: {why}");

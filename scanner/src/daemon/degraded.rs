@@ -54,6 +54,9 @@ pub fn faults(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<DegradedSta
             let why = lock(&lane.camera_trouble).clone().unwrap_or_default();
             add("camera-lost", format!("{name}: {why}"));
         }
+        if let Some(cause) = *lock(&lane.lifeless) {
+            add("picture-lifeless", format!("{name}: {}", cause.advice()));
+        }
         if lane.alarm.load(Ordering::Relaxed) {
             add("fire", name.clone());
         }

@@ -24,12 +24,13 @@ mod record;
 use devices::{
     frame::{Frame, Slot, SlotReceiver},
     gate::{ContactEvent, Gate, Hold, cues},
-    readers::EngineRead,
+    readers::{EngineRead, tally::Outcome},
 };
 use host::{clock, config};
 use lane::{
-    machine::{Action, Event, GateEvent, Lane, Passage, Patience, SymbolId},
-    presentation::{Aim, Presentation},
+    liveness::{Lifeless, Liveness},
+    machine::{Action, Claim, Event, FRESH, GateEvent, Lane, Passage, Patience, SymbolId},
+    presentation::{Aim, Known, Presentation},
     queue::Scan,
     signal::{Cues, Signal},
     unread::UnreadCode,
@@ -57,6 +58,9 @@ pub struct LaneWorker {
     eye: Tracker,
     unread: UnreadCode,
     cues: Cues,
+    liveness: Liveness,
+    /// What symbols that stay in view claim.
+    known: Known,
     lane: Lane,
     gate: Gate,
     memory: Option<Memory>,
@@ -105,6 +109,8 @@ impl LaneWorker {
             index,
             eye: Tracker::new(),
             unread: UnreadCode::default(),
+            liveness: Liveness::default(),
+            known: Known::default(),
             cues: cues(&shared.config.signals),
             lane: Lane::new(patience),
             gate,
@@ -141,7 +147,11 @@ impl LaneWorker {
             self.watch_camera();
             self.watch_contacts();
             match arrived {
-                Slot::Filled(frame) => self.look(&frame),
+                Slot::Filled(frame) if frame.captured().elapsed() < FRESH => self.look(&frame),
+                Slot::Filled(_) => {
+                    self.came_late("frame");
+                    self.tick();
+                }
                 Slot::Timeout => self.tick(),
                 Slot::Closed if inputs.has_camera => break,
                 Slot::Closed => {
@@ -157,12 +167,22 @@ impl LaneWorker {
             self.watch_gate();
             self.settle_late_rows();
         }
-        self.happened(Event::Stop, &Presentation::default(), Instant::now());
+        self.nothing_seen(Event::Stop);
         self.board().ended.store(true, Ordering::Relaxed);
     }
 
     fn tick(&mut self) {
-        self.happened(Event::Tick, &Presentation::default(), Instant::now());
+        self.nothing_seen(Event::Tick);
+    }
+
+    /// An event that has nothing to do with a code.
+    fn nothing_seen(&mut self, event: Event<'_>) {
+        self.happened(event, &mut Presentation::default(), Instant::now());
+    }
+
+    /// Something came so late that whoever it was about has gone: it is dropped, and counted.
+    fn came_late(&self, input: &'static str) {
+        self.shared.metrics.old_input(&self.settings().id, input);
     }
 
     fn look(&mut self, frame: &Frame) {
@@ -175,16 +195,18 @@ impl LaneWorker {
             let took = began.elapsed();
             let found = presentation.symbols.first().map(|symbol| symbol.corners).or(presentation.outline);
             let noticed = self.unread.of(frame.luma(), found.is_some(), now);
-            (presentation, took, found, noticed)
+            let lifeless = self.liveness.look(frame.luma(), now);
+            (presentation, took, found, noticed, lifeless)
         }));
-        let Ok((presentation, took, found, noticed)) = looked else {
-            (self.eye, self.unread) = (Tracker::new(), UnreadCode::default());
+        let Ok((presentation, took, found, noticed, lifeless)) = looked else {
+            (self.eye, self.unread, self.liveness) = (Tracker::new(), UnreadCode::default(), Liveness::default());
             self.shared.metrics.frames("panicked", 1);
             self.tick();
             return;
         };
         self.shared.metrics.stage(Stage::Read, took);
         self.board().frames.fetch_add(1, Ordering::Relaxed);
+        self.note_lifeless(lifeless);
         let outline = found.or(noticed.map(|presence| presence.outline));
         let hint = presentation.hints.first().copied().or(noticed.map(|presence| presence.hint));
         if self.screen.watched() && now >= self.next_preview {
@@ -196,23 +218,53 @@ impl LaneWorker {
         }
         let size = (frame.width(), frame.height());
         let aim = Aim { x: self.settings().aim.x, y: self.settings().aim.y };
-        let presentation = Presentation::in_picture(presentation.symbols, size, aim, self.settings().aim_radius);
-        let result = match presentation.seen() {
+        let radius = self.settings().aim_radius;
+        let mut presentation =
+            Presentation::in_picture(presentation.symbols, size, aim, radius, (&mut self.known, now));
+        let seen = presentation.seen().to_vec();
+        let result = match seen.as_slice() {
             [] => "no-code",
-            seen if seen.iter().any(|seen| seen.pass_code) => "read",
+            seen if seen.iter().any(|seen| seen.claim != Claim::Nothing) => "read",
             _ => "not-a-pass-code",
         };
         self.shared.metrics.frames(result, 1);
-        self.happened(Event::Frame(presentation.seen()), &presentation, frame.captured());
+        self.happened(Event::Frame(&seen), &mut presentation, frame.captured());
         self.configured(&presentation);
     }
 
     fn hear(&mut self, heard: EngineRead) {
-        let (text, asker) = heard.apart();
-        let presentation = Presentation::text(text);
-        let verdict = self.happened(Event::Frame(presentation.seen()), &presentation, Instant::now());
-        asker.answer(verdict);
+        if heard.arrived().elapsed() >= FRESH {
+            heard.tally().count(Outcome::Old);
+            self.came_late("text");
+            return heard.answer(None);
+        }
+        let mut presentation = Presentation::of_engine(heard.payload());
+        let seen = presentation.seen().to_vec();
+        heard.tally().count(match seen.first().map(|seen| seen.claim) {
+            Some(Claim::PassCode) => Outcome::PassCode,
+            Some(Claim::Malformed) => Outcome::Malformed,
+            // A configuration code is none of a traveller's either.
+            Some(Claim::Nothing) | None => Outcome::NotAPassCode,
+        });
+        if presentation.was_wrapped() {
+            heard.tally().count_wrapped();
+        }
+        let verdict = self.happened(Event::Text(&seen), &mut presentation, heard.arrived());
+        heard.answer(verdict);
         self.configured(&presentation);
+    }
+
+    /// What has been the matter with the pictures for long; one line in the journal for each change.
+    fn note_lifeless(&self, now: Option<Lifeless>) {
+        let mut told = lock(&self.board().lifeless);
+        if *told == now {
+            return;
+        }
+        match now {
+            Some(cause) => log::error!("lane {}: {}", self.settings().id, cause.advice()),
+            None => log::info!("lane {}: pictures show something again", self.settings().id),
+        }
+        *told = now;
     }
 
     /// An installer's code, once a presentation; and one at a time, for whoever shows two in turn.
@@ -237,11 +289,11 @@ impl LaneWorker {
         if outcome == "taken" {
             self.shared.reload_soon();
         }
-        self.happened(Event::Configured(outcome), &Presentation::default(), Instant::now());
+        self.nothing_seen(Event::Configured(outcome));
     }
 
     /// Tells the state machine, and does what it says. `since` is when the traveller's code could first be read. The verdict, if one was given.
-    fn happened(&mut self, event: Event<'_>, presentation: &Presentation, since: Instant) -> Option<Verdict> {
+    fn happened(&mut self, event: Event<'_>, presentation: &mut Presentation, since: Instant) -> Option<Verdict> {
         let mut actions = VecDeque::from(self.lane.on(event, self.shared.now()));
         let mut verdict: Option<(Decision, Duration)> = None;
         while let Some(action) = actions.pop_front() {
@@ -343,14 +395,19 @@ impl LaneWorker {
     }
 
     fn watch_contacts(&mut self) {
-        while let Some(sensed) = self.gate.sensed() {
+        while let Some((sensed, at)) = self.gate.sensed() {
             let event = match sensed {
-                ContactEvent::InBeam => Event::InBeam,
-                ContactEvent::BeamFree => Event::BeamFree,
+                // An alarm is how things stand, and no passing event: it counts however late it comes.
                 ContactEvent::Alarm => Event::Alarm,
                 ContactEvent::AlarmOver => Event::AlarmOver,
+                _ if at.elapsed() >= FRESH => {
+                    self.came_late("contact");
+                    continue;
+                }
+                ContactEvent::InBeam => Event::InBeam,
+                ContactEvent::BeamFree => Event::BeamFree,
             };
-            self.happened(event, &Presentation::default(), Instant::now());
+            self.nothing_seen(event);
         }
     }
 
@@ -379,7 +436,7 @@ impl LaneWorker {
             CameraState::Lost => Event::CameraLost,
             CameraState::Unknown => return,
         };
-        self.happened(event, &Presentation::default(), Instant::now());
+        self.nothing_seen(event);
     }
 
     fn settle_late_rows(&mut self) {

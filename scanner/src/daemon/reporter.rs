@@ -15,11 +15,12 @@ use cache::{
     log::{Reader, Writer},
     outbox::Counts,
 };
+use devices::readers::tally::{Outcome, Tally};
 use host::config;
-use lane::{queue, watchdog::CameraState};
+use lane::{liveness::Lifeless, queue, watchdog::CameraState};
 use page::{
     server::PageState,
-    status::{DegradedStatus, LaneStatus, ListStatus, LogStatus, QueueStatus, Status, SyncStatus},
+    status::{DegradedStatus, LaneStatus, ListStatus, LogStatus, QueueStatus, ReaderStatus, Status, SyncStatus},
     view::DegradedState,
 };
 use sync::update::activation::PendingUpdate;
@@ -186,6 +187,8 @@ fn lane_status(lane: &LaneBoard, settings: &config::Lane, now: Duration, rate: O
     LaneStatus {
         lane: settings.id.clone(),
         camera_up: lane.camera() == CameraState::Up,
+        lifeless: lock(&lane.lifeless).map(|cause| cause.code().to_owned()),
+        readers: lock(&lane.readers).iter().map(|tally| reader_status(tally)).collect(),
         frames_per_second: rate,
         no_read: no_read.map(|(why, _)| why.to_owned()),
         no_read_age_s: no_read.map(|(_, at)| now.saturating_sub(at).as_secs()),
@@ -196,6 +199,17 @@ fn lane_status(lane: &LaneBoard, settings: &config::Lane, now: Duration, rate: O
         time_to_verdict_ms: figures.time_to_verdict_ms,
         times: queue::TIMES_MS.map(Some).into_iter().chain([None]).zip(figures.times).collect(),
         steps: figures.steps,
+    }
+}
+
+fn reader_status(tally: &Tally) -> ReaderStatus {
+    let counted = Outcome::ALL.map(|outcome| (outcome.code().to_owned(), tally.of_outcome(outcome)));
+    ReaderStatus {
+        reader: tally.name().to_owned(),
+        texts: counted.into_iter().filter(|(_, count)| *count > 0).collect(),
+        without_suffix: tally.without_suffix(),
+        wrapped: tally.wrapped(),
+        advice: tally.advice().map(str::to_owned),
     }
 }
 
@@ -243,7 +257,12 @@ fn count(shared: &Shared, status: &Status, time_trust: TimeTrust, outbox: Option
         metrics.trust(&list.issuer, list.age_s.unwrap_or(-1), &list.freshness, &FRESHNESSES);
     }
     for lane in &status.lanes {
-        metrics.camera(&lane.lane, lane.camera_up);
+        metrics.camera(&lane.lane, lane.camera_up && lane.lifeless.is_none());
+        metrics.lifeless(&lane.lane, lane.lifeless.as_deref(), &Lifeless::ALL.map(Lifeless::code));
+        for outcome in Outcome::ALL.map(Outcome::code) {
+            let texts = lane.readers.iter().filter_map(|reader| reader.texts.get(outcome)).sum();
+            metrics.reader_texts(&lane.lane, outcome, texts);
+        }
     }
     metrics.log_rows(status.log.rows.unwrap_or(0));
     metrics.rows_lost(status.log.given_up.unwrap_or(0), status.log.failed.unwrap_or(0));

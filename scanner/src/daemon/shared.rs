@@ -13,8 +13,10 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use devices::readers::tally::Tally;
 use host::{clock, config::Config};
 use lane::{
+    liveness::Lifeless,
     queue::{LaneHistory, Scan},
     watchdog::CameraState,
 };
@@ -86,6 +88,10 @@ pub struct LaneBoard {
     pub camera_trouble: Mutex<Option<String>>,
     /// Milliseconds since the start at which the lane's loop last went round.
     beat: AtomicU64,
+    /// What has been the matter with its pictures for long.
+    pub lifeless: Mutex<Option<Lifeless>>,
+    /// What came of its engines' texts.
+    pub readers: Mutex<Vec<Arc<Tally>>>,
     /// Frames looked at.
     pub frames: AtomicU64,
     /// The gate did not do as it was told.

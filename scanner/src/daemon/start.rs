@@ -64,9 +64,10 @@ pub fn lane(
     let (frames_in, frames) = slot();
     let (texts_in, texts) = mpsc::sync_channel(TEXTS);
     for reader in &settings.readers {
-        let thread = readers::listen(reader.clone(), texts_in.clone(), Arc::clone(stop))
+        let engine = readers::listen(reader.clone(), texts_in.clone(), Arc::clone(stop))
             .map_err(|error| DaemonError::Thread("a reader's thread", error))?;
-        threads.others.push(thread);
+        threads.others.push(engine.thread);
+        lock(&shared.lanes[index].readers).push(engine.tally);
     }
     let has_camera = settings.camera.device != Device::None;
     if has_camera {

@@ -18,7 +18,7 @@ mod wires;
 mod wires;
 pub mod wiring;
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::PathBuf, time::Instant};
 
 use host::{
     atomic_file,
@@ -177,8 +177,8 @@ impl Gate {
         }
     }
 
-    /// What the contacts said since this was asked last, oldest first.
-    pub fn sensed(&self) -> Option<ContactEvent> {
+    /// What the contacts said since this was asked last and when, oldest first.
+    pub fn sensed(&self) -> Option<(ContactEvent, Instant)> {
         self.wires.as_ref().and_then(Wires::sensed)
     }
 

@@ -1,6 +1,6 @@
 //! In place of GPIO lines in a build without them: a lane that has any is refused, and said so.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Instant};
 
 use host::config;
 use lane::signal::Cues;
@@ -31,7 +31,7 @@ impl Wires {
     }
 
     /// Never called.
-    pub fn sensed(&self) -> Option<ContactEvent> {
+    pub fn sensed(&self) -> Option<(ContactEvent, Instant)> {
         match self.0 {}
     }
 

@@ -40,7 +40,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Wires {
     orders: Sender<Option<PanelCommand>>,
-    sensed: Receiver<ContactEvent>,
+    sensed: Receiver<(ContactEvent, Instant)>,
     trouble: Arc<Trouble>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
@@ -110,8 +110,8 @@ impl Wires {
         let _ = self.orders.send(Some(order));
     }
 
-    /// What the inputs said since this was asked last, oldest first.
-    pub fn sensed(&self) -> Option<ContactEvent> {
+    /// What the inputs said since this was asked last and when, oldest first.
+    pub fn sensed(&self) -> Option<(ContactEvent, Instant)> {
         self.sensed.try_recv().ok()
     }
 
@@ -247,7 +247,7 @@ fn drive(
 struct Listener {
     asking: Asking,
     orders: Sender<Option<PanelCommand>>,
-    tell: Sender<ContactEvent>,
+    tell: Sender<(ContactEvent, Instant)>,
     alarm: bool,
 }
 
@@ -279,7 +279,7 @@ impl Listener {
             if Some(event.offset) == self.line(Role::Passage) {
                 let sensed = if event.kind == EdgeKind::Rising { ContactEvent::InBeam } else { ContactEvent::BeamFree };
                 // Nobody listens any more only at the end.
-                let _ = self.tell.send(sensed);
+                let _ = self.tell.send((sensed, Instant::now()));
             }
         }
         Ok(())
@@ -295,6 +295,6 @@ impl Listener {
         }
         self.alarm = alarm;
         let _ = self.orders.send(Some(PanelCommand::Alarm(alarm)));
-        let _ = self.tell.send(if alarm { ContactEvent::Alarm } else { ContactEvent::AlarmOver });
+        let _ = self.tell.send((if alarm { ContactEvent::Alarm } else { ContactEvent::AlarmOver }, Instant::now()));
     }
 }

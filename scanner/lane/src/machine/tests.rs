@@ -7,13 +7,19 @@ use super::*;
 const CODE: SymbolId = [1; 16];
 const OTHER: SymbolId = [2; 16];
 const TICKET: SymbolId = [3; 16];
+const STICKER: SymbolId = [4; 16];
 
 fn code(id: SymbolId) -> VisibleSymbol {
-    VisibleSymbol { id, pass_code: true, distance: 0.1 }
+    VisibleSymbol { id, claim: Claim::PassCode, distance: 0.1 }
+}
+
+/// A text that begins like a pass code, at the edge of the picture or in its middle.
+fn malformed(id: SymbolId) -> VisibleSymbol {
+    VisibleSymbol { id, claim: Claim::Malformed, distance: 0.0 }
 }
 
 fn ticket() -> VisibleSymbol {
-    VisibleSymbol { id: TICKET, pass_code: false, distance: 0.0 }
+    VisibleSymbol { id: TICKET, claim: Claim::Nothing, distance: 0.0 }
 }
 
 /// A lane that is fed a frame every 33 ms, and writes down what it was told to do.
@@ -120,6 +126,78 @@ fn two_different_codes_give_no_verdict_and_one_is_asked_for() {
     let lane = Clocked::new().show(&[code(CODE), code(OTHER)], 2000);
     assert_eq!(lane.judged(), 0);
     assert_eq!(lane.count("show Hint { hint: ShowOne }"), 1);
+}
+
+#[test]
+fn a_code_that_had_its_verdict_is_no_second_code_and_the_new_one_beside_it_waits_for_the_rearm_time_only() {
+    let lane = Clocked::new().show(&[code(CODE)], 1000).show(&[code(CODE), code(OTHER)], 100);
+    assert_eq!((lane.judged(), lane.count("show Hint { hint: ShowOne }")), (2, 0), "{:?}", lane.done);
+    let lane = Clocked::new().show(&[code(CODE)], 100).show(&[code(CODE), code(OTHER)], 300);
+    assert_eq!(lane.judged(), 1, "a moment after the first verdict");
+    assert_eq!(lane.show(&[code(CODE), code(OTHER)], 300).judged(), 2);
+    // One that is read now and then, and never in the same picture.
+    let mut lane = Clocked::new().show(&[code(CODE)], 1000);
+    for _ in 0..10 {
+        lane = lane.show(&[code(CODE)], 33).show(&[code(OTHER)], 33);
+    }
+    assert_eq!(lane.judged(), 2, "{:?}", lane.done);
+}
+
+#[test]
+fn three_travellers_pass_a_sticker_that_begins_like_a_pass_code() {
+    let sticker = malformed(STICKER);
+    let mut lane = Clocked::new().show(&[sticker], 20_000);
+    assert_eq!(lane.judged(), 1, "alone it is judged, once");
+    for traveller in [5_u8, 6, 7] {
+        lane = lane.show(&[sticker, code([traveller; 16])], 100);
+        assert_eq!(lane.done.last().map(String::as_str), Some("show refuse"), "at once");
+        lane = lane.show(&[sticker], 2000);
+    }
+    assert_eq!((lane.judged(), lane.count("show Hint { hint: ShowOne }")), (4, 0), "{:?}", lane.done);
+}
+
+#[test]
+fn a_text_that_only_begins_like_a_pass_code_is_judged_when_it_is_alone_and_never_beside_a_pass_code() {
+    assert_eq!(Clocked::new().show(&[malformed(STICKER)], 500).judged(), 1);
+    let lane = Clocked::new().show(&[malformed(STICKER), code(CODE)], 2000);
+    assert_eq!(lane.count("judge 1"), 1, "{:?}", lane.done);
+    assert_eq!(lane.judged(), 1, "{:?}", lane.done);
+    // A broken code beside a sticker that had its verdict is alone.
+    let lane = Clocked::new().show(&[malformed(STICKER)], 500).show(&[malformed(STICKER), malformed(OTHER)], 500);
+    assert_eq!(lane.judged(), 2);
+}
+
+#[test]
+fn a_code_that_is_stuck_in_view_stays_an_attention_between_travellers_who_are_judged_beside_it() {
+    let mut lane = Clocked::new().show(&[code(STICKER)], 61_000);
+    assert_eq!(lane.count("show Attention { hint: StuckMedia }"), 1);
+    for traveller in [5_u8, 6] {
+        lane = lane.show(&[code(STICKER), code([traveller; 16])], 50);
+        assert_eq!(lane.done.last().map(String::as_str), Some("show refuse"), "without a pause");
+        lane = lane.show(&[code(STICKER)], 5000);
+        assert_eq!(lane.done.last().map(String::as_str), Some("show Attention { hint: StuckMedia }"));
+    }
+    let lane = lane.show(&[], 600);
+    assert_eq!(lane.done.last().map(String::as_str), Some("show Idle"));
+}
+
+#[test]
+fn an_engine_reads_while_a_code_stays_before_the_camera() {
+    let mut lane = Clocked::new().show(&[code(CODE)], 1000);
+    lane.take(Event::Text(&[code(OTHER)]));
+    assert_eq!(lane.judged(), 2, "{:?}", lane.done);
+    lane.take(Event::Text(&[malformed(STICKER)]));
+    assert_eq!(lane.judged(), 3, "what an engine read is alone");
+}
+
+#[test]
+fn a_wall_of_codes_asks_for_one_and_makes_no_memory_grow() {
+    let wall: Vec<VisibleSymbol> =
+        (0..2000_u16).map(|n| code([[n as u8; 8], [(n >> 8) as u8; 8]].concat().try_into().expect("16"))).collect();
+    let lane = Clocked::new().show(&wall, 500);
+    assert_eq!((lane.judged(), lane.count("show Hint { hint: ShowOne }")), (0, 1));
+    assert!(lane.lane.present.len() <= MAX_REMEMBERED);
+    assert_eq!(lane.show(&[], 600).show(&[code(CODE)], 50).judged(), 1);
 }
 
 #[test]

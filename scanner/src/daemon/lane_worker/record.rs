@@ -24,15 +24,15 @@ type Judged = (Decision, Option<Admission>, Option<MaskedName>);
 
 impl LaneWorker {
     /// Judges, writes the row, and waits for the disk as long as the gate can wait.
-    pub(super) fn judge(&mut self, id: SymbolId, presentation: &Presentation, since: Instant) -> Option<Judged> {
-        let text = presentation.text_of(id)?;
+    pub(super) fn judge(&mut self, id: SymbolId, presentation: &mut Presentation, since: Instant) -> Option<Judged> {
+        let parsed = presentation.take(id)?;
         self.row = None;
         let began = Instant::now();
         let trust = self.shared.trust.load_full();
         let moment = self.shared.moment(&trust);
         let profile = self.shared.config.checkpoint.profile.as_deref();
         let context = Context { moment, relying: self.shared.relying, profile };
-        let Outcome::Judged(mut judgement) = judge::decide(text, &trust, &context) else { return None };
+        let Outcome::Judged(mut judgement) = judge::decide_parsed(parsed, &trust, &context) else { return None };
         let name = judgement.name();
         let at = UnixMillis(clock::unix_millis());
         let judgement = self.against_the_log(*judgement, at);
