@@ -208,6 +208,14 @@ mod tests {
     }
 
     #[test]
+    fn a_checkpoint_stands_in_a_region_that_there_is() {
+        for nowhere in ["\"999999\"", "\"420099\"", "990000"] {
+            let said = problems(&format!("[checkpoint]\nrelying = {nowhere}\n"));
+            assert!(said.contains("config.toml:2: checkpoint.relying") && said.contains("that there is"), "{said}");
+        }
+    }
+
+    #[test]
     fn a_typo_is_refused_with_the_nearest_known_key_its_file_and_its_line() {
         let said = problems("[checkpoint]\nid = \"a\"\nreliyng = \"420000\"\n");
         assert!(said.contains("config.toml:3: checkpoint.reliyng is not known; did you mean relying?"), "{said}");

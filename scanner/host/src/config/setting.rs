@@ -263,14 +263,16 @@ impl Setting for f64 {
 
 impl Setting for Region {
     const EXPECTED: &'static str =
-        "a region: six digits of GB/T 2260 (\"440000\") or two capital letters of a country (\"DE\")";
+        "a region that there is: six digits of GB/T 2260 (\"440000\") or two capital letters of a country (\"DE\")";
 
     fn parse(node: &Node) -> Option<Self> {
-        match &node.value {
+        let region: Region = match &node.value {
             // Written without quotation marks; no province's code begins with a zero.
-            Value::Integer(number) => format!("{number:06}").parse().ok(),
-            _ => node.text()?.parse().ok(),
-        }
+            Value::Integer(number) => format!("{number:06}").parse().ok()?,
+            _ => node.text()?.parse().ok()?,
+        };
+        // A mistyped one would make every code a foreigner's.
+        region.exists().then_some(region)
     }
 
     fn show(&self) -> Option<toml::Value> {
