@@ -22,7 +22,7 @@ use p256::pkcs8::{DecodePublicKey, EncodePublicKey, LineEnding};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::key::{KeyError, KeyType, random};
+use crate::key::kind::{KeyError, KeyType, random};
 
 /// Where the PIN is read from: the first line of this file.
 pub const PIN_FILE: &str = "AUTHORITY_PIN_FILE";

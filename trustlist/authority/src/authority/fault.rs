@@ -129,7 +129,11 @@ impl fmt::Display for AuthorityError {
             Self::DuplicateKey(kid) => write!(f, "key {kid} is in keys.json already"),
             Self::BadEntry(why) => write!(f, "the key cannot be used: {why}"),
             Self::BackInTime { last } => {
-                write!(f, "the last generation was published at {last}; --at must not be before that")
+                write!(
+                    f,
+                    "the last generation was published at {last}, and time does not run backwards: --at must not be before that, and a \
+                     clock that is must be set"
+                )
             }
             Self::NotNational(issuer) => {
                 write!(f, "this workspace is {issuer}'s; only the national platform (000000) keeps that list")

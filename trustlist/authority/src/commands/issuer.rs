@@ -22,7 +22,7 @@ use trustlist::{
     time::{UnixTime, Window},
 };
 
-use super::{Done, Global, moment, party, print_json, region, time, word};
+use super::{Done, Global, party, print_json, region, time, word};
 
 /// Add, import, retire issuers; rotate, retire or revoke own keys
 #[derive(Subcommand)]
@@ -106,7 +106,10 @@ impl Add {
     fn run(self, global: &Global) -> Done {
         let mut workspace = Workspace::open(&global.dir)?;
         workspace.authority.national()?;
-        let Some(root) = &self.root else { return self.run_with_certificates(&mut workspace) };
+        let Some(root) = &self.root else {
+            let at = global.moment(&workspace, self.at, None)?;
+            return self.run_with_certificates(&mut workspace, at);
+        };
         let root = std::fs::read(root).map_err(|error| WorkspaceError::io("read", root, error))?;
         let read_out = self.fingerprint.map(|text| text.replace([' ', ':'], "").to_lowercase());
         if let Some(read_out) = read_out.filter(|read_out| *read_out != metadata::sha256(&root)) {
@@ -138,7 +141,7 @@ impl Add {
         workspace.save()
     }
 
-    fn run_with_certificates(self, workspace: &mut Workspace) -> Done {
+    fn run_with_certificates(self, workspace: &mut Workspace, at: UnixTime) -> Done {
         let usual = if self.did.is_some() { Format::Nzcp } else { Format::Hc1 };
         let formats = if self.format.is_empty() { vec![usual] } else { self.format };
         let mut found = Found::default();
@@ -156,7 +159,7 @@ impl Add {
         }
         let names = self.zh.zip(self.en).map(|(zh, en)| Names { zh, en });
         let entries = found.entries.into_values().flatten().collect();
-        host(workspace, self.id, names, &formats, &self.mirror, entries, moment(self.at))?;
+        host(workspace, self.id, names, &formats, &self.mirror, entries, at)?;
         recognise(workspace, self.id, &self.counts_in)?;
         workspace.save()
     }
@@ -215,9 +218,10 @@ impl Import {
         if found.is_empty() {
             return Err(WorkspaceError::BadFile(self.path, "no certificate in it can be used".to_owned()));
         }
+        let at = global.moment(&workspace, self.at, None)?;
         let (certificates, countries) = (found.len(), found.entries.len());
         for (country, entries) in std::mem::take(&mut found.entries) {
-            host(&mut workspace, country, None, &[self.format], &[], entries, moment(self.at))?;
+            host(&mut workspace, country, None, &[self.format], &[], entries, at)?;
             recognise(&mut workspace, country, &self.counts_in)?;
         }
         say!(

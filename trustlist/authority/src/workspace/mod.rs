@@ -21,32 +21,30 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use trustlist::{
-    lists::keys::KeyUse,
-    region::{NATIONAL, Region},
-    time::UnixTime,
-};
+use trustlist::{lists::keys::KeyUse, region::Region, time::UnixTime};
 
 use crate::{
     authority::{Authority, AuthorityError, Generation, entry_kid},
-    changes::Changes,
     deltas::SignedLists,
     fault::WorkspaceError,
     files::{
         create_directory, lock, names, numbered, read, read_json, read_keys, remove, write, write_json, write_key,
     },
     key::SigningKey,
-    last::{self, Found, LastPublished, Record},
+    last::{LastPublished, Record},
     metadata::{self, Role},
     national::National,
     place::Place,
-    publish::{Publication, root_name, target_path},
+    publish::{Publication, root_name},
     rotate::ID_PREFIX,
     statuses::StatusDrafts,
     terms::Terms,
 };
 
 mod backup;
+mod before;
+#[cfg(test)]
+mod tests;
 
 pub use backup::{BackUp, Restored};
 
@@ -277,125 +275,6 @@ impl Workspace {
         Ok(publication)
     }
 
-    /// Looks at what stands in these places.
-    ///
-    /// # Errors
-    /// When one gives no answer, or holds what is not this authority's.
-    pub fn look(&self, places: &[Place]) -> Result<Vec<(String, Record)>, WorkspaceError> {
-        let mut seen = Vec::new();
-        for place in places {
-            if let Some(found) = Found::look(place, self.authority.issuer, &self.authority.roots)? {
-                seen.push((place.to_string(), found.record));
-            }
-        }
-        Ok(seen)
-    }
-
-    /// Whether the next generation may be signed here: whether `seen` or this folder itself shows that gates may hold a later one. `after` is
-    /// the generation that somebody says was the last.
-    ///
-    /// # Errors
-    /// When they may.
-    pub fn check_last(&self, seen: &[(String, Record)], after: Option<u64>) -> Result<(), WorkspaceError> {
-        Ok(last::check(self.authority.issuer, self.last.as_ref(), self.record()?.as_ref(), seen, after)?)
-    }
-
-    /// The moment for which something shall be signed, if it can be: `confirmed` by a time service, or not later than a timestamp lives after
-    /// the newest signature that is held here, or `nation`'s.
-    ///
-    /// # Errors
-    /// When it lies in the future.
-    pub fn check_clock(&self, at: UnixTime, confirmed: bool, nation: Option<UnixTime>) -> Result<(), WorkspaceError> {
-        let recorded = self.last.as_ref().and_then(|last| Some(last.last.as_ref()?.issued));
-        let own = self.authority.newest_signed()?;
-        let newest = [recorded, nation].into_iter().flatten().fold(own, UnixTime::max);
-        if confirmed || self.authority.terms.may_be_now(at, newest) {
-            Ok(())
-        } else {
-            Err(AuthorityError::ClockAhead { at, newest }.into())
-        }
-    }
-
-    /// Keeps the national root, by which the national lists on a mirror can be told from others.
-    ///
-    /// # Errors
-    /// When it is no root, or cannot be written.
-    pub fn keep_national_root(&self, root: &[u8]) -> Result<(), WorkspaceError> {
-        trustlist::tuf::Trusted::from_root(root)
-            .map_err(|why| WorkspaceError::Usage(format!("the national root cannot be used: {why}")))?;
-        write(&self.directory.join(ROOTS).join(NATION), root)
-    }
-
-    /// When the national platform last published, as far as these places hold that and a national root is kept here.
-    ///
-    /// # Errors
-    /// When a file cannot be read.
-    pub fn nation_published(&self, places: &[Place]) -> Result<Option<UnixTime>, WorkspaceError> {
-        let path = self.directory.join(ROOTS).join(NATION);
-        if !path.exists() {
-            return Ok(None);
-        }
-        let root = [read(&path)?];
-        // What is not by the nation's keys is no evidence, and no fault of this publication.
-        let found = |place: &Place| Found::look(place, NATIONAL, &root).ok().flatten();
-        Ok(places.iter().filter_map(found).map(|found| found.record.issued).max())
-    }
-
-    /// What the next generation would change.
-    ///
-    /// # Errors
-    /// When it cannot be made.
-    pub fn changes(&self, at: UnixTime) -> Result<Changes, WorkspaceError> {
-        let mut next = self.authority.clone();
-        next.settle_announcements(at);
-        let new = next.targets(at)?;
-        let Some(generation) = &self.authority.published else { return Ok(Changes::between(None, &new)) };
-        let mut old = BTreeMap::new();
-        let repository = self.published.join(self.authority.issuer.as_str());
-        for (name, facts) in generation.named()? {
-            // A target that somebody took away from published/ is only missing in the comparison.
-            if let Ok(bytes) = std::fs::read(repository.join(target_path(&name, &facts.hashes.sha256))) {
-                old.insert(name, bytes);
-            }
-        }
-        Ok(Changes::between(Some(&old), &new))
-    }
-
-    /// Takes up what was published elsewhere: its lists become the drafts, and the next generation follows it. False when nothing there is
-    /// newer or other than here.
-    ///
-    /// # Errors
-    /// When a target cannot be had, or a file cannot be written.
-    pub fn take_up(&mut self, found: &Found) -> Result<bool, WorkspaceError> {
-        let here = self.record()?;
-        let same = here.as_ref().is_some_and(|here| *here == found.record);
-        let older = here.as_ref().is_some_and(|here| here.generation > found.record.generation);
-        if !same && !older {
-            let targets = found.targets()?;
-            self.authority.take_up(&targets, &found.roots)?;
-            self.authority.published = Some(found.generation.clone());
-            self.save_signed()?;
-            self.write_found(found, &targets)?;
-        }
-        self.last = Some(LastPublished { last: self.record()?, restored: false });
-        self.save()?;
-        Ok(!same && !older)
-    }
-
-    /// Writes what was found elsewhere to `published/`, the timestamp at the end.
-    fn write_found(&self, found: &Found, targets: &BTreeMap<String, Vec<u8>>) -> Result<(), WorkspaceError> {
-        let repository = self.published.join(self.authority.issuer.as_str());
-        for (name, facts) in found.generation.named()? {
-            if let Some(bytes) = targets.get(&name) {
-                write(&repository.join(target_path(&name, &facts.hashes.sha256)), bytes)?;
-            }
-        }
-        for (path, bytes) in self.authority.metadata_files()? {
-            write(&repository.join(path), &bytes)?;
-        }
-        Ok(())
-    }
-
     /// The number of the next configuration code made at `at`: the second in which it is made, or the one after the last, so that no two
     /// have the same.
     ///
@@ -540,95 +419,4 @@ fn read_generation(repository: &Path) -> Result<Option<Generation>, WorkspaceErr
     let version = named.meta.get("targets.json").ok_or_else(|| bad(&path))?.version;
     let targets = read(&directory.join(format!("{version}.targets.json")))?;
     Ok(Some(Generation { timestamp, snapshot, targets }))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt};
-
-    use super::*;
-    use crate::authority::{Plan, Source};
-
-    const MORNING: UnixTime = UnixTime(1_612_137_600);
-
-    fn hubei() -> Authority {
-        let issuer = "420000".parse().expect("a region");
-        let mut authority =
-            Authority::init(issuer, &Plan::default(), Terms::default(), Source::Random, MORNING).expect("made");
-        authority.statuses_mut().grow(100, MORNING).expect("a list");
-        authority
-    }
-
-    #[test]
-    fn an_authority_is_the_same_after_it_was_put_down_and_taken_up() {
-        let home = tempfile::tempdir().expect("a folder");
-        let directory = home.path().join("hubei");
-        let mut workspace = Workspace::create(&directory, hubei()).expect("made");
-        assert_eq!(workspace.publish(MORNING, 0, None).expect("published").generation, 1);
-        let targets = workspace.authority.targets(MORNING).expect("targets");
-        assert!(matches!(Workspace::open(&directory), Err(WorkspaceError::Busy(_))));
-        drop(workspace);
-
-        let mut workspace = Workspace::open(&directory).expect("opened");
-        assert_eq!(workspace.authority.targets(MORNING).expect("targets"), targets);
-        let second = workspace.publish(MORNING.plus(60), 0, None).expect("published");
-        assert_eq!((second.generation, second.changed.len()), (2, 0));
-        assert!(matches!(Workspace::create(&directory, hubei()), Err(WorkspaceError::AlreadyThere(_))));
-    }
-
-    #[test]
-    fn key_files_are_their_owners_alone_and_others_are_refused() {
-        let home = tempfile::tempdir().expect("a folder");
-        drop(Workspace::create(home.path(), hubei()).expect("made"));
-        let keys = home.path().join(KEYS);
-        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
-        assert_eq!(mode(&keys), 0o700);
-        let names = names(&keys).expect("names");
-        assert_eq!(names.len(), 6);
-        assert!(names.iter().all(|name| mode(&keys.join(name)) == 0o600));
-        fs::set_permissions(keys.join(&names[0]), fs::Permissions::from_mode(0o644)).expect("opened up");
-        assert!(matches!(Workspace::open(home.path()), Err(WorkspaceError::OpenKey(_))));
-    }
-
-    #[test]
-    fn the_generation_before_stays_and_older_ones_go() {
-        let home = tempfile::tempdir().expect("a folder");
-        let mut workspace = Workspace::create(home.path(), hubei()).expect("made");
-        for number in 0..4 {
-            let at = MORNING.plus(number * 60);
-            let revoked = trustlist::status::Status::Revoked;
-            workspace.authority.statuses_mut().set(number as u64, revoked, at).expect("covered");
-            workspace.publish(at, 0, None).expect("published");
-        }
-        let files = |folder: &str| names(&home.path().join("published/420000").join(folder)).expect("names").len();
-        assert_eq!(files("targets/status"), 2);
-        // The root, two snapshots, two targets, the timestamp.
-        assert_eq!(files("metadata"), 6);
-    }
-
-    #[test]
-    fn deltas_lead_from_the_last_three_lists_also_after_the_folder_was_put_down() {
-        let home = tempfile::tempdir().expect("a folder");
-        let mut authority = hubei();
-        authority.statuses_mut().grow(10_000, MORNING).expect("a list");
-        for index in (0..10_000).step_by(20) {
-            authority.statuses_mut().set(index, trustlist::status::Status::Revoked, MORNING).expect("covered");
-        }
-        drop(Workspace::create(home.path(), authority).expect("made"));
-        for number in 1..=6 {
-            let mut workspace = Workspace::open(home.path()).expect("opened");
-            let at = MORNING.plus(number * 60);
-            let suspended = trustlist::status::Status::Suspended;
-            workspace.authority.statuses_mut().set(number as u64, suspended, at).expect("covered");
-            workspace.save().expect("saved");
-            let publication = workspace.publish(at, 0, None).expect("published");
-            let is_delta = |path: &&String| path.contains(".delta-");
-            let deltas = publication.files.iter().map(|(path, _)| path).filter(is_delta).count();
-            assert_eq!(deltas as i64, (number - 1).min(3));
-            assert_eq!(publication.changed.iter().filter(is_delta).count(), 0, "a delta is no news by itself");
-            let again = workspace.publish(at.plus(1), 0, None).expect("published");
-            assert_eq!(again.files[..again.files.len() - 1], publication.files[..publication.files.len() - 1]);
-        }
-        assert_eq!(names(&home.path().join(SIGNED)).expect("names").len(), 4);
-    }
 }
