@@ -207,3 +207,35 @@ fn thirty_five_new_timestamps_cost_eight_kibibytes_and_no_news_one() {
     assert!(head(&nothing).starts_with("HTTP/1.1 304"), "{}", head(&nothing));
     assert!(up + nothing.len() <= 1024, "{up} up, {} down", nothing.len());
 }
+
+#[test]
+fn a_mirror_behind_a_web_server_is_looked_at_before_publishing_and_restored_from() {
+    if !Path::new(NGINX).exists() {
+        eprintln!("skipped: nginx is not installed");
+        return;
+    }
+    let (home, mirror) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let Server(_, port) = &serve(mirror.path(), home.path());
+    let address = format!("http://127.0.0.1:{port}/");
+    let command = |dir: &Path, arguments: &[&str]| {
+        let output = run(&[&["--dir", dir.to_str().expect("a UTF-8 path")], arguments].concat());
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(text).expect("UTF-8"))
+    };
+    let [hubei, copy, again] = ["hubei", "copy", "again"].map(|name| home.path().join(name));
+    let out = mirror.path().to_str().expect("a UTF-8 path");
+    assert!(command(&hubei, &["init", "420000", "--mirror", &address]).0);
+    assert!(command(&hubei, &["status-list", "grow", "1000"]).0);
+    assert!(command(&hubei, &["publish", "--out", out]).0, "an empty mirror is no obstacle");
+    Command::new("cp").arg("-a").arg(&hubei).arg(&copy).status().expect("cp");
+    let backup = home.path().join("backup");
+    assert!(command(&hubei, &["backup", backup.to_str().expect("a UTF-8 path")]).0);
+    assert!(command(&hubei, &["status-list", "set", "revoked", "7"]).0);
+    assert!(command(&hubei, &["publish", "--out", out]).0);
+    let (published, said) = command(&copy, &["publish"]);
+    assert!(!published && said.contains("another copy") && said.contains(&address), "{said}");
+    let (restored, said) = command(&again, &["restore", backup.to_str().expect("a UTF-8 path")]);
+    assert!(restored && said.contains("generation 2 is taken up"), "{said}");
+    assert!(command(&again, &["status-list", "show", "7"]).1.starts_with("revoked"));
+    assert!(command(&again, &["publish"]).1.contains("generation 3"));
+}
