@@ -237,8 +237,8 @@ impl Found {
     }
 }
 
-/// Whether the next generation may be signed here. `published` is what is in `published/`, `seen` what stands elsewhere; `after` is the
-/// generation that somebody says was the last.
+/// Whether the next generation may be signed here. `published` is what is in `published/`, `seen` what stands elsewhere, and `on_mirror` whether
+/// some of it stands on a mirror and not only on a stick, which may be old; `after` is the generation that somebody says was the last.
 ///
 /// # Errors
 /// When gates may hold more than is known here.
@@ -247,6 +247,7 @@ pub fn check(
     known: Option<&LastPublished>,
     published: Option<&Record>,
     seen: &[(String, Record)],
+    on_mirror: bool,
     after: Option<u64>,
 ) -> Result<(), LastError> {
     let recorded = known.and_then(|known| known.last.as_ref());
@@ -276,9 +277,7 @@ pub fn check(
             let published = published.map(|published| published.generation);
             Err(LastError::PublishedIsOlder { issuer, published, recorded: recorded.generation })
         }
-        (Some(known), ..) if known.restored && seen.is_empty() => {
-            Err(LastError::Restored { issuer, generation: number })
-        }
+        (Some(known), ..) if known.restored && !on_mirror => Err(LastError::Restored { issuer, generation: number }),
         _ => Ok(()),
     }
 }
@@ -330,7 +329,7 @@ mod tests {
             (known(Some(five.clone()), true), Some(&five), Some(&five), None, "ok"),
         ] {
             let seen: Vec<(String, Record)> = seen.into_iter().map(|seen| (place(), seen.clone())).collect();
-            let said = match check(hubei, known.as_ref(), published, &seen, after) {
+            let said = match check(hubei, known.as_ref(), published, &seen, !seen.is_empty(), after) {
                 Ok(()) => "ok".to_owned(),
                 Err(error) => error.to_string(),
             };

@@ -117,6 +117,10 @@ fn a_backup_restores_publishes_the_next_generation_and_its_revocations_arrive_at
     let said = done(&again, &["restore", text(&backup)]);
     assert!(said.contains("name a mirror"), "{said}");
     assert!(refused(&again, &["publish", "--at", EVENING]).contains("restored from a backup of generation 1"));
+    let stick = home.path().join("stick");
+    copy(&backup.join("published"), &stick);
+    let onto_an_old_stick = ["publish", "--at", EVENING, "--out", text(&stick)];
+    assert!(refused(&again, &onto_an_old_stick).contains("restored from a backup"), "an old stick is no mirror");
     let said = done(&again, &["restore", "--mirror", text(mirror)]);
     assert!(said.contains("generation 3 is taken up"), "{said}");
     done(&again, &["status-list", "set", "revoked", "8", "--at", EVENING]);

@@ -74,7 +74,7 @@ impl Publish {
         let mirrors = if self.without_mirrors { Vec::new() } else { workspace.mirrors.clone() };
         let out = self.out.as_deref();
         let stick = out.filter(|out| out.is_dir()).map(|out| Place::Folder(out.to_owned()));
-        let places: Vec<Place> = mirrors.iter().cloned().chain(stick).collect();
+        let stick = stick.as_slice();
         let nation = workspace.nation_published(&mirrors)?;
         let at = global.moment(&workspace, self.at, nation)?;
 
@@ -88,7 +88,7 @@ impl Publish {
         parts.push(workspace);
         let mut changes = Vec::new();
         for part in &parts {
-            part.check_last(&part.look(&places)?, self.after)?;
+            part.check_last(&mirrors, stick, self.after)?;
             changes.push(part.changes(at)?);
         }
         let much: Vec<&str> = changes.iter().flat_map(|changes| &changes.much).map(String::as_str).collect();

@@ -20,7 +20,7 @@ impl Workspace {
     ///
     /// # Errors
     /// When one gives no answer, or holds what is not this authority's.
-    pub fn look(&self, places: &[Place]) -> Result<Vec<(String, Record)>, WorkspaceError> {
+    fn look(&self, places: &[Place]) -> Result<Vec<(String, Record)>, WorkspaceError> {
         let mut seen = Vec::new();
         for place in places {
             if let Some(found) = Found::look(place, self.authority.issuer, &self.authority.roots)? {
@@ -30,13 +30,17 @@ impl Workspace {
         Ok(seen)
     }
 
-    /// Whether the next generation may be signed here: whether `seen` or this folder itself shows that gates may hold a later one. `after` is
-    /// the generation that somebody says was the last.
+    /// Whether the next generation may be signed here. The mirrors, a stick and this folder itself may show that gates hold a later one;
+    /// `after` is the generation that somebody says was the last.
     ///
     /// # Errors
     /// When they may.
-    pub fn check_last(&self, seen: &[(String, Record)], after: Option<u64>) -> Result<(), WorkspaceError> {
-        Ok(last::check(self.authority.issuer, self.last.as_ref(), self.record()?.as_ref(), seen, after)?)
+    pub fn check_last(&self, mirrors: &[Place], stick: &[Place], after: Option<u64>) -> Result<(), WorkspaceError> {
+        let mut seen = self.look(mirrors)?;
+        let on_mirror = !seen.is_empty();
+        seen.extend(self.look(stick)?);
+        let published = self.record()?;
+        Ok(last::check(self.authority.issuer, self.last.as_ref(), published.as_ref(), &seen, on_mirror, after)?)
     }
 
     /// The moment for which something shall be signed, if it can be: `confirmed` by a time service, or not later than a timestamp lives after
