@@ -295,7 +295,7 @@ impl Metrics {
     /// # Errors
     /// When the folder cannot be written to.
     pub fn write_textfile(&self, path: &Path) -> io::Result<()> {
-        atomic_file::write(path, &self.text())
+        atomic_file::publish(path, &self.text())
     }
 }
 

@@ -3,10 +3,15 @@
 //! What a code may say is [`trustlist::configuration`]'s word. Here is the order of the edge: evidence first, then effect; and what
 //! would make the configuration invalid is found out before either.
 
-use std::{fs, io::Write, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use cache::log::{Event, Memory, UnixMillis, Written};
-use host::{clock, config::Codes, service_window};
+use host::{
+    atomic_file::{self, Readers},
+    clock,
+    config::Codes,
+    service_window,
+};
 use trustlist::configuration::{self, Context, Order, Refusal, Wifi};
 
 use super::shared::Shared;
@@ -97,15 +102,7 @@ fn apply(codes: &Codes, order: &Order, state: &Path) -> Result<(), String> {
 
 /// For `checkpointd-wifi.path`, which hands it to NetworkManager: this daemon may not.
 fn write_wifi(path: &Path, wifi: &Wifi) -> std::io::Result<()> {
-    let aside = path.with_extension("new");
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&aside)?;
-    file.write_all(keyfile(wifi).as_bytes())?;
-    file.sync_all()?;
-    fs::rename(aside, path)
+    atomic_file::replace(path, keyfile(wifi).as_bytes(), Readers::Owner)
 }
 
 /// NetworkManager's keyfile (nm-settings-keyfile(5)): the name as a list of bytes, the passphrase with its backslashes and outer

@@ -237,7 +237,7 @@ impl GateDriver for File {
             GateMove::Close => "closed\n",
         };
         self.trouble =
-            atomic_file::write(&self.path, text).err().map(|cause| format!("{}: {cause}", self.path.display()));
+            atomic_file::publish(&self.path, text).err().map(|cause| format!("{}: {cause}", self.path.display()));
     }
 
     fn tend(&mut self) -> Option<String> {

@@ -3,16 +3,13 @@
 //! The daemon owns nothing below `/etc` and needs nothing there: what a code may set is this type and no more. Numbers and settings
 //! are replaced in one rename, so that no power cut lets a code count twice or half.
 
-use std::{
-    fs,
-    io::{self, Write},
-    path::Path,
-};
+use std::{fs, io, path::Path};
 
 use serde::{Deserialize, Serialize};
 use trustlist::configuration::{self, Settings};
 
 use super::{Config, ConfigError, Origin, layers::Layers};
+use crate::atomic_file::{self, Readers};
 
 /// Its name in `places.state`.
 pub const FILE: &str = "codes.toml";
@@ -105,15 +102,9 @@ impl Codes {
     /// When the disk does not take it; the file before it stays.
     pub fn write(&self, state: &Path) -> io::Result<()> {
         let text = toml::to_string(self).map_err(io::Error::other)?;
-        let aside = state.join(format!("{FILE}.new"));
-        let mut file = fs::File::create(&aside)?;
-        file.write_all(
-            b"# Written by checkpointd from configuration codes. The number stops old codes from counting again.\n",
-        )?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&aside, state.join(FILE))?;
-        fs::File::open(state)?.sync_all()
+        let note =
+            "# Written by checkpointd from configuration codes. The number stops old codes from counting again.\n";
+        atomic_file::replace(&state.join(FILE), (note.to_owned() + &text).as_bytes(), Readers::Usual)
     }
 
     /// What holds after a code that the lane `lane` saw.

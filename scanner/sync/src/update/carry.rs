@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use cache::trust_store::{Slot, TrustStore};
+use host::atomic_file::{self, Readers};
 use serde::Serialize;
 use trustlist::{
     trust::Trust,
@@ -23,11 +24,7 @@ pub fn export(store: &TrustStore, folder: &Path) -> Result<usize, Error> {
         let failed = |error| Error::CannotWrite(path.clone(), error);
         let above = path.parent().expect("it lies in the folder");
         fs::create_dir_all(above).map_err(failed)?;
-        let aside = path.with_extension("new");
-        fs::File::create(&aside)
-            .and_then(|mut file| std::io::Write::write_all(&mut file, bytes).and_then(|()| file.sync_all()))
-            .and_then(|()| fs::rename(&aside, &path))
-            .map_err(failed)?;
+        atomic_file::replace(&path, bytes, Readers::Usual).map_err(failed)?;
         files += 1;
         Ok(())
     };
