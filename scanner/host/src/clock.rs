@@ -13,8 +13,10 @@ use trustlist::time::{
     floor::Known,
 };
 
+use crate::settled;
+
 /// systemd-timesyncd touches this file whenever it has set the clock by a server (systemd-timesyncd.service(8)).
-pub const TIMESYNC_MARKER: &str = "/run/systemd/timesync/synchronized";
+const TIMESYNC_MARKER: &str = "/run/systemd/timesync/synchronized";
 
 /// How often timesyncd asks its servers at least (`PollIntervalMaxSec=`, timesyncd.conf(5)).
 const TIMESYNC_POLL: Duration = Duration::from_secs(2048);
@@ -25,14 +27,15 @@ pub fn built() -> UnixTime {
     UnixTime(env!("CHECKPOINTD_BUILT").parse().unwrap_or(0))
 }
 
-/// What the clock says now, judged by what is known. `marker` is touched by the time service when it sets the clock.
+/// What the clock says now, judged by what is known. `runtime` is the runtime folder, where a settled clock is remembered.
 #[must_use]
-pub fn now(known: &Known, marker: &Path) -> Judged {
+pub fn now(known: &Known, runtime: &Path) -> Judged {
     let now = SystemTime::now();
-    let heard = marker.metadata().and_then(|file| file.modified()).ok();
+    let heard = Path::new(TIMESYNC_MARKER).metadata().and_then(|file| file.modified()).ok();
     let service =
         heard.map(|heard| Service { heard_ago: now.duration_since(heard).unwrap_or_default(), poll: TIMESYNC_POLL });
-    judge(Reading { at: unix(now), service, settled: false, battery: false }, known)
+    let settled = settled::holds(runtime, unix(now));
+    judge(Reading { at: unix(now), service, settled, battery: false }, known)
 }
 
 /// Milliseconds since 1970, for rows: the same clock, one digit finer.

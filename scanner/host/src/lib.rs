@@ -11,6 +11,7 @@ pub mod config;
 pub mod peer;
 pub mod places;
 pub mod service_window;
+pub mod settled;
 
 /// The release of this program, for pages, rows and requests.
 pub const BUILD: &str = env!("CARGO_PKG_VERSION");

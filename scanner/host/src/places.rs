@@ -65,6 +65,8 @@ fn device_key(credentials: Option<PathBuf>, state: &Path) -> PathBuf {
 pub struct LogPlace {
     /// The database.
     pub database: PathBuf,
+    /// The runtime folder, where a settled clock is remembered.
+    pub runtime: PathBuf,
     /// The file of the device's key.
     pub key: PathBuf,
     /// The post's name.
@@ -81,6 +83,7 @@ impl LogPlace {
     pub fn configured(config: &Config) -> LogPlace {
         LogPlace {
             database: config.places.scan_log(),
+            runtime: config.places.runtime.clone(),
             key: config.places.device_key(),
             post: config.checkpoint.id.clone(),
             upload: config.upload.url.is_some(),

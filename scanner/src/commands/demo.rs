@@ -13,7 +13,7 @@ use std::{
 
 use authority::code::picture::{Level, Picture};
 use clap::Args;
-use host::{clock, config::Config};
+use host::{clock, config::Config, settled};
 use serde::Serialize;
 use sync::lists::{self, LoadedLists};
 use tokio::sync::watch;
@@ -110,6 +110,8 @@ fn prepare(folder: &Path, country: &Country, keep_codes: bool) -> Result<Config,
         let codes: Vec<&str> = country.travellers.iter().map(|traveller| traveller.text.as_str()).collect();
         fs::write(folder.join("codes.txt"), codes.join("\n") + "\n").map_err(failed)?;
     }
+    // The lists are of this very moment by this very clock: what it shows is right for them, whether or not a time service is near.
+    settled::record(folder, UnixTime(clock::unix_millis() / 1000)).map_err(failed)?;
     let place = toml::Value::String(folder.display().to_string());
     // Every traveller has another code. However slowly a machine draws them, nobody is judged twice, which would count for the next.
     let text = format!(

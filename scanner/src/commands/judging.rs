@@ -1,6 +1,6 @@
 //! What `scan` and `verify` share: where the lists come from, the moment of the decision, and how a decision is printed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cache::log::Reader;
 use clap::Args;
@@ -70,15 +70,20 @@ impl Judging {
 /// This machine's time, judged as the daemon judges it: by build date, lists, and the latest time that this device was sure of.
 #[must_use]
 pub fn clock(trust: Option<&Trust>, config: &Config) -> Judged {
+    clock::now(&known(trust, config), &config.places.runtime)
+}
+
+/// All evidence that this device has of the earliest time that it can be.
+#[must_use]
+pub fn known(trust: Option<&Trust>, config: &Config) -> Known {
     let log = config.places.scan_log();
     let stored =
         log.exists().then(|| Reader::open(&log).and_then(|reader| reader.time_floor()).ok()).flatten().flatten();
-    let known = Known {
+    Known {
         built: clock::built(),
         quorum: trust.and_then(Trust::quorum),
         last_sure: stored.map(|floor| floor.second()),
-    };
-    clock::now(&known, Path::new(clock::TIMESYNC_MARKER))
+    }
 }
 
 /// This machine's time alone.

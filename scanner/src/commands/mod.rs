@@ -6,6 +6,7 @@ use host::places::LogPlace;
 pub mod bench;
 pub mod camera;
 pub mod check_config;
+mod clock;
 mod config_args;
 #[cfg(feature = "demo")]
 pub mod demo;
@@ -60,6 +61,8 @@ pub enum Command {
     Camera(camera::Arguments),
     /// Check the configuration and print what holds
     CheckConfig(check_config::Arguments),
+    /// Show what this device's clock is worth, and say that it is right
+    Clock(clock::Arguments),
     /// Watch travellers at a gate: nothing is needed, nothing is left behind
     #[cfg(feature = "demo")]
     Demo(demo::Arguments),
@@ -98,6 +101,7 @@ pub fn run(line: CommandLine) -> Result<Exit, Failure> {
         #[cfg(feature = "demo")]
         Command::Demo(arguments) => demo::run(arguments),
         Command::Run(arguments) => run::run(said, arguments),
+        Command::Clock(arguments) => clock::run(said, arguments),
         Command::Log(arguments) => log::run(LogPlace::configured(&configuration(said)?), arguments),
         Command::Scan(arguments) => scan::run(said, arguments),
         Command::ServiceWindow(arguments) => service_window::run(said, arguments),

@@ -3,7 +3,6 @@
 
 use std::{
     collections::VecDeque,
-    path::Path,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering},
@@ -225,7 +224,7 @@ impl Shared {
         let stored = self.stored_floor.load(Ordering::Relaxed);
         let last_sure = (stored != i64::MIN).then_some(UnixTime(stored));
         let known = Known { built: clock::built(), quorum: trust.quorum(), last_sure };
-        clock::now(&known, Path::new(clock::TIMESYNC_MARKER))
+        clock::now(&known, &self.config.places.runtime)
     }
 
     /// Counts a verdict and remembers it for the pages.

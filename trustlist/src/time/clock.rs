@@ -100,13 +100,15 @@ fn believe(reading: Reading, known: &Known) -> (TimeTrust, Because) {
         Evidence::BuildDate => reading.at < floor.at,
         Evidence::Quorum | Evidence::LastSure => reading.at.plus(SKEW) < floor.at,
     };
+    // Whoever looked at the clock and said that it is right proves the device wrong at once, as a service does after a while.
+    let settled = reading.settled && !below(hard);
     match reading.service {
         Some(_) if below(hard) => (TimeTrust::Untrusted, Because::ServiceBelowEvidence),
-        Some(_) if below(floor) => (TimeTrust::Untrusted, Because::ServiceBelowStored),
-        _ if below(floor) => (TimeTrust::Untrusted, Because::BelowFloor),
+        Some(_) if below(floor) && !settled => (TimeTrust::Untrusted, Because::ServiceBelowStored),
+        None if below(floor) && !settled => (TimeTrust::Untrusted, Because::BelowFloor),
         Some(service) if service.is_heard() => (TimeTrust::Synced, Because::ServiceHeard),
         Some(_) => (TimeTrust::Holdover, Because::ServiceWasHeard),
-        None if reading.settled => (TimeTrust::Holdover, Because::Settled),
+        None if settled => (TimeTrust::Holdover, Because::Settled),
         None if reading.battery && battery_reaches(reading.at, known) => (TimeTrust::Holdover, Because::Battery),
         None => (TimeTrust::FloorOnly, Because::NobodyConfirms),
     }
@@ -246,6 +248,13 @@ mod tests {
         assert_eq!(belief(by(HEARD, BUILT.plus(9 * DAY))), (TimeTrust::Untrusted, Because::ServiceBelowEvidence));
         assert_eq!(belief(by(HEARD, BUILT.plus(15 * DAY))), (TimeTrust::Untrusted, Because::ServiceBelowStored));
         assert_eq!(belief(reading(BUILT.plus(15 * DAY))), (TimeTrust::Untrusted, Because::BelowFloor));
+        let settled = |at| Reading { settled: true, ..reading(at) };
+        assert_eq!(
+            belief(settled(BUILT.plus(15 * DAY))),
+            (TimeTrust::Holdover, Because::Settled),
+            "the device was wrong"
+        );
+        assert_eq!(belief(settled(BUILT.plus(9 * DAY))), (TimeTrust::Untrusted, Because::BelowFloor));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `log prune` and `log outbox`: the two that may write.
 
-use std::{io::Write, path::Path};
+use std::io::Write;
 
 use cache::{
     log::{Options, ScanLog, device_key, retention::Retention},
@@ -28,7 +28,7 @@ pub(super) struct Prune {
 pub(super) fn prune(place: &LogPlace, arguments: &Prune, out: &mut dyn Write) -> Result<Exit, Failure> {
     let mut log = write(place)?;
     let known = Known { built: clock::built(), quorum: None, last_sure: log.time_floor().map(|floor| floor.second()) };
-    let now = clock::now(&known, Path::new(clock::TIMESYNC_MARKER)).moment;
+    let now = clock::now(&known, &place.runtime).moment;
     let text = forget(&mut log, arguments.days.unwrap_or(place.retention_days), now)?;
     writeln!(out, "{text}").map_err(unprintable)?;
     Ok(Exit::Ok)

@@ -41,6 +41,7 @@ fn row(n: i64) -> ScanRow {
 fn post() -> (tempfile::TempDir, LogPlace) {
     let directory = tempfile::tempdir().expect("a directory");
     let place = LogPlace {
+        runtime: directory.path().join("run"),
         database: directory.path().join("scans.db"),
         key: directory.path().join("device.key"),
         post: "gate-3".into(),
