@@ -20,7 +20,7 @@ use crate::{
         trustlist::IssuerEntry,
     },
     region::{NATIONAL, Region},
-    status::{PREFIX, StatusList, StatusLists},
+    status::{MAX_INFLATED, PREFIX, Room, StatusList, StatusLists},
     time::{
         Moment, TimeTrust, UnixTime,
         quorum::{Fingerprint, Vote, quorum},
@@ -173,17 +173,23 @@ impl Trust {
             configuration_keys: Vec::new(),
             votes: vec![vote(&national)],
         };
-        for entry in entries_of {
+        let mut places = BTreeMap::new();
+        for (place, entry) in entries_of.into_iter().enumerate() {
+            places.insert(entry.id, place);
             trust.issuers.insert(entry.id, Issuer { entry, repository: None, statuses: StatusLists::default() });
         }
-        for repository in repositories.iter().chain(std::iter::once(&national)) {
-            trust.take(repository, &mut faults);
+        // In the order of the nation's list, and the nation first: where there is no room for all, it says who goes without.
+        let mut ordered: Vec<&Repository> = repositories.iter().collect();
+        ordered.sort_by_key(|repository| places.get(&repository.issuer).copied().unwrap_or(usize::MAX));
+        let mut room = Room::DEVICE;
+        for repository in std::iter::once(&national).chain(ordered) {
+            trust.take(repository, &mut room, &mut faults);
         }
         Ok((trust, faults))
     }
 
     /// Takes an issuer's keys and status lists, inside the scope and the formats that the national list gives it.
-    fn take(&mut self, repository: &Repository, faults: &mut Vec<Fault>) {
+    fn take(&mut self, repository: &Repository, room: &mut Room, faults: &mut Vec<Fault>) {
         let mut fault = |file: &str, what: String| {
             faults.push(Fault { issuer: repository.issuer, file: file.to_owned(), what });
         };
@@ -232,14 +238,33 @@ impl Trust {
             }
         }
         let status_keys: Vec<&IssuerKey> = status_keys.iter().collect();
+        let (mut own, mut no_room) = (Room::ISSUER, 0);
         // One list after the other, so that one at a time is inflated.
         for (name, bytes) in
             repository.targets.range(PREFIX.to_owned()..).take_while(|(name, _)| name.starts_with(PREFIX))
         {
-            let read = StatusList::read(bytes, name, &status_keys);
-            if let Err(why) = read.and_then(|list| issuer.statuses.add(list)) {
+            let left = own.and(*room);
+            if left.lists == 0 || left.inflated == 0 || left.kept == 0 {
+                no_room += 1;
+                continue;
+            }
+            let read = StatusList::read_within(bytes, name, &status_keys, left.inflated);
+            let (inflated, kept) = match &read {
+                Ok(list) => ((list.statuses.codes() / 4) as usize, list.statuses.memory()),
+                // It may have been inflated before it was refused.
+                Err(_) => (left.inflated.min(MAX_INFLATED), 0),
+            };
+            own.take(inflated, kept);
+            room.take(inflated, kept);
+            if kept > left.kept {
+                no_room += 1;
+            } else if let Err(why) = read.and_then(|list| issuer.statuses.add(list)) {
                 fault(name, format!("left out, so its codes are unknown: {why}"));
             }
+        }
+        if no_room > 0 {
+            let what = format!("{no_room} lists are left out, so their codes are unknown: there is no room for more");
+            fault(PREFIX, what);
         }
         faults.append(&mut left_out);
     }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
-use trustlist::region::Region;
+use trustlist::{region::Region, time::UnixTime};
 
 use crate::{
     floors::{Floor, Floors},
@@ -28,6 +28,8 @@ pub enum Slot {
     Previous,
     /// Verified, and not yet in force.
     Staged,
+    /// Verified, and dated in the future of a confirmed clock: neither in force nor on its way there, and no floor for what comes.
+    Ahead,
 }
 
 impl Slot {
@@ -36,6 +38,7 @@ impl Slot {
             Self::Current => "current",
             Self::Previous => "previous",
             Self::Staged => "staged",
+            Self::Ahead => "ahead",
         }
     }
 }
@@ -248,25 +251,97 @@ impl TrustStore {
     /// # Errors
     /// When the store cannot be written.
     pub fn stage(&mut self, issuer: Region, repository: &StoredRepository) -> Result<(), Fault> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.put(issuer, Slot::Staged, repository)?;
         let id = issuer.as_str();
+        let root: Option<u64> =
+            self.connection.query_row("SELECT max(version) FROM roots WHERE issuer = ?1", [id], |row| row.get(0))?;
+        self.floors.raise(&[(issuer, Floor { root: root.unwrap_or(0), generation: repository.generation })])
+    }
+
+    /// Keeps a verified repository that is dated ahead, in place of one that is kept so already. It raises no floor.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn keep_ahead(&mut self, issuer: Region, repository: &StoredRepository) -> Result<(), Fault> {
+        self.put(issuer, Slot::Ahead, repository)
+    }
+
+    /// Every issuer of whom a repository is kept that is dated ahead.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn ahead(&self) -> Result<Vec<Region>, Fault> {
+        self.regions("SELECT issuer FROM repositories WHERE slot = 'ahead' ORDER BY issuer")
+    }
+
+    /// Forgets what is dated ahead of an issuer.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn forget_ahead(&mut self, issuer: Region) -> Result<(), Fault> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for table in ["targets", "repositories"] {
-            transaction.execute(&format!("DELETE FROM {table} WHERE issuer = ?1 AND slot = 'staged'"), [id])?;
+            transaction
+                .execute(&format!("DELETE FROM {table} WHERE issuer = ?1 AND slot = 'ahead'"), [issuer.as_str()])?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    /// When a repository arrived, where a confirmed clock has said so since.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn arrived(&self, issuer: Region, slot: Slot) -> Result<Option<UnixTime>, Fault> {
+        let query = "SELECT arrived FROM repositories WHERE issuer = ?1 AND slot = ?2";
+        let key = (issuer.as_str(), slot.code());
+        let arrived: Option<Option<i64>> = self.connection.query_row(query, key, |row| row.get(0)).optional()?;
+        Ok(arrived.flatten().map(UnixTime))
+    }
+
+    /// What has no arrival yet, or one that is still to come, has arrived by `at`, which a confirmed clock says.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn note_arrivals(&mut self, at: UnixTime) -> Result<(), Fault> {
+        let late = "SELECT count(*) FROM repositories WHERE arrived IS NULL OR arrived > ?1";
+        // Asked first: most of the time there is none, and nothing is written.
+        if self.connection.query_row(late, [at.0], |row| row.get::<_, u64>(0))? > 0 {
+            let note = "UPDATE repositories SET arrived = ?1 WHERE arrived IS NULL OR arrived > ?1";
+            self.connection.execute(note, [at.0])?;
+        }
+        Ok(())
+    }
+
+    /// Bytes of all targets of the newest generation that was verified.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn size(&self, issuer: Region) -> Result<u64, Fault> {
+        let sum = "SELECT ifnull(sum(length(bytes)), 0) FROM targets WHERE issuer = ?1 AND slot = ?2";
+        let of =
+            |slot: Slot| self.connection.query_row(sum, (issuer.as_str(), slot.code()), |row| row.get::<_, u64>(0));
+        let staged = of(Slot::Staged)?;
+        Ok(if staged > 0 { staged } else { of(Slot::Current)? })
+    }
+
+    fn put(&mut self, issuer: Region, slot: Slot, repository: &StoredRepository) -> Result<(), Fault> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let (id, slot) = (issuer.as_str(), slot.code());
+        for table in ["targets", "repositories"] {
+            transaction.execute(&format!("DELETE FROM {table} WHERE issuer = ?1 AND slot = ?2"), [id, slot])?;
         }
         transaction.execute("DELETE FROM fetched WHERE issuer = ?1", [id])?;
+        let StoredRepository { generation, timestamp, snapshot, targets_role, targets } = repository;
         transaction.execute(
-            "INSERT INTO repositories VALUES(?1, 'staged', ?2, ?3, ?4, ?5)",
-            params![id, repository.generation, repository.timestamp, repository.snapshot, repository.targets_role],
+            "INSERT INTO repositories VALUES(?1, ?2, ?3, ?4, ?5, ?6, NULL)",
+            params![id, slot, generation, timestamp, snapshot, targets_role],
         )?;
-        let mut insert = transaction.prepare("INSERT INTO targets VALUES(?1, 'staged', ?2, ?3)")?;
-        for (name, bytes) in &repository.targets {
-            insert.execute(params![id, name, bytes])?;
+        let mut insert = transaction.prepare("INSERT INTO targets VALUES(?1, ?2, ?3, ?4)")?;
+        for (name, bytes) in targets {
+            insert.execute(params![id, slot, name, bytes])?;
         }
         drop(insert);
-        let root: Option<u64> =
-            transaction.query_row("SELECT max(version) FROM roots WHERE issuer = ?1", [id], |row| row.get(0))?;
-        transaction.commit()?;
-        self.floors.raise(&[(issuer, Floor { root: root.unwrap_or(0), generation: repository.generation })])
+        Ok(transaction.commit()?)
     }
 
     /// Puts what is staged of these issuers in force, all at once; what was in force becomes the previous generation.

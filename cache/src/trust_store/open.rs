@@ -13,15 +13,15 @@ use crate::{
 
 /// `application_id` of the file: "ckpt" with its last letter one further.
 const APPLICATION: i64 = 0x636b_7075;
-const SCHEMA: i64 = 2;
+const SCHEMA: i64 = 3;
 const BUSY: Duration = Duration::from_secs(5);
 
 const TABLES: &str = "
 CREATE TABLE roots(issuer TEXT NOT NULL, version INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY(issuer, version)) STRICT;
 CREATE TABLE newest_timestamp(issuer TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
 CREATE TABLE repositories(
-    issuer TEXT NOT NULL, slot TEXT NOT NULL CHECK(slot IN ('current', 'previous', 'staged')),
-    generation INTEGER NOT NULL, timestamp BLOB NOT NULL, snapshot BLOB NOT NULL, targets BLOB NOT NULL,
+    issuer TEXT NOT NULL, slot TEXT NOT NULL CHECK(slot IN ('current', 'previous', 'staged', 'ahead')),
+    generation INTEGER NOT NULL, timestamp BLOB NOT NULL, snapshot BLOB NOT NULL, targets BLOB NOT NULL, arrived INTEGER,
     PRIMARY KEY(issuer, slot)) STRICT;
 CREATE TABLE targets(
     issuer TEXT NOT NULL, slot TEXT NOT NULL, name TEXT NOT NULL, bytes BLOB NOT NULL,
@@ -30,15 +30,19 @@ CREATE TABLE fetched(issuer TEXT NOT NULL, name TEXT NOT NULL, bytes BLOB NOT NU
 CREATE TABLE notes(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 ";
 
-/// From schema 1, which knew no stage.
-const FROM_1: &str = "
-ALTER TABLE repositories RENAME TO repositories_1;
+/// From schema 2, which knew neither arrivals nor lists that are dated ahead.
+const FROM_2: &str = "
+ALTER TABLE repositories RENAME TO repositories_2;
 CREATE TABLE repositories(
-    issuer TEXT NOT NULL, slot TEXT NOT NULL CHECK(slot IN ('current', 'previous', 'staged')),
-    generation INTEGER NOT NULL, timestamp BLOB NOT NULL, snapshot BLOB NOT NULL, targets BLOB NOT NULL,
+    issuer TEXT NOT NULL, slot TEXT NOT NULL CHECK(slot IN ('current', 'previous', 'staged', 'ahead')),
+    generation INTEGER NOT NULL, timestamp BLOB NOT NULL, snapshot BLOB NOT NULL, targets BLOB NOT NULL, arrived INTEGER,
     PRIMARY KEY(issuer, slot)) STRICT;
-INSERT INTO repositories SELECT * FROM repositories_1;
-DROP TABLE repositories_1;
+INSERT INTO repositories SELECT *, NULL FROM repositories_2;
+DROP TABLE repositories_2;
+";
+
+/// What schema 2 had and schema 1 had not.
+const FROM_1: &str = "
 CREATE TABLE fetched(issuer TEXT NOT NULL, name TEXT NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY(issuer, name)) STRICT;
 CREATE TABLE notes(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 ";
@@ -65,15 +69,16 @@ impl TrustStore {
         connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(damaged)?;
         connection.pragma_update(None, "synchronous", "full").map_err(damaged)?;
         let change = match found {
-            Found::Nothing => TABLES,
-            Found::Schema(1) => FROM_1,
-            Found::Schema(_) => "",
+            Found::Nothing => TABLES.to_owned(),
+            Found::Schema(1) => [FROM_1, FROM_2].concat(),
+            Found::Schema(2) => FROM_2.to_owned(),
+            Found::Schema(_) => String::new(),
         };
         if !change.is_empty() {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(damaged)?;
             // Another process may have been quicker.
             if recognise(&transaction, path)? == found {
-                transaction.execute_batch(change).map_err(damaged)?;
+                transaction.execute_batch(&change).map_err(damaged)?;
                 transaction.pragma_update(None, "application_id", APPLICATION).map_err(damaged)?;
                 transaction.pragma_update(None, "user_version", SCHEMA).map_err(damaged)?;
             }
@@ -132,7 +137,7 @@ fn recognise(connection: &Connection, path: &Path) -> Result<Found, Fault> {
 pub(super) fn accepted(connection: &Connection) -> Result<BTreeMap<Region, Floor>, Fault> {
     let mut query = connection.prepare_cached(
         "SELECT r.issuer, coalesce((SELECT max(version) FROM roots WHERE issuer = r.issuer), 0), max(r.generation)
-         FROM repositories r WHERE r.slot <> 'previous' GROUP BY r.issuer",
+         FROM repositories r WHERE r.slot IN ('current', 'staged') GROUP BY r.issuer",
     )?;
     let rows = query
         .query_map([], |row| Ok((row.get::<_, String>(0)?, Floor { root: row.get(1)?, generation: row.get(2)? })))?;

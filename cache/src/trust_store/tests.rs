@@ -146,3 +146,37 @@ fn what_a_sync_had_fetched_is_kept_until_the_repository_is_whole() {
     store.stage(region(), &repository(1)).expect("staged");
     assert_eq!(store.fetched(region(), "status/1").expect("read"), None);
 }
+
+#[test]
+fn what_is_dated_ahead_is_kept_aside_and_is_neither_the_newest_nor_a_floor() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let mut store = TrustStore::open(&path).expect("begun");
+    store.keep_root(region(), 1, b"root").expect("kept");
+    store.stage(region(), &repository(3)).expect("staged");
+    store.activate(&[region()]).expect("activated");
+    store.keep_ahead(region(), &repository(9)).expect("kept");
+    drop(store);
+    let mut store = TrustStore::open(&path).expect("opened");
+    assert_eq!(store.ahead().expect("read"), [region()]);
+    assert_eq!(store.newest(region()).expect("read"), Some(repository(3)));
+    assert_eq!(store.floors().of(region()).map(|floor| floor.generation), Some(3));
+    assert_eq!(store.staged().expect("read"), []);
+    store.forget_ahead(region()).expect("forgotten");
+    assert_eq!(store.repository(region(), Slot::Ahead).expect("read"), None);
+    assert_eq!(store.repository(region(), Slot::Current).expect("read"), Some(repository(3)));
+}
+
+#[test]
+fn an_arrival_is_noted_once_and_one_in_the_future_is_noted_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut store = TrustStore::open(&folder.path().join("store.db")).expect("begun");
+    store.stage(region(), &repository(1)).expect("staged");
+    store.activate(&[region()]).expect("activated");
+    let arrived = |store: &TrustStore| store.arrived(region(), Slot::Current).expect("read");
+    assert_eq!(arrived(&store), None, "no confirmed clock has said so yet");
+    for (at, noted) in [(500, 500), (900, 500), (400, 400)] {
+        store.note_arrivals(UnixTime(at)).expect("noted");
+        assert_eq!(arrived(&store), Some(UnixTime(noted)));
+    }
+}

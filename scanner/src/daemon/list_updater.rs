@@ -81,8 +81,16 @@ pub fn keep(shared: &Arc<Shared>, lists: &LoadLists, stop: &Receiver<()>) {
             brought.ended(false, now, jitter());
         }
         if asks && mirrors.due(now) {
-            let word = round(shared, |store, moment| round::mirrors(&shared.config, store, moment, &mut |_, _| ()));
+            let mut peace = None;
+            let word = round(shared, |store, moment| {
+                let round = round::mirrors(&shared.config, store, moment, &mut |_, _| ());
+                peace = round.as_ref().ok().and_then(|round| round.report.peace);
+                round
+            });
             mirrors.ended(word.is_some(), Instant::now(), jitter());
+            if let Some(peace) = peace.take() {
+                mirrors.not_before(peace, Instant::now());
+            }
         }
         let there = stamps(&[store.clone(), store.with_extension("db-wal")]);
         let deadline = lock(&shared.held).as_ref().map(|held| held.until.0);
@@ -168,7 +176,9 @@ fn take_what_is_in_force(
         (Some(_), None) => log::info!("nothing waits any more"),
         _ => (),
     }
-    let now = store.in_force()?;
+    let mut now = store.in_force()?;
+    // What is dated ahead is told with the lists.
+    now.extend(store.ahead()?.into_iter().map(|issuer| (issuer, u64::MAX)));
     drop(store);
     if std::mem::replace(in_force, now.clone()) != now {
         shared.take(lists(&shared.config)?);

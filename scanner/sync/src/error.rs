@@ -19,6 +19,8 @@ pub enum Error {
     FolderMirror(PathBuf, io::Error),
     /// A folder holds no trust repositories.
     NoRepositories(PathBuf),
+    /// Several folders below the one that was named hold trust repositories.
+    SeveralPlaces(Vec<PathBuf>),
     /// A folder does not give a file out.
     Unreadable(PathBuf, String),
     /// A repository of a folder does not verify.
@@ -75,6 +77,10 @@ impl fmt::Display for Error {
                 "{} holds no trust repositories: {NATIONAL}/metadata/1.root.json is not there; name the folder above {NATIONAL}",
                 path.display()
             ),
+            Self::SeveralPlaces(places) => {
+                let places: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
+                write!(f, "trust repositories lie in several folders ({}); name one of them", places.join(", "))
+            }
             Self::Unreadable(path, why) => write!(f, "{}: {why}", path.display()),
             Self::Refused { place, refusal } => write!(f, "{place}: {refusal}"),
             Self::Unusable(place, _) => write!(f, "{place}: the lists cannot be used"),

@@ -38,6 +38,18 @@ pub const MAX_INFLATED: usize = 8 * 1024 * 1024;
 /// Memory behind all shards of one issuer. Stops a province that lists dense shards by the hundred from taking the gate's; 130
 /// million codes fit however many are set.
 pub const MAX_KEPT: usize = 32 * 1024 * 1024;
+/// Shards of one issuer that are read, and bytes that they inflate to together. Stops a province that lists thousands of shards that inflate
+/// a thousandfold from keeping every gate from starting; 160 million codes fit.
+pub const MAX_LISTS: usize = 1024;
+/// See [`MAX_LISTS`].
+pub const MAX_INFLATED_TOGETHER: usize = 40 * 1024 * 1024;
+/// The same for all issuers of a device, in the order of the nation's list.
+pub const DEVICE_LISTS: usize = 4096;
+/// See [`DEVICE_LISTS`].
+pub const DEVICE_INFLATED: usize = 512 * 1024 * 1024;
+/// Memory behind all shards of a device.
+pub const DEVICE_KEPT: usize = 64 * 1024 * 1024;
+
 /// Claim "status_list" (draft §5.2).
 pub const STATUS_LIST: i64 = 65533;
 /// Claim "ttl" (draft §5.2).
@@ -112,6 +124,14 @@ impl StatusList {
     /// # Errors
     /// With what is wrong, in words.
     pub fn read(bytes: &[u8], uri: &str, keys: &[&IssuerKey]) -> Result<StatusList, String> {
+        StatusList::read_within(bytes, uri, keys, MAX_INFLATED)
+    }
+
+    /// The same where there is room for so many bytes once it is inflated.
+    ///
+    /// # Errors
+    /// With what is wrong, in words.
+    pub fn read_within(bytes: &[u8], uri: &str, keys: &[&IssuerKey], room: usize) -> Result<StatusList, String> {
         // The compressed list is one byte string, so the walk's bounds on items and depth hold for it too.
         let sign1 = Sign1::parse(bytes, PROFILE).map_err(str::to_owned)?;
         // §5.2: the type is required, so that no other message of the key is taken for a list.
@@ -135,7 +155,7 @@ impl StatusList {
         if said.uri != uri {
             return Err(format!("it is the list {}", said.uri));
         }
-        let statuses = StatusTable::of(&two_bits(inflate(&said.list)?, said.bits)?);
+        let statuses = StatusTable::of(&two_bits(inflate(&said.list, room.min(MAX_INFLATED))?, said.bits)?);
         Ok(StatusList { uri: said.uri, issued: said.issued, window: said.window, ttl: said.ttl, statuses })
     }
 
@@ -200,7 +220,7 @@ fn packed(shard: &[u8]) -> Result<Vec<u8>, String> {
     if said.bits != 2 {
         return Err("it has not two bits a code".to_owned());
     }
-    inflate(&said.list)
+    inflate(&said.list, MAX_INFLATED)
 }
 
 /// Statuses of so many bits each as two bits each.
@@ -225,19 +245,54 @@ fn two_bits(bytes: Vec<u8>, bits: u32) -> Result<Vec<u8>, String> {
     Ok(array.into_bytes())
 }
 
-fn inflate(list: &[u8]) -> Result<Vec<u8>, String> {
+fn inflate(list: &[u8], room: usize) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let mut decoder = ZlibDecoder::new(list);
-    let bounded = decoder.by_ref().take(MAX_INFLATED as u64 + 1).read_to_end(&mut bytes);
+    let bounded = decoder.by_ref().take(room as u64 + 1).read_to_end(&mut bytes);
     bounded.map_err(|_| "its zlib stream is damaged")?;
-    if bytes.len() > MAX_INFLATED {
-        return Err(format!("it inflates beyond {MAX_INFLATED} bytes"));
+    if bytes.len() > room {
+        return Err(format!("it inflates beyond {room} bytes"));
     }
     // One stream and nothing after it (RFC 1950 §2.2): what is signed is what is read.
     if decoder.total_in() != list.len() as u64 {
         return Err("bytes follow its zlib stream".to_owned());
     }
     Ok(bytes)
+}
+
+/// What is left of the bounds for shards: of one issuer, or of all together.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Shards.
+    pub lists: usize,
+    /// Bytes that they inflate to.
+    pub inflated: usize,
+    /// Bytes of memory behind them.
+    pub kept: usize,
+}
+
+impl Room {
+    /// For one issuer.
+    pub const ISSUER: Room = Room { lists: MAX_LISTS, inflated: MAX_INFLATED_TOGETHER, kept: MAX_KEPT };
+    /// For all issuers of a device together.
+    pub const DEVICE: Room = Room { lists: DEVICE_LISTS, inflated: DEVICE_INFLATED, kept: DEVICE_KEPT };
+
+    /// What is left in both.
+    #[must_use]
+    pub fn and(self, other: Room) -> Room {
+        Room {
+            lists: self.lists.min(other.lists),
+            inflated: self.inflated.min(other.inflated),
+            kept: self.kept.min(other.kept),
+        }
+    }
+
+    /// Takes what one shard took; one that was looked at in vain has cost its work, too.
+    pub fn take(&mut self, inflated: usize, kept: usize) {
+        self.lists = self.lists.saturating_sub(1);
+        self.inflated = self.inflated.saturating_sub(inflated);
+        self.kept = self.kept.saturating_sub(kept);
+    }
 }
 
 /// All shards of one issuer by name.

@@ -60,6 +60,11 @@ pub enum Why {
         /// Bytes allowed.
         limit: u64,
     },
+    /// More bytes of targets than this device has room for beside those of the issuers before this one.
+    NoRoom {
+        /// Bytes allowed for all issuers together.
+        limit: u64,
+    },
     /// Shorter or other bytes than stated.
     OtherContent,
     /// The role above it does not name it.
@@ -99,6 +104,12 @@ impl fmt::Display for Refusal {
             Why::TooLong { limit } => write!(f, "{role}: more than {limit} bytes"),
             Why::TooMany { limit } => write!(f, "{role}: more than {limit} targets"),
             Why::TooMuch { limit } => write!(f, "{role}: more than {limit} bytes of targets together"),
+            Why::NoRoom { limit } => {
+                write!(
+                    f,
+                    "{role}: no room is left; all issuers together may take {limit} bytes, in the order of the nation's list"
+                )
+            }
             Why::OtherContent => {
                 write!(f, "{role}: not the content that was signed for; the mirror is damaged or half updated")
             }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use show::Lists;
 use sync::{
     lists,
-    update::{activation, carry, round},
+    update::{Outcome, activation, carry, round},
 };
 use trustlist::{
     region::Region,
@@ -140,10 +140,15 @@ pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failu
             let moment = judging::clock(lists::load_trust(None, &config).ok().as_ref(), &config).moment;
             let mut store = round::open(&config)?;
             let round = round::folder(&config, &mut store, &import.folder, root.as_deref(), moment)?;
-            round_report::report(&round, import.json)
+            let exit = round_report::report(&round, import.json)?;
+            // Whoever carries a stick has to hear that a part of it was not taken.
+            let refused = round.report.issuers.values().any(|outcome| matches!(outcome, Outcome::Refused { .. }));
+            Ok(if refused { Exit::Failure } else { exit })
         }
         TrustCommand::Export(export) => {
-            let files = carry::export(&round::open(&super::config_args::configuration(said)?)?, &export.folder)?;
+            let config = super::config_args::configuration(said)?;
+            owner::take_on(&config.places.state)?;
+            let files = carry::export(&round::open(&config)?, &export.folder)?;
             super::output::print(&format!("{files} files in {}\n", export.folder.display()));
             Ok(Exit::Ok)
         }

@@ -3,17 +3,23 @@
 //! A stick is a stranger: names that climb out of the folder and symbolic links are refused, and a file is read to its bound only.
 
 use std::{
-    fs::{self, File},
-    io::{ErrorKind, Read},
-    path::{Component, Path, PathBuf},
+    io::ErrorKind,
+    path::{Path, PathBuf},
 };
 
-use trustlist::tuf::Answer;
+use trustlist::{region::Region, tuf::Answer};
 
-use super::Mirror;
+use super::{Mirror, beneath::Folder};
 use crate::error::Error;
 
+/// How deep below the folder that somebody names repositories are looked for.
+const DEEPEST: usize = 2;
+/// Folders that are looked into. Stops a stick with a million of them from being a long search.
+const MOST_FOLDERS: usize = 256;
+
 /// A folder that holds `<issuer>/metadata` and `<issuer>/targets`.
+///
+/// It is opened for each file anew: a stick whose folder somebody holds open cannot be taken out.
 #[derive(Debug)]
 pub struct FolderMirror(PathBuf);
 
@@ -23,34 +29,49 @@ impl FolderMirror {
     /// # Errors
     /// When it is none.
     pub fn open(path: &Path) -> Result<FolderMirror, Error> {
-        match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => Ok(FolderMirror(path.to_owned())),
-            Ok(_) => Err(Error::NotAFolder(path.to_owned())),
+        match Folder::open(path) {
+            Ok(_) => Ok(FolderMirror(path.to_owned())),
+            Err(error) if error.kind() == ErrorKind::NotADirectory => Err(Error::NotAFolder(path.to_owned())),
             Err(error) => Err(Error::FolderMirror(path.to_owned(), error)),
         }
     }
+}
 
-    fn read(&self, path: &str, limit: u64) -> std::io::Result<Vec<u8>> {
-        let mut place = self.0.clone();
-        for part in Path::new(path).components() {
-            let Component::Normal(part) = part else {
-                return Err(std::io::Error::new(ErrorKind::InvalidInput, "its name climbs out of the folder"));
-            };
-            place.push(part);
-            if fs::symlink_metadata(&place)?.file_type().is_symlink() {
-                let why = format!("{} is a symbolic link; links are not followed", place.display());
-                return Err(std::io::Error::new(ErrorKind::InvalidInput, why));
-            }
+/// Where below `folder` repositories lie: there, or in the folders below it that hold some. People copy a folder where its content belongs.
+#[must_use]
+pub fn with_repositories(folder: &Path) -> Vec<PathBuf> {
+    let mut level = vec![folder.to_owned()];
+    for _ in 0..=DEEPEST {
+        let found: Vec<PathBuf> = level.iter().filter(|folder| holds_repositories(folder)).cloned().collect();
+        if !found.is_empty() {
+            return found;
         }
-        let mut bytes = Vec::new();
-        File::open(&place)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-        Ok(bytes)
+        level = level.iter().flat_map(|folder| folders_in(folder)).take(MOST_FOLDERS).collect();
     }
+    Vec::new()
+}
+
+fn holds_repositories(folder: &Path) -> bool {
+    let is_one = |folder: &PathBuf| {
+        let name = folder.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.parse::<Region>().is_ok()) && folder.join("metadata").is_dir()
+    };
+    folders_in(folder).iter().any(is_one)
+}
+
+fn folders_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    folders.take(MOST_FOLDERS).map(|entry| entry.path()).collect()
 }
 
 impl Mirror for FolderMirror {
+    fn is_at_hand(&self) -> bool {
+        true
+    }
+
     fn fetch(&mut self, path: &str, limit: u64) -> Answer {
-        match self.read(path, limit) {
+        match Folder::open(&self.0).and_then(|folder| folder.read(path, limit)) {
             Ok(bytes) => Answer::Bytes(bytes),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Answer::NotFound,
             Err(error) => Answer::Unreachable(format!("{path}: {error}")),
@@ -60,7 +81,19 @@ impl Mirror for FolderMirror {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    #[test]
+    fn repositories_in_a_folder_of_the_stick_are_found() {
+        let stick = tempfile::tempdir().expect("a folder");
+        assert!(with_repositories(stick.path()).is_empty());
+        fs::create_dir_all(stick.path().join("backup/trust/440000/metadata")).expect("made");
+        assert_eq!(with_repositories(stick.path()), [stick.path().join("backup/trust")]);
+        fs::create_dir_all(stick.path().join("000000/metadata")).expect("made");
+        assert_eq!(with_repositories(stick.path()), [stick.path()], "what lies at the top counts");
+    }
 
     #[test]
     fn a_stick_cannot_reach_out_of_itself() {

@@ -4,7 +4,7 @@
 //! the national repository comes first, because it pins the others' first roots. Each repository is on its own: one that is
 //! broken is reported and left out.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use cache::trust_store::TrustStore;
 use data_encoding::HEXLOWER;
@@ -20,12 +20,14 @@ use trustlist::{
 
 use crate::error::Error;
 
+mod beneath;
 mod delta;
 pub mod folder;
 pub mod store;
 
+pub use beneath::Folder;
 pub use folder::FolderMirror;
-pub use store::{from_store, named, with_staged};
+pub use store::{from_store, issued, named, with_seed, with_staged};
 
 /// Largest target read: a status shard with room to grow. Stops endless data.
 const MAX_TARGET: u64 = 8 * 1024 * 1024;
@@ -34,6 +36,10 @@ const MAX_TARGETS: usize = 4096;
 /// Most bytes in all targets of one issuer, deltas apart: as many status lists as a gate keeps in memory, and room for the rest. They are
 /// held twice while newer ones come. Stops a province that fills the memory of the process that fetches, and with it ends the others' lists.
 const MAX_REPOSITORY: u64 = 40 * 1024 * 1024;
+
+/// Most bytes in all targets of all issuers together. In the order of the nation's list: whoever stands late in it is left out where those
+/// before it list too much.
+pub(crate) const MAX_TOGETHER: u64 = 64 * 1024 * 1024;
 
 /// The lists, and what is not as it should be with where they come from.
 #[derive(Debug)]
@@ -57,6 +63,16 @@ pub struct ListRemark {
 pub trait Mirror {
     /// Brings one file, at most one byte beyond `limit`.
     fn fetch(&mut self, path: &str, limit: u64) -> Answer;
+
+    /// Whether it lies here, so that a file that cannot be had says nothing of the next, and costs no time.
+    fn is_at_hand(&self) -> bool {
+        false
+    }
+
+    /// For how long it asks to be left in peace.
+    fn asks_for_peace(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// One repository of a mirror, seen as the TUF workflow sees it.
@@ -89,12 +105,16 @@ pub fn from_folder(folder: &Path) -> Result<Trust, Error> {
 }
 
 fn from_mirror(mirror: &mut dyn Mirror, root: &[u8], place: &str) -> Result<Trust, Error> {
-    let national = repository(mirror, NATIONAL, root)
+    let national = repository(mirror, NATIONAL, root, MAX_TOGETHER)
         .map_err(|refusal| Error::Refused { place: format!("{place}/{NATIONAL}"), refusal })?;
     let mut repositories = Vec::new();
+    let mut room = MAX_TOGETHER.saturating_sub(size(&national.targets));
     for (issuer, root) in pinned_roots(&national.targets) {
-        match repository(mirror, issuer, &root) {
-            Ok(repository) => repositories.push(repository),
+        match repository(mirror, issuer, &root, room) {
+            Ok(repository) => {
+                room = room.saturating_sub(size(&repository.targets));
+                repositories.push(repository);
+            }
             // No folder at all: this mirror does not carry the issuer. Its codes refer as `list-missing`.
             Err(Refusal { why: tuf::Why::Missing, role }) if role == "timestamp" => {
                 log::debug!("{place}: carries no lists of {issuer}")
@@ -129,12 +149,16 @@ pub(crate) fn pinned_roots(national: &BTreeMap<String, Vec<u8>>) -> Vec<(Region,
     roots
 }
 
-/// Verifies one repository from its first root up and reads all its targets.
-fn repository(mirror: &mut dyn Mirror, issuer: Region, root: &[u8]) -> Result<Repository, Refusal> {
+fn size(targets: &BTreeMap<String, Vec<u8>>) -> u64 {
+    targets.values().map(|bytes| bytes.len() as u64).sum()
+}
+
+/// Verifies one repository from its first root up and reads all its targets, where there is `room` for so many bytes.
+fn repository(mirror: &mut dyn Mirror, issuer: Region, root: &[u8], room: u64) -> Result<Repository, Refusal> {
     let mut trusted = Trusted::from_root(root)?;
     // Expiry is no question here, so the moment is before every expiry.
     tuf::refresh(&mut trusted, UnixTime(i64::MIN), &mut Metadata { mirror: &mut *mirror, issuer })?;
-    let targets = targets(mirror, issuer, &trusted, None)?;
+    let targets = targets(mirror, issuer, &trusted, None, room)?;
     Ok(trusted.repository(issuer, targets))
 }
 
@@ -144,10 +168,11 @@ pub(crate) fn targets(
     issuer: Region,
     trusted: &Trusted,
     held: Option<&BTreeMap<String, Vec<u8>>>,
+    room: u64,
 ) -> Result<BTreeMap<String, Vec<u8>>, Refusal> {
     let mut targets = BTreeMap::new();
     let stated = trusted.targets("targets").map(|targets| targets.signed.targets.clone()).unwrap_or_default();
-    bounded(&stated)?;
+    bounded(&stated, room)?;
     for (name, target) in stated.iter().filter(|(name, _)| !is_delta(name)) {
         let name = name.clone();
         let held = held.and_then(|held| held.get(&name));
@@ -181,7 +206,7 @@ fn is_plain(name: &str) -> bool {
 }
 
 /// Refuses what this device could not hold, before anything of it is fetched: the signed lengths say it.
-fn bounded(stated: &BTreeMap<String, TargetFile>) -> Result<(), Refusal> {
+fn bounded(stated: &BTreeMap<String, TargetFile>, room: u64) -> Result<(), Refusal> {
     let refused = |role: &str, why| Err(Refusal { role: role.to_owned(), why });
     let (mut number, mut together) = (0, 0_u64);
     for (name, target) in stated.iter().filter(|(name, _)| !is_delta(name)) {
@@ -199,6 +224,9 @@ fn bounded(stated: &BTreeMap<String, TargetFile>) -> Result<(), Refusal> {
     }
     if together > MAX_REPOSITORY {
         return refused("targets", tuf::Why::TooMuch { limit: MAX_REPOSITORY });
+    }
+    if together > room {
+        return refused("targets", tuf::Why::NoRoom { limit: MAX_TOGETHER });
     }
     Ok(())
 }
@@ -230,7 +258,7 @@ pub fn of_device(store: &Path, seed: &Path) -> Result<LoadedLists, Error> {
     let mut remarks = Vec::new();
     if store.exists() || store.with_extension("floors").exists() {
         let opened = TrustStore::read(store).map_err(Error::Store);
-        let read = opened.and_then(|opened| Ok((store::with_seed(&opened, seed)?, opened.behind()?)));
+        let read = opened.and_then(|opened| Ok((with_seed(&opened, seed)?, opened.behind()?)));
         match read {
             Ok((Some(loaded), _)) => return Ok(loaded),
             Ok((None, behind)) if behind.is_empty() => (),

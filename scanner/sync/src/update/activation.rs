@@ -89,6 +89,10 @@ impl Activation {
 /// # Errors
 /// When the store cannot be read or written.
 pub fn settle(config: &Config, store: &mut TrustStore, moment: Moment) -> Result<Activation, Error> {
+    if moment.is_confirmed() {
+        store.note_arrivals(moment.at)?;
+        release(store, moment)?;
+    }
     let staged = store.staged()?;
     if staged.is_empty() {
         store.set_note(Note::Hold, None)?;
@@ -99,6 +103,24 @@ pub fn settle(config: &Config, store: &mut TrustStore, moment: Moment) -> Result
     let note = held.as_ref().map(|held| serde_json::to_string(held).expect("plain data"));
     store.set_note(Note::Hold, note.as_deref())?;
     Ok(Activation { activated, held })
+}
+
+/// What was dated ahead and whose time has come goes the way of all lists, unless newer ones have come meanwhile.
+fn release(store: &mut TrustStore, moment: Moment) -> Result<(), Error> {
+    for issuer in store.ahead()? {
+        let Some(waiting) = store.repository(issuer, Slot::Ahead)? else { continue };
+        let issued = lists::issued(store, issuer, &waiting)?;
+        if issued.is_some_and(|issued| moment.is_before(issued)) {
+            continue;
+        }
+        let newer = store.newest(issuer)?.is_none_or(|newest| newest.generation < waiting.generation);
+        store.forget_ahead(issuer)?;
+        if newer && issued.is_some() {
+            store.keep_timestamp(issuer, &waiting.timestamp)?;
+            store.stage(issuer, &waiting)?;
+        }
+    }
+    Ok(())
 }
 
 /// Puts everything that is staged in force, by an operator's word.
@@ -131,8 +153,8 @@ pub fn try_staged(
     staged: &[Region],
     now: UnixTime,
 ) -> Result<Option<(Trust, Trust, Report)>, Error> {
-    let Some(here) = lists::from_store(store)? else { return Ok(None) };
-    let Some(there) = lists::with_staged(store, staged)? else { return Ok(None) };
+    let Some(here) = lists::with_seed(store, &config.trust.seed)? else { return Ok(None) };
+    let Some(there) = lists::with_staged(store, &config.trust.seed, staged)? else { return Ok(None) };
     let report = try_on_scans(config, &here.trust, &there.trust, now);
     Ok(Some((here.trust, there.trust, report)))
 }
@@ -169,14 +191,14 @@ fn sort(
     else {
         return everything;
     };
-    let Some(here) = lists::from_store(store)? else { return everything };
+    let Some(here) = lists::with_seed(store, &config.trust.seed)? else { return everything };
     let terms = Terms {
         above: config.trust.hold_above.0,
         at_most_s: i64::try_from(config.trust.hold_at_most.as_secs()).unwrap_or(i64::MAX),
     };
     let (since, mut spent) = held(store)?.map_or((moment.at, 0), |held| (held.since, held.spent));
     let changes = |issuers: &[Region]| {
-        let there = lists::with_staged(store, issuers)?;
+        let there = lists::with_staged(store, &config.trust.seed, issuers)?;
         Ok::<_, Error>(there.map(|there| shadow_run.report(&here.trust, &there.trust)).unwrap_or_default())
     };
     let advise = |report: &Report, spent| {

@@ -3,14 +3,13 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use cache::trust_store::{Slot, TrustStore};
-use host::atomic_file::{self, Readers};
 use serde::Serialize;
 use trustlist::{
     trust::Trust,
     tuf::{Trusted, target_request},
 };
 
-use crate::error::Error;
+use crate::{error::Error, lists::Folder};
 
 /// Writes everything the store holds in the layout of a mirror; returns the number of files. Metadata goes last, the timestamp at the very
 /// end, so that a stick that is pulled out too early shows the old lists or none.
@@ -18,13 +17,13 @@ use crate::error::Error;
 /// # Errors
 /// When the store cannot be read, or the folder cannot be written.
 pub fn export(store: &TrustStore, folder: &Path) -> Result<usize, Error> {
+    let written = |error| Error::CannotWrite(folder.to_owned(), error);
+    fs::create_dir_all(folder).map_err(written)?;
+    // The stick is a stranger's: nothing is written through a link on it.
+    let beneath = Folder::open(folder).map_err(written)?;
     let mut files = 0;
     let mut put = |path: String, bytes: &[u8]| -> Result<(), Error> {
-        let path = folder.join(path);
-        let failed = |error| Error::CannotWrite(path.clone(), error);
-        let above = path.parent().expect("it lies in the folder");
-        fs::create_dir_all(above).map_err(failed)?;
-        atomic_file::replace(&path, bytes, Readers::Usual).map_err(failed)?;
+        beneath.put(&path, bytes).map_err(|error| Error::CannotWrite(folder.join(&path), error))?;
         files += 1;
         Ok(())
     };

@@ -28,6 +28,11 @@ impl From<&config::Sync> for MirrorAccess {
     }
 }
 
+/// A server that is overloaded is left in peace for as long as it asks (`Retry-After`, RFC 9110 §10.2.3), within these bounds: none
+/// may silence a gate for good.
+const SHORTEST_PEACE: Duration = Duration::from_secs(30);
+const LONGEST_PEACE: Duration = Duration::from_secs(6 * 3600);
+
 /// A page that says "not found" is read up to here. Stops endless regrets.
 const LONGEST_REGRET: u64 = 16 * 1024;
 
@@ -36,6 +41,7 @@ pub struct WebMirror {
     agent: Agent,
     base: String,
     timeout: Duration,
+    peace: Option<Duration>,
 }
 
 impl WebMirror {
@@ -55,7 +61,7 @@ impl WebMirror {
             config = config.tls_config(peer::vouched_for_by(path).map_err(Error::Authorities)?);
         }
         let base = base.trim_end_matches('/').to_owned();
-        Ok(WebMirror { agent: config.build().into(), base, timeout: way.timeout })
+        Ok(WebMirror { agent: config.build().into(), base, timeout: way.timeout, peace: None })
     }
 
     /// How long a file may take. Only a target's limit is its length; metadata's is a bound, and a small file would be waited for
@@ -66,9 +72,26 @@ impl WebMirror {
     }
 }
 
+/// A path as it stands in an address (RFC 3986 §2): names of targets may hold anything a file's name can.
+fn in_url(path: &str) -> String {
+    let kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/+".contains(&byte);
+    path.bytes().fold(String::with_capacity(path.len()), |mut url, byte| {
+        if kept(byte) {
+            url.push(char::from(byte));
+        } else {
+            url.push_str(&format!("%{byte:02X}"));
+        }
+        url
+    })
+}
+
 impl Mirror for WebMirror {
+    fn asks_for_peace(&self) -> Option<Duration> {
+        self.peace
+    }
+
     fn fetch(&mut self, path: &str, limit: u64) -> Answer {
-        let url = format!("{}/{path}", self.base);
+        let url = format!("{}/{}", self.base, in_url(path));
         let patience = self.patience(path, limit);
         let request = self.agent.get(&url).config();
         let request = request.timeout_recv_response(Some(self.timeout)).timeout_connect(Some(self.timeout));
@@ -80,6 +103,13 @@ impl Mirror for WebMirror {
                 Answer::NotFound
             }
             Ok(response) if response.status().as_u16() != 200 => {
+                if matches!(response.status().as_u16(), 429 | 503) {
+                    let seconds = response
+                        .headers()
+                        .get("retry-after")
+                        .and_then(|value| value.to_str().ok()?.trim().parse().ok());
+                    self.peace = Some(Duration::from_secs(seconds.unwrap_or(0)).clamp(SHORTEST_PEACE, LONGEST_PEACE));
+                }
                 Answer::Unreachable(format!("{url}: answered {}", response.status()))
             }
             Ok(mut response) => match response.body_mut().with_config().limit(limit + 1).read_to_vec() {
@@ -100,6 +130,18 @@ mod tests {
         let web = WebMirror::new("http://mirror.example/trust/", &way).expect("a mirror");
         assert_eq!(web.patience("440000/metadata/timestamp.json", 1 << 20).as_secs(), 20);
         assert_eq!(web.patience("440000/targets/status/ab.1", 1 << 20).as_secs(), 20 + 512);
+    }
+
+    #[test]
+    fn names_that_no_address_can_have_are_written_so_that_it_can() {
+        for (name, url) in [
+            ("440000/metadata/2.root.json", "440000/metadata/2.root.json"),
+            ("440000/targets/ab.a b", "440000/targets/ab.a%20b"),
+            ("a?b#c%d", "a%3Fb%23c%25d"),
+            ("粤", "%E7%B2%A4"),
+        ] {
+            assert_eq!(in_url(name), url);
+        }
     }
 
     #[test]

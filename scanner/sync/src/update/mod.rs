@@ -13,13 +13,13 @@ pub mod round;
 pub mod schedule;
 pub mod sync_request;
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
-use cache::trust_store::{StoredRepository, TrustStore};
+use cache::trust_store::{Slot, StoredRepository, TrustStore};
 use serde::Serialize;
 use trustlist::{
     region::{NATIONAL, Region},
-    time::Moment,
+    time::{Moment, UnixTime},
     trust::Trust,
     tuf::{self, Refusal, Trusted, Why},
 };
@@ -63,6 +63,13 @@ pub enum Outcome {
         /// What is here.
         generation: u64,
     },
+    /// A newer one was verified, and is dated in the future of this clock, which is confirmed: it waits until then.
+    FromTheFuture {
+        /// Its generation.
+        generation: u64,
+        /// When it says that it was issued.
+        issued: UnixTime,
+    },
     /// The mirror does not carry it.
     Absent,
     /// The mirror did not answer; what is here stays in force.
@@ -84,6 +91,9 @@ pub struct SyncReport {
     pub source: String,
     /// Each issuer.
     pub issuers: BTreeMap<Region, Outcome>,
+    /// For how long the mirror asks to be left in peace.
+    #[serde(skip)]
+    pub peace: Option<Duration>,
 }
 
 /// The one word for metrics and pages.
@@ -124,8 +134,49 @@ impl SyncReport {
             return SyncResult::Waiting;
         }
         match self.issuers.get(&NATIONAL) {
-            Some(Outcome::Unchanged { .. } | Outcome::Older { .. }) => SyncResult::Unchanged,
+            Some(Outcome::Unchanged { .. } | Outcome::Older { .. } | Outcome::FromTheFuture { .. }) => {
+                SyncResult::Unchanged
+            }
             _ => SyncResult::Failed,
+        }
+    }
+}
+
+impl SyncReport {
+    /// What came of two mirrors, for each issuer from the one that had more: a mirror that lacks an issuer, or holds an old one, keeps nobody from
+    /// having it of the next.
+    #[must_use]
+    pub fn and(self, next: SyncReport) -> SyncReport {
+        let source = match (self.result(), next.result()) {
+            (SyncResult::Failed, _) => next.source.clone(),
+            (_, SyncResult::Failed) => self.source.clone(),
+            _ => format!("{}, {}", self.source, next.source),
+        };
+        let mut issuers = self.issuers;
+        for (issuer, second) in next.issuers {
+            let best = match (issuers.remove(&issuer), second) {
+                (Some(Outcome::Updated { from, .. }), Outcome::Updated { to, .. }) => Outcome::Updated { from, to },
+                (Some(first), second) if first.rank() <= second.rank() => first,
+                (_, second) => second,
+            };
+            issuers.insert(issuer, best);
+        }
+        SyncReport { source, issuers, peace: self.peace.or(next.peace) }
+    }
+}
+
+impl Outcome {
+    /// The lower, the more came of it.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Updated { .. } => 0,
+            Self::Waiting { .. } => 1,
+            Self::Unchanged { .. } => 2,
+            Self::FromTheFuture { .. } => 3,
+            Self::Older { .. } => 4,
+            Self::Refused { .. } => 5,
+            Self::Unreachable { .. } => 6,
+            Self::Absent => 7,
         }
     }
 }
@@ -143,6 +194,12 @@ impl fmt::Display for SyncReport {
                 Outcome::Unchanged { .. } => unchanged += 1,
                 Outcome::Older { generation } => {
                     writeln!(f, "{issuer}  older than what is here (generation {generation}); nothing taken")?;
+                }
+                Outcome::FromTheFuture { generation, issued } => {
+                    writeln!(
+                        f,
+                        "{issuer}  generation {generation} is dated {issued}, which is to come; it waits until then"
+                    )?;
                 }
                 Outcome::Absent => writeln!(f, "{issuer}  not carried there")?,
                 Outcome::Unreachable { why } => writeln!(f, "{issuer}  {why}")?,
@@ -174,7 +231,7 @@ pub fn sync(
     source: &str,
     anchor: &TrustAnchor<'_>,
 ) -> Result<SyncReport, Error> {
-    let mut report = SyncReport { source: source.to_owned(), issuers: BTreeMap::new() };
+    let mut report = SyncReport { source: source.to_owned(), issuers: BTreeMap::new(), peace: None };
     let known = store.roots(NATIONAL)?;
     let root = match (known.first(), anchor.first_root) {
         (Some(_), _) => None,
@@ -183,20 +240,26 @@ pub fn sync(
             return Err(Error::NoRoot);
         }
     };
-    let outcome = one(store, mirror, NATIONAL, root, anchor.moment)?;
-    let mut silent = usize::from(matches!(outcome, Outcome::Unreachable { .. })) * SILENCES;
+    let outcome = one(store, mirror, NATIONAL, root, anchor.moment, lists::MAX_TOGETHER)?;
+    let silence = |mirror: &dyn Mirror, outcome: &Outcome| {
+        usize::from(!mirror.is_at_hand() && matches!(outcome, Outcome::Unreachable { .. }))
+    };
+    let mut silent = silence(mirror, &outcome) * SILENCES;
     report.issuers.insert(NATIONAL, outcome);
+    let mut room = lists::MAX_TOGETHER.saturating_sub(store.size(NATIONAL)?);
     // The others are asked for by the newest national list that verified, also when the mirror's was refused.
     let Some(national) = store.newest(NATIONAL)? else { return Ok(report) };
     for (issuer, root) in lists::pinned_roots(&national.targets) {
         // Thirty-five times a timeout would keep the next mirror waiting.
-        if silent >= SILENCES {
+        if silent >= SILENCES || mirror.asks_for_peace().is_some() {
             break;
         }
-        let outcome = one(store, mirror, issuer, Some(&root), anchor.moment)?;
-        silent += usize::from(matches!(outcome, Outcome::Unreachable { .. }));
+        let outcome = one(store, mirror, issuer, Some(&root), anchor.moment, room)?;
+        silent += silence(mirror, &outcome);
         report.issuers.insert(issuer, outcome);
+        room = room.saturating_sub(store.size(issuer)?);
     }
+    report.peace = mirror.asks_for_peace();
     Ok(report)
 }
 
@@ -207,6 +270,7 @@ fn one(
     issuer: Region,
     first_root: Option<&[u8]>,
     moment: Moment,
+    room: u64,
 ) -> Result<Outcome, Error> {
     let stored = store.newest(issuer)?;
     let roots = store.roots(issuer)?;
@@ -250,7 +314,11 @@ fn one(
             store.keep_root(issuer, version, &bytes)?;
         }
     }
-    if let Some(timestamp) = trusted.timestamp() {
+    // One that is in force already, or waits to be, was taken when nobody could say that it is dated ahead.
+    let known = stored.as_ref().map(|stored| &stored.timestamp);
+    let ahead = trusted.timestamp().filter(|offered| known != Some(&offered.bytes));
+    let ahead = ahead.and_then(|offered| offered.signed.issued).filter(|issued| moment.is_before(*issued));
+    if let Some(timestamp) = trusted.timestamp().filter(|_| ahead.is_none()) {
         store.keep_timestamp(issuer, &timestamp.bytes)?;
     }
     match refreshed {
@@ -266,9 +334,11 @@ fn one(
     if let Some(stored) = stored.as_ref().filter(|stored| stored.timestamp == timestamp.bytes) {
         return Ok(Outcome::Unchanged { generation: stored.generation });
     }
-    let held = stored.as_ref().map(|stored| &stored.targets);
+    // What waits for its date was fetched once already.
+    let waiting = ahead.map(|_| store.repository(issuer, Slot::Ahead)).transpose()?.flatten();
+    let held = waiting.as_ref().or(stored.as_ref()).map(|held| &held.targets);
     let mut shelf = ResumableMirror::new(mirror, store, issuer);
-    let targets = match lists::targets(&mut shelf, issuer, &trusted, held) {
+    let targets = match lists::targets(&mut shelf, issuer, &trusted, held, room) {
         Ok(targets) => targets,
         Err(refusal) => return Ok(refused(refusal)),
     };
@@ -284,6 +354,10 @@ fn one(
         targets_role: trusted.targets("targets").map(|role| role.bytes.clone()).unwrap_or_default(),
         targets,
     };
+    if let Some(issued) = ahead {
+        store.keep_ahead(issuer, &accepted)?;
+        return Ok(Outcome::FromTheFuture { generation, issued });
+    }
     store.stage(issuer, &accepted)?;
     Ok(Outcome::Updated { from: stored.map(|stored| stored.generation), to: generation })
 }

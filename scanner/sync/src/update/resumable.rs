@@ -27,6 +27,14 @@ impl<'a> ResumableMirror<'a> {
 }
 
 impl Mirror for ResumableMirror<'_> {
+    fn is_at_hand(&self) -> bool {
+        self.mirror.is_at_hand()
+    }
+
+    fn asks_for_peace(&self) -> Option<std::time::Duration> {
+        self.mirror.asks_for_peace()
+    }
+
     fn fetch(&mut self, path: &str, limit: u64) -> Answer {
         if let Ok(Some(bytes)) = self.store.fetched(self.issuer, path)
             && is_what_its_name_says(path, &bytes)

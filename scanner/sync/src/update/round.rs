@@ -1,4 +1,4 @@
-//! One round: the mirrors in their order, until one answers; or what lies in a folder. Then into force with what may.
+//! One round: the mirrors in their order; or what lies in a folder. Then into force with what may.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    lists::{FolderMirror, Mirror},
+    lists::{FolderMirror, Mirror, folder::with_repositories},
 };
 
 /// What came of a round.
@@ -59,7 +59,7 @@ pub fn seed_root(config: &Config) -> Option<Vec<u8>> {
     }
 }
 
-/// Asks the mirrors one after the other; the first that can be reached decides. `watch` is told each file, and its bytes.
+/// Asks the mirrors one after the other, and takes each issuer from the one where it is newest and whole. `watch` is told each file, and its bytes.
 ///
 /// # Errors
 /// When none is configured, or the store cannot be used.
@@ -71,7 +71,7 @@ pub fn mirrors(
 ) -> Result<Round, Error> {
     let seed = seed_root(config);
     let anchor = TrustAnchor { first_root: seed.as_deref(), moment };
-    let mut last = None;
+    let (mut merged, mut failure): (Option<SyncReport>, Option<Error>) = (None, None);
     for mirror in &config.sync.mirrors {
         let mut ask = |store: &mut TrustStore| match mirror.folder() {
             Some(folder) => {
@@ -83,13 +83,18 @@ pub fn mirrors(
             }
         };
         match ask(store) {
-            Ok(report) if report.result() != SyncResult::Failed => return finish(config, store, moment, report),
-            Ok(report) => last = Some(Ok(report)),
+            Ok(report) => {
+                merged = Some(match merged {
+                    Some(before) => before.and(report),
+                    None => report,
+                });
+            }
             // A folder that is not mounted is no reason not to ask the next.
-            Err(failure) => last = Some(Err(failure)),
+            Err(error) => failure = Some(error),
         }
     }
-    finish(config, store, moment, last.ok_or(Error::NoMirrors)??)
+    let report = merged.ok_or_else(|| failure.unwrap_or(Error::NoMirrors))?;
+    finish(config, store, moment, report)
 }
 
 /// Takes what a folder offers.
@@ -103,6 +108,12 @@ pub fn folder(
     vouched_root: Option<&[u8]>,
     moment: Moment,
 ) -> Result<Round, Error> {
+    let found = with_repositories(folder);
+    let folder = match found.as_slice() {
+        [one] => one.as_path(),
+        [] => folder,
+        several => return Err(Error::SeveralPlaces(several.to_vec())),
+    };
     let mut mirror = FolderMirror::open(folder)?;
     let seed = seed_root(config);
     let anchor = TrustAnchor { first_root: vouched_root.or(seed.as_deref()), moment };

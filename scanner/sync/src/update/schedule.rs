@@ -71,6 +71,12 @@ impl SyncSchedule {
         }
     }
 
+    /// A mirror asks to be left in peace for so long.
+    pub fn not_before(&mut self, peace: Duration, now: Instant) {
+        self.due = self.due.max(now + peace);
+        self.failures = self.failures.max(1);
+    }
+
     /// The link came up.
     pub fn link_is_up(&mut self, now: Instant, jitter: f64) {
         self.failures = 0;
