@@ -9,4 +9,5 @@ pub mod exchange;
 pub mod floors;
 pub mod log;
 pub mod outbox;
+pub mod state_lock;
 pub mod trust_store;

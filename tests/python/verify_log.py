@@ -85,7 +85,23 @@ def open_anchor(note, key):
     return None
 
 
+def known_end(path):
+    """(log, [(who, seq, hash)]) of the head file beside the database, or None."""
+    try:
+        text = open(path + "-head", encoding="utf-8").read()
+    except FileNotFoundError:
+        return None
+    body, mark, rest = text.partition("sum ")
+    lines = body.splitlines()
+    if not mark or hashlib.sha256(body.encode()).hexdigest()[:16] != rest.split("\n")[0] or lines[0] != "checkpointd head 1":
+        return None
+    ends = [line.split(" ") for line in lines[2:]]
+    return lines[1].removeprefix("log "), [(who, int(seq), bytes.fromhex(head)) for who, seq, head in ends]
+
+
 def verify(path, key, notes, excerpt):
+    # Read first: rows that are written meanwhile are no finding.
+    known = known_end(path)
     db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     log = db.execute("SELECT value FROM meta WHERE name = 'log'").fetchone()[0]
     notes = [row[0] for row in db.execute("SELECT note FROM anchors ORDER BY seq")] + notes
@@ -120,6 +136,13 @@ def verify(path, key, notes, excerpt):
         elif seq in hashes:
             found.append((good + 1, f"chained anew: the first changed row lies between {good + 1} and {seq}"))
             break
+    if known and known[0] != log:
+        found.append((0, f"the head file is of another log ({known[0]})"))
+    for who, seq, head in known[1] if known and known[0] == log else []:
+        if seq > end:
+            found.append((end + 1, f"the end is gone: the last row is {end}, the {who} knows row {seq}"))
+        elif seq in hashes and hashes[seq] != head:
+            found.append((seq, f"row {seq} is another than the one that the {who} knows"))
     if first and not excerpt and (first > 1 or start != bytes(32)):
         cut = first - 1
         if not any(at <= anchored and through >= cut and (start if through == cut else hashes.get(through)) == head

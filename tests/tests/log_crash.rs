@@ -14,12 +14,13 @@ use std::{
 
 use cache::{
     log::{
-        Direction, Options, Passage, Reader, ScanLog, ScanRow, UnixMillis, Writer, Written,
+        Admissions, Direction, Options, Owed, Passage, Reader, ScanLog, ScanRow, UnixMillis, Writer, Written,
         note::NoteSigner,
+        openings::Bounds,
         query::Filter,
         verify::{Evidence, verify},
     },
-    outbox::{Answer, Backoff, Courier, Mark, Step},
+    outbox::{Answer, Backoff, OutboxScheduler, OutboxUpdate, Step},
 };
 use trustlist::{
     time::TimeTrust,
@@ -64,9 +65,9 @@ fn row(lane: usize, n: i64) -> ScanRow {
 fn victim() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let path = Path::new(&directory).join("scans.db");
-    let options = Options { upload: true, ..Options::new(&path, signer()) };
+    let options = Options { owed: Owed::Receipt, ..Options::new(&path, signer()) };
     let log = ScanLog::open(options, UnixMillis(1_612_137_600_000)).expect("opens after every crash");
-    let (writer, _thread) = Writer::spawn(log);
+    let (writer, _thread) = Writer::spawn(log, Admissions::new(Bounds::default()).expect("randomness"));
     for lane in 0..3 {
         let writer = writer.clone();
         std::thread::spawn(move || {
@@ -83,25 +84,26 @@ fn victim() {
 /// A centre that takes most batches, loses some answers, and is not there sometimes.
 fn upload(writer: &Writer, reader: &Reader) {
     let start = Instant::now();
-    let mut courier = Courier::new(16, Backoff { first: Duration::from_millis(2), cap: Duration::from_millis(8) });
-    let commit = |mark: Mark| {
-        assert!(matches!(writer.mark(mark).wait(Duration::from_secs(20)), Written::Committed(_)));
+    let mut scheduler =
+        OutboxScheduler::new(16, Backoff { first: Duration::from_millis(2), cap: Duration::from_millis(8) });
+    let commit = |update: OutboxUpdate| {
+        assert!(matches!(writer.update_outbox(update).wait(Duration::from_secs(20)), Written::Committed(_)));
     };
-    commit(Mark::Restart);
     for n in 0_u64.. {
         let open = reader.outbox_open(16).expect("asked");
-        match courier.next(start.elapsed(), &open) {
+        match scheduler.next(start.elapsed(), &open) {
             Step::Rest => std::thread::sleep(Duration::from_millis(1)),
             Step::Wait(wait) => std::thread::sleep(wait),
             Step::Send(seqs) => {
-                commit(Mark::InFlight(seqs.clone()));
                 let items = reader.outbox_items(&seqs).expect("read");
                 for item in &items {
                     say("sent", item.id);
                 }
                 let answer = if n % 5 == 0 { Answer::Again("no route".into()) } else { Answer::Accepted };
                 let accepted = answer == Answer::Accepted;
-                commit(courier.answered(seqs, answer, start.elapsed(), n));
+                if let Some(update) = scheduler.answered(seqs, answer, start.elapsed(), n) {
+                    commit(update);
+                }
                 if accepted {
                     for item in &items {
                         say("done", item.id);

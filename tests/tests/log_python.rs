@@ -3,11 +3,13 @@
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
+    time::Duration,
 };
 
 use cache::log::{
     Direction, Options, Passage, Reader, ScanLog, ScanRow, UnixMillis,
     export::{self, Span},
+    lived::Uptime,
     note::NoteSigner,
     retention::Retention,
 };
@@ -69,7 +71,16 @@ fn a_second_implementation_agrees_across_a_retention_cut_and_about_a_doctored_ro
     let key = directory.path().join("device.pub");
     std::fs::write(&key, signer().verifier().to_string()).expect("written");
     let mut log = ScanLog::open(Options::new(&path, signer()), UnixMillis(START)).expect("opened");
-    for n in 0..600 {
+    for n in 0..300 {
+        log.append(&row(n)).expect("appended");
+    }
+    log.anchor().expect("anchored");
+    drop(log);
+    // The same device, a fortnight of its life later.
+    let mut options = Options::new(&path, signer());
+    options.uptime = options.uptime.map(|uptime| Uptime { up: uptime.up + Duration::from_secs(14 * 86_400), ..uptime });
+    let mut log = ScanLog::open(options, UnixMillis(START)).expect("opened");
+    for n in 300..600 {
         log.append(&row(n)).expect("appended");
     }
     log.anchor().expect("anchored");

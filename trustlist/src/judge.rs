@@ -135,11 +135,15 @@ impl Judgement {
         }
     }
 
-    /// The row could not be written: an admission becomes a referral. A refusal stays one.
+    /// The row could not be written, and why: an admission becomes a referral. A refusal stays one.
     #[must_use]
-    pub fn log_unavailable(self) -> Judgement {
+    pub fn log_unavailable(mut self, why: &'static str) -> Judgement {
         let reason = Reason::LogUnavailable;
-        if self.decision.verdict == Verdict::Admit { self.turned(reason, reason.verdict()) } else { self }
+        if self.decision.verdict != Verdict::Admit {
+            return self;
+        }
+        self.decision.detail = Some(why);
+        self.turned(reason, reason.verdict())
     }
 
     /// Ends the judgement: the decision, and the one admission if it admits.

@@ -155,5 +155,5 @@ fn a_profile_makes_a_reason_stricter_also_where_the_log_gives_it_and_never_what_
     assert_eq!(said(judged(&code(2, &[]), TimeTrust::Synced)), (Reason::ColourRed, Refuse), "milder is ignored");
     let unsure = judged(&code(0, &[]), TimeTrust::Untrusted);
     assert_eq!(said(unsure), (Reason::ClockUntrusted, Refer), "nobody is sent away for what the device does not know");
-    assert_eq!(said(green().log_unavailable()), (Reason::LogUnavailable, Refer));
+    assert_eq!(said(green().log_unavailable("disk-hangs")), (Reason::LogUnavailable, Refer));
 }

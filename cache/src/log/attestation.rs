@@ -21,9 +21,9 @@ use uuid::Uuid;
 use super::{
     Fault, ScanLog,
     chain::Head,
-    commit::head,
     note::{NoteError, NoteVerifier},
     row::UnixMillis,
+    table::head,
 };
 
 /// First line of every attestation: no other note of this device can be taken for one.

@@ -1,64 +1,149 @@
-//! One transaction of the log: rows chained, floor of time raised, anchors signed when due.
+//! One transaction of the log: rows chained, and from time to time an anchor, and with it everything that need not be written with each
+//! row: the floor of time, lived time, roll-ups.
 
-use std::time::Instant;
-
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 use trustlist::time::TimeTrust;
 use uuid::Uuid;
 
 use super::{
-    Change, Fault, Floor, ScanLog, UnixMillis, anchor::Anchor, chain::Head, day_keys, note::NoteSigner, open::PAGE,
+    Change, Fault, Floor, ScanLog, UnixMillis,
+    anchor::Anchor,
+    chain::Head,
+    day_keys, hours,
+    lived::Stored,
+    note::NoteSigner,
+    outbox_table,
+    row::{self, Event},
+    space::wal_bytes,
+    table::{head, set_meta},
 };
+
+/// Rows that are rolled up with one anchor: more than lie between two, so that what was left behind is caught up with.
+const ROLLED_UP: usize = 1024;
 
 impl ScanLog {
     /// Commits everything in one transaction; for each the chain's head after it.
     pub(crate) fn commit(&mut self, changes: &[Change]) -> Result<Vec<Head>, Fault> {
         let elapsed = i64::try_from(self.floor.since.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let (lived, stored) = (self.lived(), self.lived_then());
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if changes.iter().any(|change| matches!(change, Change::Row { .. }))
-            && used(&transaction)? >= self.options.max_bytes
-        {
-            return Err(Fault::Full);
+        if changes.iter().any(|change| matches!(change, Change::Row { .. })) {
+            let wal = wal_bytes(&self.options.path);
+            if wal >= self.options.max_wal() {
+                return Err(Fault::Held);
+            }
+            if used(&transaction)? + wal >= self.options.max_bytes {
+                return Err(Fault::Full);
+            }
         }
+        let known = self.floor.known;
         let mut head = head(&transaction)?;
-        let mut floor = self.floor.stored;
+        let mut floor = known;
+        let mut steady = self.steady;
+        let mut receipt = None;
         let mut heads = Vec::with_capacity(changes.len());
         for change in changes {
             match change {
                 Change::Row { body, at, trust } => {
-                    head = insert(&transaction, head, body, self.options.upload)?;
-                    floor = raised(floor, self.floor.stored, *at, *trust, elapsed);
+                    head = insert(&transaction, head, body)?;
+                    floor = raised(floor, known, *at, *trust, elapsed);
                 }
-                Change::Time { at, trust } => floor = raised(floor, self.floor.stored, *at, *trust, elapsed),
+                Change::Time { at, trust } => {
+                    floor = raised(floor, known, *at, *trust, elapsed);
+                    steady.note(*at, *trust, lived, std::mem::take(&mut self.booted));
+                }
+                Change::Floor { to, evidence, at } => {
+                    let old_ms = (floor.0 != i64::MIN).then_some(floor);
+                    let event = Event::Floor { old_ms, new_ms: *to, evidence: evidence.clone() };
+                    head = insert(&transaction, head, &event.body(&row::new_id(*at)?, *at))?;
+                    floor = *to;
+                }
                 Change::DayKey(day) => day_keys::ensure(&transaction, *day)?,
-                Change::Mark(mark) => mark.write(&transaction)?,
+                Change::Outbox(update) => receipt = outbox_table::write(update, &transaction)?.or(receipt),
             }
             heads.push(head);
         }
-        if floor != self.floor.stored {
-            set_meta(&transaction, "floor_ms", &floor.0.to_string())?;
+        let day = (floor.0 != i64::MIN).then(|| floor.day());
+        if day.is_some() && day != self.keys_made_for {
             // Tomorrow's key too, so that no lane waits for one at midnight.
-            day_keys::ensure(&transaction, floor.day())?;
-            day_keys::ensure(&transaction, floor.day() + 1)?;
+            let day = floor.day();
+            day_keys::ensure(&transaction, day)?;
+            day_keys::ensure(&transaction, day + 1)?;
         }
-        if head.seq >= anchored(&transaction)? + self.options.anchor_rows.max(1) {
-            write_anchor(&transaction, self.log, head, &self.options.signer)?;
+        let anchor = head.seq >= anchored(&transaction)? + self.options.anchor_rows.max(1);
+        let books = Books { floor, lived: stored, steady: steady.text() };
+        if anchor {
+            write_anchor(&transaction, self.log, head, &self.options.signer, lived.as_millis())?;
+            books.write(&transaction, head.seq)?;
+            hours::roll_up(&transaction, ROLLED_UP)?;
+        } else if changes.iter().any(|change| matches!(change, Change::Time { .. } | Change::Floor { .. })) {
+            books.write(&transaction, head.seq)?;
         }
         transaction.commit()?;
-        if floor != self.floor.stored {
-            self.floor = Floor { stored: floor, since: Instant::now() };
+        if floor != known {
+            self.floor = Floor::known(floor);
         }
+        (self.steady, self.keys_made_for) = (steady, day);
+        self.witness(head, receipt, anchor);
         Ok(heads)
     }
 
     /// Signs the head unless it is signed already.
     pub fn anchor(&mut self) -> Result<(), Fault> {
+        let lived = self.lived();
+        let books = Books { floor: self.floor.known, lived: self.lived_then(), steady: self.steady.text() };
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let head = head(&transaction)?;
-        if head.seq > anchored(&transaction)? {
-            write_anchor(&transaction, self.log, head, &self.options.signer)?;
+        let anchor = head.seq > anchored(&transaction)?;
+        if anchor {
+            write_anchor(&transaction, self.log, head, &self.options.signer, lived.as_millis())?;
+            books.write(&transaction, head.seq)?;
+            hours::roll_up(&transaction, ROLLED_UP)?;
         }
-        Ok(transaction.commit()?)
+        transaction.commit()?;
+        self.witness(head, None, anchor);
+        Ok(())
+    }
+
+    /// Rolls up what a log of version 1, or a burst, has left behind; `true` when there is more.
+    pub(crate) fn roll_up(&mut self) -> Result<bool, Fault> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let more = hours::roll_up(&transaction, ROLLED_UP)?;
+        transaction.commit()?;
+        Ok(more)
+    }
+
+    /// The chain ends here: says so beside the database. A witness that cannot be written costs no row.
+    pub(super) fn witness(&mut self, head: Head, receipt: Option<Head>, flush: bool) {
+        let Some(file) = &mut self.head_file else { return };
+        let written = receipt
+            .map_or(Ok(()), |receipt| file.receipt(receipt))
+            .and_then(|()| file.head(head))
+            .and_then(|()| if flush { file.flush() } else { Ok(()) });
+        if let Err(error) = written
+            && std::mem::replace(&mut self.witnessed, false)
+        {
+            ::log::error!("the chain's end cannot be written beside the log: {error}");
+        }
+    }
+}
+
+/// What is stored from time to time.
+struct Books {
+    floor: UnixMillis,
+    lived: Stored,
+    steady: String,
+}
+
+impl Books {
+    fn write(&self, connection: &Connection, through: u64) -> Result<(), Fault> {
+        if self.floor.0 != i64::MIN {
+            set_meta(connection, "floor_ms", &self.floor.0.to_string())?;
+        }
+        // Rows after this one may raise the floor further, and are read at the next start.
+        set_meta(connection, "floor_seq", &through.to_string())?;
+        set_meta(connection, "lived", &self.lived.text())?;
+        set_meta(connection, "steady", &self.steady)
     }
 }
 
@@ -85,26 +170,18 @@ pub(super) fn raised(
 
 /// Bytes in use. Only rows are held to the limit: what makes room must always fit.
 fn used(connection: &Connection) -> Result<u64, Fault> {
-    let mut statement = connection
-        .prepare_cached("SELECT p.page_count - f.freelist_count FROM pragma_page_count p, pragma_freelist_count f")?;
-    Ok(statement.query_row([], |row| row.get::<_, u64>(0))? * PAGE)
+    let mut statement = connection.prepare_cached(
+        "SELECT (p.page_count - f.freelist_count) * s.page_size
+         FROM pragma_page_count p, pragma_freelist_count f, pragma_page_size s",
+    )?;
+    Ok(statement.query_row([], |row| row.get::<_, u64>(0))?)
 }
 
-/// The last row's place and hash.
-pub(super) fn head(connection: &Connection) -> Result<Head, Fault> {
-    let mut statement = connection.prepare_cached("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1")?;
-    let head = statement.query_row([], |row| Ok(Head { seq: row.get(0)?, hash: row.get(1)? })).optional()?;
-    Ok(head.unwrap_or(Head::ORIGIN))
-}
-
-pub(super) fn insert(connection: &Connection, head: Head, body: &str, upload: bool) -> Result<Head, Fault> {
+pub(super) fn insert(connection: &Connection, head: Head, body: &str) -> Result<Head, Fault> {
     let next = head.followed_by(body);
     connection
         .prepare_cached("INSERT INTO entries (seq, body, previous, hash) VALUES (?1, ?2, ?3, ?4)")?
         .execute((next.seq, body, head.hash, next.hash))?;
-    if upload {
-        connection.prepare_cached("INSERT INTO outbox (seq) VALUES (?1)")?.execute([next.seq])?;
-    }
     Ok(next)
 }
 
@@ -114,25 +191,19 @@ pub(super) fn anchored(connection: &Connection) -> Result<u64, Fault> {
     Ok(statement.query_row([], |row| row.get(0))?)
 }
 
-pub(super) fn write_anchor(connection: &Connection, log: Uuid, head: Head, signer: &NoteSigner) -> Result<(), Fault> {
+pub(super) fn write_anchor(
+    connection: &Connection,
+    log: Uuid,
+    head: Head,
+    signer: &NoteSigner,
+    lived_ms: u128,
+) -> Result<(), Fault> {
     let at: i64 = connection
         .prepare_cached("SELECT at_ms FROM entries WHERE seq = ?1")?
         .query_row([head.seq], |row| row.get(0))?;
     let note = Anchor { log, head, at: UnixMillis(at) }.sign(signer);
     connection
-        .prepare_cached("INSERT OR REPLACE INTO anchors (seq, note) VALUES (?1, ?2)")?
-        .execute((head.seq, note))?;
-    Ok(())
-}
-
-pub(super) fn meta(connection: &Connection, name: &str) -> Result<Option<String>, Fault> {
-    let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
-    Ok(statement.query_row([name], |row| row.get(0)).optional()?)
-}
-
-pub(super) fn set_meta(connection: &Connection, name: &str, value: &str) -> Result<(), Fault> {
-    connection
-        .prepare_cached("INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2")?
-        .execute((name, value))?;
+        .prepare_cached("INSERT OR REPLACE INTO anchors (seq, note, lived_ms) VALUES (?1, ?2, ?3)")?
+        .execute((head.seq, note, i64::try_from(lived_ms).unwrap_or(i64::MAX)))?;
     Ok(())
 }

@@ -20,6 +20,7 @@ use super::{
     reader::Reader,
     row::{Body, ScanRow, UnixMillis},
     schema,
+    table::{meta, set_meta},
 };
 
 /// A span of time: from the first moment inside to the first after.
@@ -169,9 +170,9 @@ pub fn sqlite(reader: &Reader, span: Span, path: &Path) -> Result<Exported, Expo
     let mut copy = Connection::open(path)?;
     schema::migrate(&mut copy)?;
     let transaction = copy.transaction()?;
-    let log = super::meta(&reader.connection, "log")?.unwrap_or_default();
-    super::set_meta(&transaction, "log", &log)?;
-    super::set_meta(&transaction, "excerpt", "1")?;
+    let log = meta(&reader.connection, "log")?.unwrap_or_default();
+    set_meta(&transaction, "log", &log)?;
+    set_meta(&transaction, "excerpt", "1")?;
     let mut exported = Exported::default();
     if let Some(stretch) = Stretch::of(reader, span)? {
         exported.covered = stretch.covered;
@@ -218,16 +219,9 @@ impl Stretch {
     fn each_row(
         &self,
         reader: &Reader,
-        mut visit: impl FnMut(Stored) -> Result<(), ExportError>,
+        visit: impl FnMut(Stored) -> Result<(), ExportError>,
     ) -> Result<(), ExportError> {
-        let mut statement = reader
-            .connection
-            .prepare("SELECT seq, body, previous, hash FROM entries WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq")?;
-        let mut rows = statement.query([self.first, self.last])?;
-        while let Some(row) = rows.next()? {
-            visit(Stored { seq: row.get(0)?, body: row.get(1)?, previous: row.get(2)?, hash: row.get(3)? })?;
-        }
-        Ok(())
+        reader.each_between(self.first, self.last, visit)
     }
 
     fn each_anchor(

@@ -33,6 +33,8 @@ pub enum Fault {
     ReadOnly(PathBuf),
     /// The disk, or the size the log may have, is used up.
     Full,
+    /// A reader holds the write-ahead log, and it has grown to its bound.
+    Held,
     /// Another process holds the database for too long.
     Busy,
     /// A damaged file could not be moved aside.
@@ -41,8 +43,6 @@ pub enum Fault {
     File(PathBuf, io::Error),
     /// The system gives no randomness.
     NoRandomness,
-    /// The time is not believed, so nothing is deleted by age.
-    ClockUntrusted,
     /// The writer has ended.
     Closed,
     /// Anything else SQLite says.
@@ -77,15 +77,15 @@ impl fmt::Display for Fault {
                 write!(f, "{}: cannot be written; check the directory's owner and the mount", path.display())
             }
             Self::Full => f.write_str("no space left for the scan log; free disk space or raise the log's size"),
+            Self::Held => f.write_str(
+                "a program that reads the scan log holds its write-ahead log, which may not grow further; end that program",
+            ),
             Self::Busy => f.write_str("the scan log is held by another process; end it and try again"),
             Self::CannotSetAside(path, _) => {
                 write!(f, "{}: damaged, and it cannot be moved aside; check the directory's owner", path.display())
             }
             Self::File(path, _) => write!(f, "{}: cannot be opened or made", path.display()),
             Self::NoRandomness => f.write_str("the system gives no randomness"),
-            Self::ClockUntrusted => {
-                f.write_str("the clock is not believed, so nothing is deleted by age; set it first")
-            }
             Self::Closed => f.write_str("the scan log's writer has ended"),
             Self::Sqlite(error) => write!(f, "scan log: {error}"),
         }
@@ -123,6 +123,8 @@ impl From<getrandom::Error> for Fault {
 pub enum WriteFault {
     /// No space, and nothing that may be dropped.
     Full,
+    /// A reader holds the write-ahead log, which may not grow further.
+    Held,
     /// The file system became read-only.
     ReadOnly,
     /// The database is damaged.
@@ -145,6 +147,7 @@ impl WriteFault {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Full => "full",
+            Self::Held => "held",
             Self::ReadOnly => "read-only",
             Self::Damaged => "damaged",
             Self::Busy => "busy",
@@ -171,6 +174,7 @@ impl From<&Fault> for WriteFault {
     fn from(fault: &Fault) -> Self {
         match fault {
             Fault::Full => Self::Full,
+            Fault::Held => Self::Held,
             Fault::Busy => Self::Busy,
             Fault::ReadOnly(_) => Self::ReadOnly,
             Fault::Damaged { .. } => Self::Damaged,

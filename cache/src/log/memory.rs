@@ -7,9 +7,12 @@ use std::time::Duration;
 use trustlist::time::TimeTrust;
 
 use super::{
-    Event, Fault, Receipt, ScanRow, Seen, Token, UnixMillis, Writer,
+    Event, Fault, PassbackScope, Receipt, Reserved, ScanRow, Seen, Token, UnixMillis, Writer,
     day_keys::{self, CodeId, DayKey},
+    openings::Objection,
     reader::Reader,
+    reservations::Denied,
+    writer::Opening,
 };
 
 /// Day keys kept at hand: today, yesterday and tomorrow are in use at once around midnight.
@@ -70,7 +73,28 @@ impl Memory {
                 tokens.extend([key.token(code), key.token_1(code)]);
             }
         }
-        self.reader.seen_since(&tokens, code.issuer, lanes, since)
+        self.reader.seen_since(&tokens, code.issuer, lanes, since, now)
+    }
+
+    /// Reserves a code for a group of lanes and a direction, before anybody asks whether it was here before.
+    ///
+    /// # Errors
+    /// When it is being used at this moment, or nobody can say.
+    pub fn reserve(&self, scope: &PassbackScope<'_>, code: &CodeId<'_>) -> Result<Reserved, Denied> {
+        self.writer.admissions().reserve(scope, code)
+    }
+
+    /// A place for the row of an admission whose gate will wait up to `wait` and then move. Ask before the row is written.
+    ///
+    /// # Errors
+    /// When the gates are too far ahead of the disk: refer, and say why.
+    pub fn opening(&self, at: UnixMillis, wait: Duration) -> Result<Opening, Objection> {
+        self.writer.opening(at, wait)
+    }
+
+    /// Hands the row of an admission over, with its place.
+    pub fn append_opening(&self, row: &ScanRow, opening: Opening) -> Receipt {
+        self.writer.append_opening(row, opening)
     }
 
     /// Hands a row over.

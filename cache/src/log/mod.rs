@@ -6,6 +6,7 @@
 //! - One connection writes, and one thread owns it ([`writer::Writer`]); whoever reads has a [`reader::Reader`].
 //! - Nothing here knows the time: rows bring theirs.
 
+mod admissions;
 pub mod anchor;
 pub mod attestation;
 pub mod chain;
@@ -14,17 +15,25 @@ pub mod day_keys;
 pub mod device_key;
 pub mod export;
 pub mod fault;
+pub mod head_file;
+mod hours;
+pub mod lived;
 pub mod memory;
 pub mod note;
 pub mod officer;
 mod open;
+pub mod openings;
+mod outbox_table;
 pub mod query;
 pub mod reader;
+pub mod reservations;
 pub mod retention;
 pub mod row;
 mod schema;
 mod space;
 pub mod stats;
+mod table;
+mod unclean;
 mod unix_millis;
 pub mod verify;
 pub mod writer;
@@ -39,20 +48,28 @@ use rusqlite::{Connection, TransactionBehavior};
 use trustlist::time::TimeTrust;
 use uuid::Uuid;
 
-use crate::outbox::Mark;
+use crate::outbox::OutboxUpdate;
+pub use admissions::{Admissions, PassbackScope, Reserved};
 use chain::Head;
-use commit::{head, insert, meta, set_meta, write_anchor};
+use commit::{insert, write_anchor};
 pub use day_keys::CodeId;
 pub use fault::{Fault, WriteFault};
+use head_file::{HeadFile, KnownEnd};
+use lived::{Steadiness, Stored, Uptime};
 pub use memory::Memory;
 use note::NoteSigner;
-pub use open::check;
+use open::Opened;
+pub use open::{PendingOpen, check};
 pub use reader::{Reader, Seen};
 pub use row::{Body, Direction, Entry, Event, Passage, ScanRow, Token, Unbidden, UnixMillis, Witness, WitnessKind};
+use table::{head, meta, set_meta};
 pub use writer::{Receipt, Writer, Written};
 
-/// Size of the write-ahead log at which it is folded in even though rows wait.
-const WAL_FOLD: u64 = 4 << 20;
+/// Size of the write-ahead log's file from which on its space goes back to the disk when it is folded in.
+const WAL_FOLD: u64 = 8 << 20;
+
+/// Least size that the write-ahead log may have: more than any one change of ours writes.
+const MIN_WAL: u64 = 64 << 20;
 
 /// What a log needs to know before it opens.
 #[derive(Debug)]
@@ -61,14 +78,28 @@ pub struct Options {
     pub path: PathBuf,
     /// The device's key.
     pub signer: NoteSigner,
-    /// Whether rows are owed to a centre: each then enters the outbox.
-    pub upload: bool,
+    /// What must have happened to a row before it may be given up.
+    pub owed: Owed,
     /// Rows after which an anchor is due.
     pub anchor_rows: u64,
     /// Longest time a row stays without an anchor.
     pub anchor_within: Duration,
     /// Size the database may have before rows are refused (see [`WriteFault::Full`]).
     pub max_bytes: u64,
+    /// How long this machine has been up, for lived time; `None` where nobody knows.
+    pub uptime: Option<Uptime>,
+}
+
+/// What must have happened to a row before it may be given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Owed {
+    /// Nothing: there is no centre.
+    #[default]
+    Nothing,
+    /// The transport took it. This centre signs no receipts: rows are never given up for want of space.
+    Delivery,
+    /// The centre signed for it.
+    Receipt,
 }
 
 impl Options {
@@ -78,11 +109,18 @@ impl Options {
         Options {
             path: path.into(),
             signer,
-            upload: false,
+            owed: Owed::Nothing,
             anchor_rows: 256,
             anchor_within: Duration::from_secs(60),
             max_bytes: 2 << 30,
+            uptime: Uptime::of_this_machine(),
         }
+    }
+
+    /// Size of the write-ahead log that a reader may force upon us. It cannot be folded in while somebody reads an old state; beyond
+    /// this, rows are refused before the disk is full.
+    fn max_wal(&self) -> u64 {
+        (self.max_bytes / 4).max(MIN_WAL)
     }
 }
 
@@ -93,17 +131,35 @@ pub struct ScanLog {
     options: Options,
     log: Uuid,
     set_aside: Option<PathBuf>,
+    /// What the chain's end was known to be, where the log turned out to end earlier.
+    cut: Option<Witness>,
     floor: Floor,
+    /// Lived time when the log was opened, and that moment.
+    lived: (Duration, Instant),
+    steady: Steadiness,
+    /// The clock has not been noted since the device was booted.
+    booted: bool,
+    /// The day for which, and for the next, keys were made last.
+    keys_made_for: Option<i64>,
+    head_file: Option<HeadFile>,
+    /// The last attempt to write the head file succeeded.
+    witnessed: bool,
     /// Rows were deleted, and their traces not yet wiped from the write-ahead log. A crash may have left some.
     swept: bool,
 }
 
-/// The latest time known, as far as it is stored.
+/// The latest time known.
 #[derive(Debug)]
 struct Floor {
-    stored: UnixMillis,
-    /// When `stored` was last raised, or the log opened: what an unconfirmed clock may have moved since.
+    known: UnixMillis,
+    /// When it was last raised, or the log opened: what an unconfirmed clock may have moved since.
     since: Instant,
+}
+
+impl Floor {
+    fn known(known: UnixMillis) -> Floor {
+        Floor { known, since: Instant::now() }
+    }
 }
 
 /// One thing to be committed.
@@ -113,14 +169,16 @@ pub(crate) enum Change {
     Row { body: String, at: UnixMillis, trust: TimeTrust },
     /// Nothing but the time.
     Time { at: UnixMillis, trust: TimeTrust },
+    /// The floor of time moves to where evidence puts it, be it back; a row says so.
+    Floor { to: UnixMillis, evidence: String, at: UnixMillis },
     /// The key of a day.
     DayKey(i64),
     /// What became of rows in the outbox.
-    Mark(Mark),
+    Outbox(OutboxUpdate),
 }
 
 impl ScanLog {
-    /// Opens the log, or begins one. `at` is written into a new log's first row and a damaged file's new name.
+    /// Opens the log, or begins one. `at` is written into a new log's first row and a damaged or cut file's new name.
     pub fn open(options: Options, at: UnixMillis) -> Result<ScanLog, Fault> {
         let path = &options.path;
         if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
@@ -131,29 +189,90 @@ impl ScanLog {
                 _ => Fault::File(directory.to_owned(), error),
             })?;
         }
+        let known = head_file::read(path).map_err(|error| Fault::File(head_file::place(path), error))?;
         if open::orphaned(path) {
-            open::set_aside(path, at)?;
+            open::set_aside(path, at, "damaged")?;
         }
-        let (connection, set_aside) = match open::writable(path) {
+        let there =
+            [fs::metadata(path).map_or(0, |file| file.len()), space::wal_bytes(path)].iter().any(|size| *size > 0);
+        let (mut set_aside, mut cut) = (None, None);
+        let opened = match space::with_reserve(path, || open::writable(path, known.as_ref())) {
             Err(Fault::Damaged { complaint, .. }) => {
-                let aside = open::set_aside(path, at)?;
+                let aside = open::set_aside(path, at, "damaged")?;
                 ::log::error!(
                     "scan log {} is damaged ({complaint}); set aside as {}, a new one begins",
                     path.display(),
                     aside.display()
                 );
-                (open::writable(path)?, Some(aside))
+                set_aside = Some(aside);
+                Opened::Whole(open::unwitnessed(path)?)
             }
-            answer => (answer?, None),
+            answer => answer?,
         };
-        let stored = meta(&connection, "floor_ms")?.and_then(|text| text.parse().ok()).unwrap_or(i64::MIN);
-        let floor = Floor { stored: UnixMillis(stored), since: Instant::now() };
-        let mut log = ScanLog { connection, options, log: Uuid::nil(), set_aside, floor, swept: true };
-        log.begin(at)?;
+        let connection = match opened {
+            Opened::Whole(connection) => connection,
+            Opened::Cut { last, witness } => {
+                ::log::error!(
+                    "scan log {} ends at row {last}, and the {} knows row {} of log {}: rows are lost; a new log begins",
+                    path.display(),
+                    witness.by.code(),
+                    witness.seq,
+                    witness.log
+                );
+                cut = Some(witness);
+                set_aside = if there { Some(open::set_aside(path, at, "cut")?) } else { None };
+                open::unwitnessed(path)?
+            }
+        };
+        let floor = Floor::known(open::floor(&connection)?);
+        let stored = Stored::parse(&meta(&connection, "lived")?.unwrap_or_default());
+        let lived = (stored.now(options.uptime), Instant::now());
+        let steady = Steadiness::parse(&meta(&connection, "steady")?.unwrap_or_default());
+        let booted = stored.then.zip(options.uptime).is_some_and(|(then, now)| then.boot != now.boot);
+        let mut log = ScanLog {
+            connection,
+            options,
+            log: Uuid::nil(),
+            set_aside,
+            cut,
+            floor,
+            lived,
+            steady,
+            booted,
+            keys_made_for: None,
+            head_file: None,
+            witnessed: true,
+            swept: true,
+        };
+        log.begin(at, known)?;
         if let Err(error) = space::keep_reserve(&log.options.path) {
             ::log::warn!("no reserve beside the scan log: {error}");
         }
         Ok(log)
+    }
+
+    /// What the chain's end was known to be before, where the log turned out to end earlier at this start.
+    #[must_use]
+    pub fn cut(&self) -> Option<Witness> {
+        self.cut
+    }
+
+    /// The name of this log.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.log
+    }
+
+    /// How long this device has lived.
+    #[must_use]
+    pub fn lived(&self) -> Duration {
+        self.lived.0 + self.lived.1.elapsed()
+    }
+
+    fn lived_then(&self) -> Stored {
+        let passed = self.lived.1.elapsed();
+        let then = self.options.uptime.map(|uptime| Uptime { up: uptime.up + passed, ..uptime });
+        Stored { lived: self.lived.0 + passed, then }
     }
 
     /// Where a damaged predecessor was moved to, if this boot found one.
@@ -171,7 +290,7 @@ impl ScanLog {
     /// The latest time that is certain to have passed; `None` before the first.
     #[must_use]
     pub fn time_floor(&self) -> Option<UnixMillis> {
-        (self.floor.stored.0 != i64::MIN).then_some(self.floor.stored)
+        (self.floor.known.0 != i64::MIN).then_some(self.floor.known)
     }
 
     /// Appends one row and waits for the disk. The lane uses a [`writer::Writer`], which groups what waits.
@@ -188,49 +307,100 @@ impl ScanLog {
         Ok((id, heads[0]))
     }
 
-    /// Whether the write-ahead log has grown past what may wait for a quiet moment.
-    pub(crate) fn should_fold(&self) -> bool {
-        let mut wal = self.options.path.as_os_str().to_owned();
-        wal.push("-wal");
-        fs::metadata(PathBuf::from(wal)).is_ok_and(|file| file.len() > WAL_FOLD)
+    /// Appends many rows in one transaction.
+    #[cfg(test)]
+    pub(crate) fn append_all(&mut self, rows: &[ScanRow]) -> Result<(), Fault> {
+        let changes = rows.iter().map(|row| {
+            let id = row::new_id(row.at_ms)?;
+            Ok(Change::Row { body: row.body(&id), at: row.at_ms, trust: row.time_trust })
+        });
+        let changes = changes.collect::<Result<Vec<_>, Fault>>()?;
+        self.commit(&changes).map(|_| ())
     }
 
     /// Folds the write-ahead log into the database, as far as readers allow. Failure is not loss: the rows are on the disk.
     pub(crate) fn fold(&mut self) {
-        let _ = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        if space::wal_bytes(&self.options.path) > WAL_FOLD {
+            self.fold_away();
+        } else {
+            let _ = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        }
     }
 
-    /// Commits what became of rows in the outbox. The uploader uses [`writer::Writer::mark`].
-    pub fn mark(&mut self, mark: Mark) -> Result<(), Fault> {
-        self.commit_or_make_room(&[Change::Mark(mark)]).map(|_| ())
+    /// The same, when a sweep has made it grow.
+    fn fold_if_grown(&mut self) {
+        if space::wal_bytes(&self.options.path) > WAL_FOLD {
+            self.fold_away();
+        }
     }
 
-    /// First row of a new log; key row when the device signs with another key than before.
-    fn begin(&mut self, at: UnixMillis) -> Result<(), Fault> {
+    /// Folds it in and gives its space back to the disk. A reader that is in the way is not waited for: rows do not wait for readers.
+    fn fold_away(&mut self) {
+        let _ = self.connection.busy_timeout(Duration::ZERO);
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        let _ = self.connection.busy_timeout(open::BUSY);
+    }
+
+    /// Commits what became of rows in the outbox. The uploader uses [`writer::Writer::update_outbox`].
+    pub fn update_outbox(&mut self, update: OutboxUpdate) -> Result<(), Fault> {
+        self.commit_or_make_room(&[Change::Outbox(update)]).map(|_| ())
+    }
+
+    /// Moves the floor of time to where evidence puts it, with a row that says so.
+    pub fn move_floor(&mut self, to: UnixMillis, evidence: &str, at: UnixMillis) -> Result<Head, Fault> {
+        let heads = self.commit(&[Change::Floor { to, evidence: evidence.to_owned(), at }])?;
+        Ok(heads[0])
+    }
+
+    /// Notes the time: the floor rises, and the clock's steadiness is known after a restart.
+    pub fn note_time(&mut self, at: UnixMillis, trust: TimeTrust) -> Result<(), Fault> {
+        self.commit(&[Change::Time { at, trust }]).map(|_| ())
+    }
+
+    /// First row of a new log; key row when the device signs with another key than before; and, after an end that was not orderly while
+    /// gates ran ahead of the disk, how many openings may lack their rows.
+    fn begin(&mut self, at: UnixMillis, known_end: Option<KnownEnd>) -> Result<(), Fault> {
         let key = self.options.signer.verifier().to_string();
+        let lived_ms = self.lived().as_millis();
+        let ahead = unclean::openings_ahead(&self.options.path);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let known = meta(&transaction, "log")?.and_then(|text| text.parse().ok());
         self.log = match known {
             Some(log) => log,
             None => row::random_id()?,
         };
-        let event = if known.is_none() {
+        let mut events = Vec::new();
+        if known.is_none() {
             set_meta(&transaction, "log", &self.log.to_string())?;
             let follows = self.set_aside.as_ref().and_then(|path| path.file_name());
             let follows = follows.map(|name| name.to_string_lossy().into_owned());
-            Some(Event::Begin { log: self.log, key: key.clone(), follows, witness: None })
+            let witness = known_end.map(|known| known.witnesses()[0]);
+            if let Some(witness) = &witness {
+                set_meta(&transaction, "follows_log", &witness.log.to_string())?;
+            }
+            events.push(Event::Begin { log: self.log, key: key.clone(), follows, witness });
         } else if meta(&transaction, "key")?.as_ref() != Some(&key) {
-            Some(Event::Key { key: key.clone() })
-        } else {
-            None
-        };
-        if let Some(event) = event {
-            set_meta(&transaction, "key", &key)?;
-            let body = event.body(&row::new_id(at)?, at);
-            let head = insert(&transaction, head(&transaction)?, &body, self.options.upload)?;
-            write_anchor(&transaction, self.log, head, &self.options.signer)?;
+            events.push(Event::Key { key: key.clone() });
         }
-        Ok(transaction.commit()?)
+        if let Some(at_most) = ahead {
+            events.push(Event::Gap { openings: None, at_most: Some(at_most), first_ms: None, last_ms: None });
+        }
+        let mut end = head(&transaction)?;
+        if !events.is_empty() {
+            set_meta(&transaction, "key", &key)?;
+            for event in events {
+                end = insert(&transaction, end, &event.body(&row::new_id(at)?, at))?;
+            }
+            write_anchor(&transaction, self.log, end, &self.options.signer, lived_ms)?;
+        }
+        transaction.commit()?;
+        unclean::forget(&self.options.path);
+        let receipt = known_end.filter(|known| known.log == self.log).and_then(|known| known.receipt);
+        match HeadFile::open(&self.options.path, KnownEnd { log: self.log, head: end, receipt }) {
+            Ok(file) => self.head_file = Some(file),
+            Err(error) => ::log::error!("the chain's end cannot be written beside the log: {error}"),
+        }
+        Ok(())
     }
 }
 

@@ -9,9 +9,13 @@ use uuid::Uuid;
 
 use super::{
     fault::Fault,
+    hours,
     reader::Reader,
     row::{Entry, UnixMillis, Unreadable},
 };
+
+/// Rows read at once.
+const PORTION: usize = 512;
 
 /// Which rows. The default is every scan, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +36,8 @@ pub struct Filter {
     pub id: Option<Uuid>,
     /// Events too, not only scans.
     pub events: bool,
+    /// Decisions by hand, gaps and moves of the floor of time too: what somebody must see who reads the scans.
+    pub remarkable: bool,
     /// The latest first.
     pub newest_first: bool,
     /// At most so many.
@@ -67,7 +73,8 @@ impl Stored {
 }
 
 impl Reader {
-    /// Hands every matching row to `visit` until it says stop (`false`). Rows are streamed, never all in memory.
+    /// Hands every matching row to `visit` until it says stop (`false`). Rows are read in portions: never all in memory, and nobody who
+    /// reads slowly (a pager, a stick) holds the write-ahead log meanwhile.
     pub fn each(&self, filter: &Filter, mut visit: impl FnMut(Stored) -> bool) -> Result<(), Fault> {
         let mut conditions = Vec::new();
         let mut values: Vec<Value> = Vec::new();
@@ -83,25 +90,93 @@ impl Reader {
         when("body ->> '$.verdict' = ?", filter.verdict.map(|verdict| verdict.code().to_owned().into()));
         when("body ->> '$.reason' = ?", filter.reason.map(|reason| reason.code().to_owned().into()));
         when("body ->> '$.issuer' = ?", filter.issuer.map(|issuer| issuer.to_string().into()));
-        when("(id = ? OR scan = ?)", filter.id.map(|id| id.to_string().into()));
+        let by_id = format!("(id = ?{} OR scan = ?)", self.near(filter.id)?);
+        when(&by_id, filter.id.map(|id| id.to_string().into()));
         if !filter.events && filter.id.is_none() {
-            conditions.push("kind = 'scan'".to_owned());
+            let kinds = if filter.remarkable { "'scan', 'override', 'gap', 'floor'" } else { "'scan'" };
+            conditions.push(format!("kind IN ({kinds})"));
+        }
+        if self.version >= 2 && (filter.from.is_some() || filter.until.is_some()) {
+            let (first, last, rolled) = hours::places(&self.connection, filter.from, filter.until)?;
+            conditions.push(format!("(seq BETWEEN {first} AND {last} OR seq > {rolled})"));
         }
         let conditions = if conditions.is_empty() { "1".to_owned() } else { conditions.join(" AND ") };
-        let order = if filter.newest_first { "DESC" } else { "ASC" };
-        let limit = filter.limit.map_or(String::new(), |limit| format!(" LIMIT {limit}"));
-        let sql =
-            format!("SELECT seq, body, previous, hash FROM entries WHERE {conditions} ORDER BY seq {order}{limit}");
+        let (order, beyond, mut at) =
+            if filter.newest_first { ("DESC", "<", i64::MAX as u64) } else { ("ASC", ">", 0) };
+        let place = values.len() + 1;
+        let sql = format!(
+            "SELECT seq, body, previous, hash FROM entries WHERE seq {beyond} ?{place} AND {conditions}
+             ORDER BY seq {order} LIMIT ?{}",
+            place + 1
+        );
+        let mut left = filter.limit.unwrap_or(usize::MAX);
         let mut statement = self.connection.prepare(&sql)?;
-        let values: Vec<&dyn ToSql> = values.iter().map(|value| value as &dyn ToSql).collect();
-        let mut rows = statement.query(&values[..])?;
-        while let Some(row) = rows.next()? {
-            let stored = Stored { seq: row.get(0)?, body: row.get(1)?, previous: row.get(2)?, hash: row.get(3)? };
-            if !visit(stored) {
-                break;
+        while left > 0 {
+            let portion = left.min(PORTION);
+            let mut found = Vec::new();
+            {
+                let bounds = [Value::from(i64::try_from(at).unwrap_or(i64::MAX)), Value::from(portion as i64)];
+                let values: Vec<&dyn ToSql> = values.iter().chain(&bounds).map(|value| value as &dyn ToSql).collect();
+                let mut rows = statement.query(&values[..])?;
+                while let Some(row) = rows.next()? {
+                    found.push(Stored {
+                        seq: row.get(0)?,
+                        body: row.get(1)?,
+                        previous: row.get(2)?,
+                        hash: row.get(3)?,
+                    });
+                }
             }
+            let (count, last) = (found.len(), found.last().map(|stored| stored.seq));
+            for stored in found {
+                if !visit(stored) {
+                    return Ok(());
+                }
+            }
+            let Some(last) = last.filter(|_| count == portion) else { break };
+            at = last;
+            left -= count;
         }
         Ok(())
+    }
+
+    /// Where a row of this identity may lie: the id holds the time of the row (RFC 9562 §5.7), and the roll-ups know where its hour lies.
+    fn near(&self, id: Option<Uuid>) -> Result<String, Fault> {
+        let Some(id) = id.filter(|id| self.version >= 2 && id.get_version_num() == 7) else { return Ok(String::new()) };
+        let millis = id.as_bytes()[..6].iter().fold(0_i64, |millis, byte| millis << 8 | i64::from(*byte));
+        let at = Some(UnixMillis(millis));
+        let (first, last, rolled) = hours::places(&self.connection, at, at)?;
+        Ok(format!(" AND (seq BETWEEN {first} AND {last} OR seq > {rolled})"))
+    }
+
+    /// Hands every row between two places to `visit`, read in portions.
+    pub(super) fn each_between<E: From<Fault>>(
+        &self,
+        first: u64,
+        last: u64,
+        mut visit: impl FnMut(Stored) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut at = first;
+        while at <= last {
+            let portion = self.portion(at, last)?;
+            let Some(end) = portion.last().map(|stored| stored.seq) else { break };
+            portion.into_iter().try_for_each(&mut visit)?;
+            at = end + 1;
+        }
+        Ok(())
+    }
+
+    /// The next rows from a place on; none behind the last.
+    pub(super) fn portion(&self, from: u64, last: u64) -> Result<Vec<Stored>, Fault> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT seq, body, previous, hash FROM entries WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq LIMIT ?3",
+        )?;
+        let mut portion = Vec::with_capacity(PORTION);
+        let mut rows = statement.query((from, last.min(i64::MAX as u64), PORTION))?;
+        while let Some(row) = rows.next()? {
+            portion.push(Stored { seq: row.get(0)?, body: row.get(1)?, previous: row.get(2)?, hash: row.get(3)? });
+        }
+        Ok(portion)
     }
 
     /// All matching rows; for filters with a limit.

@@ -10,12 +10,19 @@ use super::{
     fault::Fault,
     open,
     row::{Token, UnixMillis},
+    schema,
+    table::{held, meta, meta_number},
 };
+
+/// Milliseconds of an hour.
+const HOUR: i64 = 3_600_000;
 
 /// The log, open for reading. It never blocks the writer, nor waits for it.
 #[derive(Debug)]
 pub struct Reader {
     pub(super) connection: Connection,
+    /// The schema: an export of an older release is read as it is.
+    pub(super) version: i64,
 }
 
 /// An earlier admission of the same code.
@@ -32,7 +39,9 @@ pub struct Seen {
 impl Reader {
     /// Opens an existing log.
     pub fn open(path: &Path) -> Result<Reader, Fault> {
-        Ok(Reader { connection: open::readable(path)? })
+        let connection = open::readable(path)?;
+        let version = schema::version(&connection)?;
+        Ok(Reader { connection, version })
     }
 
     /// The latest admission since `since`, in one of `lanes`, of the issuer's code these tokens stand for (each day's, of
@@ -46,12 +55,18 @@ impl Reader {
         issuer: Region,
         lanes: &[&str],
         since: UnixMillis,
+        now: UnixMillis,
     ) -> Result<Option<Seen>, Fault> {
         let tokens = serde_json::to_string(tokens).expect("tokens are words");
         let lanes = serde_json::to_string(lanes).expect("lanes are words");
+        // The index of tokens begins with the hour. Until the end of the day, so that a clock that was set back finds what it wrote.
+        let hours: Vec<i64> = (since.0 / HOUR..(now.day() + 1) * 24).collect();
+        let hours = serde_json::to_string(&hours).expect("hours are numbers");
         let mut statement = self.connection.prepare_cached(
-            "SELECT e.id, e.at_ms, e.body ->> '$.lane' FROM entries e
-             WHERE e.token IN (SELECT value FROM json_each(?1)) AND e.at_ms >= ?2 AND e.kind = 'scan'
+            "SELECT e.id, e.at_ms, e.body ->> '$.lane'
+             FROM json_each(?5) h CROSS JOIN json_each(?1) t
+             JOIN entries e ON e.hour = h.value AND e.tag = substr(t.value, 1, 16)
+             WHERE e.token = t.value AND e.at_ms >= ?2 AND e.kind = 'scan'
                AND e.body ->> '$.issuer' = ?4
                AND e.body ->> '$.lane' IN (SELECT value FROM json_each(?3))
                AND coalesce(
@@ -63,11 +78,16 @@ impl Reader {
              ORDER BY e.at_ms DESC LIMIT 1",
         )?;
         let row = statement
-            .query_row((tokens, since.0, lanes, issuer.to_string()), |row| {
+            .query_row((tokens, since.0, lanes, issuer.to_string(), hours), |row| {
                 Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))
             })
             .optional()?;
         Ok(row.and_then(|(id, at, lane)| Some(Seen { id: id.parse().ok()?, at: UnixMillis(at), lane })))
+    }
+
+    /// The name of this log.
+    pub fn log_id(&self) -> Result<Option<Uuid>, Fault> {
+        meta_number(&self.connection, "log")
     }
 
     pub(crate) fn connection(&self) -> &Connection {
@@ -82,17 +102,18 @@ impl Reader {
 
     /// The verification key the log names as its device's, in the text form of signed notes.
     pub fn public_key(&self) -> Result<Option<String>, Fault> {
-        super::meta(&self.connection, "key")
+        meta(&self.connection, "key")
     }
 
     /// The latest time that this device was sure of.
     pub fn time_floor(&self) -> Result<Option<UnixMillis>, Fault> {
-        Ok(super::meta(&self.connection, "floor_ms")?.and_then(|text| text.parse().ok()).map(UnixMillis))
+        let floor = open::floor(&self.connection)?;
+        Ok((floor.0 != i64::MIN).then_some(floor))
     }
 
     /// Rows in the log: the chain has no gaps, and is only ever cut off at its beginning.
     pub fn rows(&self) -> Result<u64, Fault> {
-        let sql = "SELECT ifnull((SELECT max(seq) FROM entries) - (SELECT min(seq) FROM entries) + 1, 0)";
-        Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
+        let held = held(&self.connection)?;
+        Ok((*held.end() + 1).saturating_sub(*held.start()))
     }
 }

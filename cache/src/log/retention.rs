@@ -5,28 +5,32 @@
 //! at the gate for last fortnight; a power cut in between only delays it. Rows are deleted strictly from the beginning:
 //! never a young row, whatever a clock once wrote into one.
 //!
-//! Rows still owed to a centre are kept until they are delivered, but not longer than [`Retention::hard_days`]. Their
-//! tokens name nobody any more: the keys go on time in any case.
+//! Nothing here can be undone, so a clock alone does not do it: rows go when a clock that was confirmed for a whole lived day without a
+//! jump says that they are old, or when the device itself has lived for so long since ([`super::lived`]). Rows still owed to a centre
+//! are kept until they are delivered; if they never are, an alarm must have stood for a whole period before they go. Their tokens name
+//! nobody any more: the keys go on time in any case.
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use std::time::Duration;
 use trustlist::time::{Moment, TimeTrust};
 
 use super::{
-    Event, Fault, ScanLog, UnixMillis,
+    Event, Fault, Options, Owed, ScanLog, UnixMillis,
     chain::Head,
-    commit,
+    commit, hours,
+    outbox_table::{acknowledged, sent},
     row::{self, Cut},
+    table::{hash_of, head, held, meta_number, set_meta},
 };
 
-const DAY: i64 = 86_400_000;
 /// A row stamped later than this after now was written by a clock that ran ahead.
 const SKEW: i64 = 300_000;
-/// Rows one step of a sweep deletes.
+/// Rows one step of a sweep deletes: a few milliseconds, because a lane's row waits behind it.
 const SWEEP: u64 = 200;
-/// Free pages kept for new rows: 16 MiB.
-const FREE_KEPT: u64 = 4096;
-/// Pages one step returns to the disk.
-const GIVEN_BACK: u64 = 64;
+/// Free bytes kept for new rows.
+const FREE_KEPT: u64 = 16 << 20;
+/// Bytes one step returns to the disk.
+const GIVEN_BACK: u64 = 256 << 10;
 /// Rows given up at once for want of space. Their deletion must fit into the reserve ([`super::space`]).
 const GIVE_UP: u64 = 1024;
 
@@ -35,15 +39,17 @@ const GIVE_UP: u64 = 1024;
 pub struct Retention {
     /// Rows and day keys older than this go.
     pub days: u32,
-    /// Rows that no centre has acknowledged go after this long nevertheless.
-    pub hard_days: u32,
 }
 
 impl Retention {
-    /// Rows go after so many days; those that no centre has acknowledged after four times as many.
+    /// Rows go after so many days; those that are owed to a centre after an alarm that stood as long.
     #[must_use]
     pub const fn of(days: u32) -> Retention {
-        Retention { days, hard_days: days.saturating_mul(4) }
+        Retention { days }
+    }
+
+    fn period(self) -> Duration {
+        Duration::from_secs(86_400) * self.days
     }
 }
 
@@ -58,37 +64,75 @@ impl Default for Retention {
 pub struct Removed {
     /// Rows.
     pub rows: u64,
-    /// Of those, not acknowledged by a centre.
+    /// Of those, not at the centre.
     pub unsent: u64,
     /// Day keys.
     pub keys: u64,
+    /// Rows that are old enough and stay, because they are owed to a centre: an alarm.
+    pub overdue: u64,
+    /// The clock may delete nothing yet: it has not been confirmed for a whole lived day without a jump.
+    pub clock_unsteady: bool,
 }
 
 impl ScanLog {
     /// Writes the receipt for everything that is too old, and destroys the keys. [`ScanLog::sweep`] then deletes.
     ///
-    /// Does nothing, and says [`Fault::ClockUntrusted`], while the time is not believed: a clock that jumped ahead must
-    /// not empty the log.
+    /// A clock that is not confirmed, or not for long enough, deletes nothing; what was written so long ago in lived time goes
+    /// nevertheless.
     pub fn retain(&mut self, retention: Retention, now: Moment) -> Result<Removed, Fault> {
-        if now.trust == TimeTrust::Untrusted {
-            return Err(Fault::ClockUntrusted);
-        }
+        let lived = self.lived();
+        // A clock that has jumped since it was noted last is seen before it is asked.
+        self.steady.note(now.at.into(), now.trust, lived, std::mem::take(&mut self.booted));
+        let clock = now.trust == TimeTrust::Synced && self.steady.holds(lived);
         let now = UnixMillis::from(now.at);
-        let cutoff = now.plus(-DAY * i64::from(retention.days));
-        let hard = now.plus(-DAY * i64::from(retention.hard_days.max(retention.days)));
+        let lived_ms = i64::try_from(lived.as_millis()).unwrap_or(i64::MAX);
+        let period_ms = i64::try_from(retention.period().as_millis()).unwrap_or(i64::MAX);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let through = old_through(&transaction, cutoff, hard, now)?.max(cut(&transaction)?);
-        let keys = transaction
-            .prepare_cached("DELETE FROM day_keys WHERE day < ?1 OR day > ?2")?
-            .execute((cutoff.day(), now.day() + 2))?;
-        let mut removed = count(&transaction, through)?;
-        removed.keys = keys as u64;
-        if removed == Removed::default() {
-            return Ok(removed);
+        let done = cut(&transaction)?;
+        let by_lived = lived_through(&transaction, lived_ms - period_ms)?;
+        let by_clock = if clock { old_through(&transaction, now.plus(-period_ms), now)? } else { 0 };
+        let old = by_lived.max(by_clock);
+        let owed = first_owed(&transaction, self.options.owed)?;
+        let mut removed = Removed { clock_unsteady: !clock, ..Removed::default() };
+        let mut through = old;
+        if let Some(owed) = owed.filter(|owed| *owed <= old) {
+            // The alarm begins with the first row that is overdue, and must have stood for a whole period before such a row goes.
+            let since: i64 = match meta_number(&transaction, "overdue_since_lived_ms")? {
+                Some(since) => since,
+                None => {
+                    set_meta(&transaction, "overdue_since_lived_ms", &lived_ms.to_string())?;
+                    lived_ms
+                }
+            };
+            if lived_ms - since < period_ms {
+                through = owed.saturating_sub(1);
+                removed.overdue = old.saturating_sub(through.max(done));
+            }
+        } else {
+            transaction.execute("DELETE FROM meta WHERE name = 'overdue_since_lived_ms'", [])?;
         }
-        let cut = Planned { through, removed, keys_through_day: Some(cutoff.day() - 1), why: Cut::Age };
-        receipt(&transaction, &self.options, self.log, cut, now)?;
+        let through = through.max(done);
+        let mut keys_before = clock.then(|| now.plus(-period_ms).day());
+        if by_lived > 0 {
+            keys_before = keys_before.max(days_before(&transaction, by_lived)?);
+        }
+        if let Some(day) = keys_before {
+            removed.keys += transaction.prepare_cached("DELETE FROM day_keys WHERE day < ?1")?.execute([day])? as u64;
+        }
+        if clock {
+            let ahead = now.day() + 2;
+            removed.keys += transaction.prepare_cached("DELETE FROM day_keys WHERE day > ?1")?.execute([ahead])? as u64;
+        }
+        let counted = count(&transaction, done, through, owed)?;
+        (removed.rows, removed.unsent) = (counted.rows, counted.unsent);
+        if removed.rows > 0 || removed.keys > 0 {
+            let keys_through_day = keys_before.map(|day| day - 1);
+            let planned = Planned { through, removed, keys_through_day, why: Cut::Age };
+            receipt(&transaction, &self.options, self.log, planned, now, lived_ms)?;
+        }
+        let end = head(&transaction)?;
         transaction.commit()?;
+        self.witness(end, None, true);
         Ok(removed)
     }
 
@@ -99,6 +143,7 @@ impl ScanLog {
         if delete(&transaction, through, SWEEP)? > 0 {
             transaction.commit()?;
             self.swept = true;
+            self.fold_if_grown();
             return Ok(true);
         }
         drop(transaction);
@@ -107,87 +152,107 @@ impl ScanLog {
         }
         // New rows use what is free; only what they will not need soon goes back to the disk.
         let free: u64 = self.connection.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
-        if free > FREE_KEPT {
-            self.connection.execute_batch(&format!("PRAGMA incremental_vacuum({GIVEN_BACK})"))?;
+        let page: u64 = self.connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        if free * page > FREE_KEPT {
+            self.connection.execute_batch(&format!("PRAGMA incremental_vacuum({})", GIVEN_BACK / page))?;
+            self.fold_if_grown();
             return Ok(true);
         }
         // What was deleted must not live on in the write-ahead log.
         self.swept = false;
-        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        self.fold_away();
         Ok(false)
     }
 
-    /// The first and last row that may be given up for want of space: the oldest, acknowledged by a centre.
+    /// The first and last row that may be given up for want of space: the oldest that the centre has signed for.
     ///
-    /// Without a centre there are none: those rows exist nowhere else.
+    /// Without a centre, or with one that signs nothing, there are none: those rows may exist nowhere else.
     pub(super) fn may_give_up(&self) -> Result<Option<(u64, u64)>, Fault> {
-        if !self.options.upload {
+        if self.options.owed != Owed::Receipt {
             return Ok(None);
         }
-        let number =
-            |sql: &str| -> Result<Option<u64>, Fault> { Ok(self.connection.query_row(sql, [], |row| row.get(0))?) };
-        let Some(first) = number("SELECT min(seq) FROM entries")? else { return Ok(None) };
-        let owed = number("SELECT min(seq) FROM outbox WHERE state <> 2")?;
-        let last = commit::head(&self.connection)?.seq;
-        let through = owed.unwrap_or(last).min(last).min(first + GIVE_UP).saturating_sub(1);
+        let (first, last) = held(&self.connection)?.into_inner();
+        let acknowledged = acknowledged(&self.connection)?.map_or(0, |receipt| receipt.through);
+        // The last row stays: the next is chained to it.
+        let through = acknowledged.min(last.saturating_sub(1)).min(first + GIVE_UP - 1);
         Ok((through >= first).then_some((first, through)))
     }
 
     /// Gives them up, with a receipt. Returns how many.
     pub(super) fn give_up(&mut self) -> Result<u64, Fault> {
         let Some((_, through)) = self.may_give_up()? else { return Ok(0) };
+        let lived_ms = i64::try_from(self.lived().as_millis()).unwrap_or(i64::MAX);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let head = hash_at(&transaction, through)?;
-        let removed = count(&transaction, through)?;
+        let hash = hash_at(&transaction, through)?;
+        let removed = count(&transaction, cut(&transaction)?, through, None)?;
         let at: i64 =
             transaction.query_row("SELECT at_ms FROM entries ORDER BY seq DESC LIMIT 1", [], |row| row.get(0))?;
         // Deleted first, so that the receipt finds room in the pages that became free.
         delete(&transaction, through, GIVE_UP)?;
-        let cut = Planned { through, removed, keys_through_day: None, why: Cut::Space };
-        receipt_with(&transaction, &self.options, self.log, cut, head, UnixMillis(at))?;
+        let planned = Planned { through, removed, keys_through_day: None, why: Cut::Space };
+        receipt_with(&transaction, &self.options, self.log, planned, hash, UnixMillis(at), lived_ms)?;
+        let end = head(&transaction)?;
         transaction.commit()?;
+        self.witness(end, None, true);
         Ok(removed.rows)
     }
 }
 
-/// The last row that is old, before the first that is young.
-fn old_through(connection: &Connection, cutoff: UnixMillis, hard: UnixMillis, now: UnixMillis) -> Result<u64, Fault> {
-    let young: Option<u64> = connection.query_row(
-        "SELECT min(seq) FROM entries WHERE at_ms BETWEEN ?1 AND ?2",
-        (cutoff.0, now.0 + SKEW),
-        |row| row.get(0),
-    )?;
-    // An unsent row keeps itself and what follows, until it is too old even for that.
-    let owed: Option<u64> = connection.query_row(
-        "SELECT min(o.seq) FROM outbox o JOIN entries e USING (seq) WHERE o.state <> 2 AND e.at_ms >= ?1",
-        [hard.0],
-        |row| row.get(0),
-    )?;
-    let stop = [young, owed].into_iter().flatten().min().unwrap_or(i64::MAX as u64);
-    Ok(connection.query_row(
-        "SELECT coalesce(max(seq), 0) FROM entries WHERE at_ms < ?1 AND seq < ?2",
-        (cutoff.0, stop),
-        |row| row.get(0),
-    )?)
+/// The last row that an anchor covered when the device had lived no longer than this.
+fn lived_through(connection: &Connection, lived_ms: i64) -> Result<u64, Fault> {
+    let sql = "SELECT coalesce(max(seq), 0) FROM anchors WHERE lived_ms <= ?1";
+    Ok(connection.query_row(sql, [lived_ms], |row| row.get(0))?)
 }
 
-fn count(connection: &Connection, through: u64) -> Result<Removed, Fault> {
-    let done = cut(connection)?;
-    let rows =
-        connection.query_row("SELECT count(*) FROM entries WHERE seq <= ?1 AND seq > ?2", (through, done), |row| {
-            row.get(0)
-        })?;
-    let unsent = connection.query_row(
-        "SELECT count(*) FROM outbox WHERE state <> 2 AND seq <= ?1 AND seq > ?2",
-        (through, done),
-        |row| row.get(0),
-    )?;
-    Ok(Removed { rows, unsent, keys: 0 })
+/// The first day on which a row after this one may have been written: keys of days before it serve no row that is kept.
+fn days_before(connection: &Connection, through: u64) -> Result<Option<i64>, Fault> {
+    let at = |sql: &str| -> Result<Option<i64>, Fault> {
+        Ok(connection.query_row(sql, [through], |row| row.get::<_, Option<i64>>(0)).optional()?.flatten())
+    };
+    let after = at("SELECT at_ms FROM entries WHERE seq > ?1 ORDER BY seq LIMIT 1")?;
+    let hour = at("SELECT min(hour) FROM hours WHERE last > ?1")?;
+    let earliest = match [after, hour.map(|hour| hour * 3_600_000)].into_iter().flatten().min() {
+        Some(earliest) => Some(earliest),
+        None => at("SELECT at_ms FROM entries WHERE seq = ?1")?,
+    };
+    Ok(earliest.map(|at| UnixMillis(at).day()))
+}
+
+/// The last row that is old, before the first that is young.
+fn old_through(connection: &Connection, cutoff: UnixMillis, now: UnixMillis) -> Result<u64, Fault> {
+    // The roll-ups say where the first hour that may hold a young row begins: an hour is looked through, not a fortnight.
+    let (first, last, rolled) = hours::places(connection, Some(cutoff), Some(now.plus(SKEW)))?;
+    let start = if last == 0 { rolled + 1 } else { first.min(rolled + 1) };
+    let mut statement = connection
+        .prepare_cached("SELECT seq FROM entries WHERE seq >= ?1 AND at_ms BETWEEN ?2 AND ?3 ORDER BY seq LIMIT 1")?;
+    let young: Option<u64> = statement.query_row((start, cutoff.0, now.plus(SKEW).0), |row| row.get(0)).optional()?;
+    let Some(young) = young else {
+        let sql = "SELECT seq FROM entries WHERE at_ms < ?1 ORDER BY seq DESC LIMIT 1";
+        return Ok(connection.query_row(sql, [cutoff.0], |row| row.get(0)).optional()?.unwrap_or(0));
+    };
+    let sql = "SELECT seq FROM entries WHERE seq < ?1 AND at_ms < ?2 ORDER BY seq DESC LIMIT 1";
+    Ok(connection.query_row(sql, (young, cutoff.0), |row| row.get(0)).optional()?.unwrap_or(0))
+}
+
+/// The first row that a centre still has to get.
+fn first_owed(connection: &Connection, owed: Owed) -> Result<Option<u64>, Fault> {
+    Ok(match owed {
+        Owed::Nothing => None,
+        Owed::Delivery => sent(connection)?.absent(held(connection)?, 1).first().copied(),
+        Owed::Receipt => Some(acknowledged(connection)?.map_or(0, |receipt| receipt.through) + 1),
+    })
+}
+
+fn count(connection: &Connection, done: u64, through: u64, owed: Option<u64>) -> Result<Removed, Fault> {
+    let first = (*held(connection)?.start()).max(done + 1);
+    let rows = (through + 1).saturating_sub(first);
+    let unsent = owed.map_or(0, |owed| (through + 1).saturating_sub(owed.max(first)));
+    Ok(Removed { rows, unsent, ..Removed::default() })
 }
 
 /// Everything up to here has been given up by a receipt.
 fn cut(connection: &Connection) -> Result<u64, Fault> {
-    Ok(commit::meta(connection, "cut")?.and_then(|text| text.parse().ok()).unwrap_or(0))
+    Ok(meta_number(connection, "cut")?.unwrap_or(0))
 }
 
 #[derive(Clone, Copy)]
@@ -200,35 +265,36 @@ struct Planned {
 
 fn receipt(
     connection: &Connection,
-    options: &super::Options,
+    options: &Options,
     log: uuid::Uuid,
     planned: Planned,
     at: UnixMillis,
+    lived_ms: i64,
 ) -> Result<(), Fault> {
     let head = hash_at(connection, planned.through)?;
-    receipt_with(connection, options, log, planned, head, at)
+    receipt_with(connection, options, log, planned, head, at, lived_ms)
 }
 
 fn receipt_with(
     connection: &Connection,
-    options: &super::Options,
+    options: &Options,
     log: uuid::Uuid,
     planned: Planned,
-    head: [u8; 32],
+    hash: [u8; 32],
     at: UnixMillis,
+    lived_ms: i64,
 ) -> Result<(), Fault> {
     let Planned { through, removed, keys_through_day, why } = planned;
-    let event = Event::Retention { through, head, rows: removed.rows, unsent: removed.unsent, keys_through_day, why };
-    let head =
-        commit::insert(connection, commit::head(connection)?, &event.body(&row::new_id(at)?, at), options.upload)?;
-    commit::write_anchor(connection, log, head, &options.signer)?;
-    commit::set_meta(connection, "cut", &through.to_string())
+    let Removed { rows, unsent, .. } = removed;
+    let event = Event::Retention { through, head: hash, rows, unsent, keys_through_day, why };
+    let end = commit::insert(connection, head(connection)?, &event.body(&row::new_id(at)?, at))?;
+    commit::write_anchor(connection, log, end, &options.signer, u128::try_from(lived_ms).unwrap_or(0))?;
+    set_meta(connection, "cut", &through.to_string())
 }
 
 /// Hash of a row, or of the last one given up when it is gone already.
 fn hash_at(connection: &Connection, seq: u64) -> Result<[u8; 32], Fault> {
-    let own = connection.query_row("SELECT hash FROM entries WHERE seq = ?1", [seq], |row| row.get(0)).optional()?;
-    if let Some(hash) = own {
+    if let Some(hash) = hash_of(connection, seq)? {
         return Ok(hash);
     }
     let next = connection.query_row("SELECT previous FROM entries WHERE seq = ?1", [seq + 1], |row| row.get(0));
@@ -236,12 +302,15 @@ fn hash_at(connection: &Connection, seq: u64) -> Result<[u8; 32], Fault> {
 }
 
 fn delete(connection: &Connection, through: u64, at_most: u64) -> Result<u64, Fault> {
-    let first: Option<u64> = connection.query_row("SELECT min(seq) FROM entries", [], |row| row.get(0))?;
-    let Some(first) = first.filter(|first| *first <= through) else { return Ok(0) };
+    let first = *held(connection)?.start();
+    if first > through {
+        return Ok(0);
+    }
     let until = through.min(first + at_most - 1);
-    for table in ["entries", "outbox", "anchors"] {
+    for table in ["entries", "dead_letters", "anchors"] {
         connection.prepare_cached(&format!("DELETE FROM {table} WHERE seq <= ?1"))?.execute([until])?;
     }
+    hours::forget(connection, until)?;
     Ok(until - first + 1)
 }
 

@@ -72,6 +72,65 @@ pub(super) const MIGRATIONS: &[&str] = &[
         name  TEXT PRIMARY KEY,
         value TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;",
+    // 2: a row writes its own page and one of an index, and nothing else. The index begins with the hour, so that the rows of an hour
+    // share their pages of it; lookups by time go over `hours`, which says where each hour's rows lie, and by id over the newest rows.
+    "DROP INDEX entries_id;
+    DROP INDEX entries_at;
+    DROP INDEX entries_token;
+    ALTER TABLE entries ADD COLUMN hour INTEGER GENERATED ALWAYS AS ((body ->> '$.at_ms') / 3600000) VIRTUAL;
+    ALTER TABLE entries ADD COLUMN tag TEXT GENERATED ALWAYS AS (substr(body ->> '$.token', 1, 16)) VIRTUAL;
+    CREATE INDEX entries_tag ON entries (hour, tag) WHERE tag IS NOT NULL;
+
+    DROP VIEW scans;
+    CREATE VIEW scans AS SELECT
+        seq, id,
+        strftime('%Y-%m-%dT%H:%M:%fZ', at_ms / 1000.0, 'unixepoch') AS at,
+        body ->> '$.time_trust' AS time_trust,
+        body ->> '$.lane' AS lane,
+        body ->> '$.direction' AS direction,
+        body ->> '$.verdict' AS verdict,
+        body ->> '$.reason' AS reason,
+        body ->> '$.detail' AS detail,
+        body ->> '$.issuer' AS issuer,
+        body ->> '$.kid' AS kid,
+        body ->> '$.format' AS format,
+        body ->> '$.route' AS route,
+        body ->> '$.list_generation' AS list_generation,
+        body ->> '$.list_age_s' AS list_age_s,
+        token,
+        body ->> '$.time_to_verdict_us' AS time_to_verdict_us,
+        coalesce(body ->> '$.passage', 'unobserved') AS passage,
+        at_ms, previous, hash
+    FROM entries WHERE kind = 'scan';
+
+    -- lived_ms: how long this device had lived when the anchor was written
+    ALTER TABLE anchors ADD COLUMN lived_ms INTEGER;
+
+    -- rows in no range and in no dead letter are pending
+    CREATE TABLE outbox_sent (
+        first INTEGER PRIMARY KEY,
+        last  INTEGER NOT NULL CHECK (last >= first)
+    ) STRICT;
+    INSERT INTO outbox_sent SELECT min(seq), max(seq) FROM
+        (SELECT seq, seq - row_number() OVER (ORDER BY seq) AS island FROM outbox WHERE state = 2) GROUP BY island;
+    CREATE TABLE dead_letters (
+        seq    INTEGER PRIMARY KEY,
+        answer TEXT
+    ) STRICT;
+    INSERT INTO dead_letters SELECT seq, answer FROM outbox WHERE state = 3;
+    DROP TABLE outbox;
+
+    -- what happened in each hour at each lane, up to the row that `meta.rolled_up` names
+    CREATE TABLE hours (
+        hour    INTEGER NOT NULL,
+        lane    TEXT NOT NULL,
+        first   INTEGER NOT NULL,
+        last    INTEGER NOT NULL,
+        verdicts TEXT NOT NULL,
+        times   BLOB NOT NULL,
+        PRIMARY KEY (hour, lane)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO meta SELECT 'floor_seq', coalesce(max(seq), 0) FROM entries;",
 ];
 
 /// The newest schema this release knows.

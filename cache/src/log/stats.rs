@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use trustlist::{time::UnixTime, verdict::Verdict};
+use trustlist::{
+    time::UnixTime,
+    verdict::{Reason, Verdict},
+};
 
 use super::row::ScanRow;
 
@@ -41,6 +44,27 @@ pub struct LaneHour {
     pub time_to_verdict_us: Percentiles,
 }
 
+impl LaneHour {
+    fn count(&mut self, verdict: Verdict, reason: Reason, count: u64) {
+        self.scans += count;
+        match verdict {
+            Verdict::Admit => self.admit += count,
+            Verdict::Refer => self.refer += count,
+            Verdict::Refuse => self.refuse += count,
+        }
+        *self.reasons.entry(reason.code()).or_default() += count;
+    }
+}
+
+/// Scans of one hour at one lane, counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// By verdict and reason.
+    pub verdicts: BTreeMap<(Verdict, Reason), u64>,
+    /// Times to verdict in microseconds, in any order.
+    pub times: Vec<u32>,
+}
+
 /// Collects rows in any order.
 #[derive(Debug, Default)]
 pub struct Stats {
@@ -51,9 +75,24 @@ impl Stats {
     /// Counts a row.
     pub fn add(&mut self, row: &ScanRow) {
         let hour = UnixTime(row.at_ms.second().0.div_euclid(3600) * 3600);
-        let (cell, times) = self.cells.entry((hour, row.lane.clone())).or_insert_with(|| {
+        let (cell, times) = self.cell(hour, &row.lane);
+        cell.count(row.verdict, row.reason, 1);
+        times.push(row.time_to_verdict_us);
+    }
+
+    /// Counts what was counted before.
+    pub fn add_tally(&mut self, hour: UnixTime, lane: &str, tally: &Tally) {
+        let (cell, times) = self.cell(hour, lane);
+        for ((verdict, reason), count) in &tally.verdicts {
+            cell.count(*verdict, *reason, *count);
+        }
+        times.extend(&tally.times);
+    }
+
+    fn cell(&mut self, hour: UnixTime, lane: &str) -> &mut (LaneHour, Vec<u32>) {
+        self.cells.entry((hour, lane.to_owned())).or_insert_with(|| {
             let cell = LaneHour {
-                lane: row.lane.clone(),
+                lane: lane.to_owned(),
                 hour,
                 scans: 0,
                 admit: 0,
@@ -63,15 +102,7 @@ impl Stats {
                 time_to_verdict_us: Percentiles::default(),
             };
             (cell, Vec::new())
-        });
-        cell.scans += 1;
-        match row.verdict {
-            Verdict::Admit => cell.admit += 1,
-            Verdict::Refer => cell.refer += 1,
-            Verdict::Refuse => cell.refuse += 1,
-        }
-        *cell.reasons.entry(row.reason.code()).or_default() += 1;
-        times.push(row.time_to_verdict_us);
+        })
     }
 
     /// The figures, by hour and then by lane.
@@ -100,7 +131,6 @@ pub fn percentiles(mut times: Vec<u32>) -> Percentiles {
 mod tests {
     use super::*;
     use crate::log::row::tests::row;
-    use trustlist::verdict::Reason;
 
     #[test]
     fn percentiles_are_values_that_occurred() {

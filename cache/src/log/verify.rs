@@ -2,11 +2,18 @@
 //!
 //! Three proofs fit together. Every row's hash covers its text, its place and its predecessor. Anchors, signed by the
 //! device, pin the hash at their row; one that was exported earlier pins it even against somebody who holds the device's
-//! key. A receipt of retention, itself chained and anchored, says which rows at the beginning may be absent.
+//! key. A receipt of retention, itself chained and anchored, says which rows at the beginning may be absent. What knows the end of the
+//! log without being its database (the head file, the centre's receipts) says whether rows are absent there.
 //!
-//! What this cannot find: rows cut from the end that no anchor covered yet (at most 256 rows or a minute).
+//! One thread reads, another hashes. Rows are read in portions, so that nobody holds the write-ahead log while a million rows are read;
+//! what retention deletes meanwhile is a later beginning and no finding.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::mpsc,
+    thread,
+};
 
 use uuid::Uuid;
 
@@ -14,10 +21,13 @@ use super::{
     anchor::{Anchor, AnchorError},
     chain::{self, Head},
     fault::Fault,
+    head_file::KnownEnd,
     note::NoteVerifier,
     officer::Officers,
+    query::Stored,
     reader::Reader,
-    row::{Body, Entry, Event},
+    row::{Body, Entry, Event, WitnessKind},
+    table::{held, meta, meta_number},
 };
 
 /// Findings that are listed; a file that was doctored all over needs no longer list.
@@ -33,6 +43,8 @@ pub struct Evidence {
     pub anchors: Vec<String>,
     /// The file is an export that begins somewhere in the middle: that its beginning is absent is no finding.
     pub excerpt: bool,
+    /// What is known of the end of the log beside it.
+    pub known_end: Option<KnownEnd>,
     /// The officers of that time. Without them a signature proves only that one key made it, not whose.
     pub officers: Option<Officers>,
 }
@@ -78,6 +90,15 @@ pub enum Finding {
         /// An anchor was signed up to here.
         anchored: u64,
     },
+    /// The end is another than something outside the log knows.
+    EndDiffers {
+        /// The last row that is there; 0 when none is.
+        last: u64,
+        /// The row that was known.
+        known: u64,
+        /// Who knew it.
+        by: WitnessKind,
+    },
     /// An anchor is not signed by a key we believe, or is none.
     BadAnchor {
         /// The row it is stored under; `None` for one that was brought along.
@@ -115,6 +136,12 @@ impl fmt::Display for Finding {
             }
             Self::TailGone { last, anchored } => {
                 write!(f, "the end is gone: the last row is {last}, and an anchor was signed at row {anchored}")
+            }
+            Self::EndDiffers { last, known, by } if known > last => {
+                write!(f, "the end is gone: the last row is {last}, and the {} knows row {known}", by.code())
+            }
+            Self::EndDiffers { known, by, .. } => {
+                write!(f, "row {known} is another than the one that the {} knows", by.code())
             }
             Self::BadAnchor { seq: Some(seq), error } => write!(f, "the stored anchor of row {seq}: {error}"),
             Self::BadAnchor { seq: None, error } => write!(f, "the anchor that was brought along: {error}"),
@@ -165,6 +192,7 @@ impl Report {
             Finding::Missing { from, .. } | Finding::Rewritten { from, .. } => Some(*from),
             Finding::BeginningGone { .. } => Some(1),
             Finding::TailGone { last, .. } => Some(last + 1),
+            Finding::EndDiffers { last, known, .. } => Some((*known).min(last + 1)),
             Finding::BadAnchor { .. } | Finding::OtherLog { .. } | Finding::Empty => None,
         };
         self.findings.iter().filter_map(place).min()
@@ -184,92 +212,47 @@ struct Receipt {
     head: [u8; 32],
 }
 
-/// Reads the whole log in one consistent view.
+/// Reads the whole log.
 pub fn verify(reader: &Reader, evidence: &Evidence) -> Result<Report, Fault> {
-    let view = reader.connection.unchecked_transaction()?;
-    let mut report = Report { keys_from_outside: !evidence.keys.is_empty(), ..Report::default() };
-    let log: Option<Uuid> = super::meta(&view, "log")?.and_then(|text| text.parse().ok());
-
+    let log: Option<Uuid> = meta_number(&reader.connection, "log")?;
     let mut notes: Vec<(Option<u64>, String)> = Vec::new();
     {
-        let mut statement = view.prepare("SELECT seq, note FROM anchors ORDER BY seq")?;
+        let mut statement = reader.connection.prepare("SELECT seq, note FROM anchors ORDER BY seq")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             notes.push((Some(row.get(0)?), row.get(1)?));
         }
     }
     notes.extend(evidence.anchors.iter().map(|note| (None, note.clone())));
+    let known = evidence.known_end.filter(|known| Some(known.log) == log);
+    let witnesses = known.map_or(Vec::new(), |known| known.witnesses());
+    // Rows whose hash an anchor or a witness names. Read before anything is believed: a lie here only wastes an entry.
+    let mut wanted: BTreeSet<u64> = notes.iter().filter_map(|(_, note)| note.lines().nth(2)?.parse().ok()).collect();
+    wanted.extend(witnesses.iter().map(|witness| witness.seq));
 
-    // The walk. Hashes are kept only where an anchor or a receipt will ask for them.
-    let mut statement = view.prepare("SELECT seq, body, previous, hash FROM entries ORDER BY seq")?;
-    let mut rows = statement.query([])?;
-    let mut last: Option<Head> = None;
-    let mut beginning = Head::ORIGIN;
-    let mut hashes: BTreeMap<u64, [u8; 32]> = BTreeMap::new();
-    let mut receipts: Vec<Receipt> = Vec::new();
+    let mut walk = walked(reader, evidence, wanted)?;
     let mut keys = evidence.keys.clone();
-    let wanted = WantedHashes::of(&notes);
-    let mut last_fits = true;
-    while let Some(row) = rows.next()? {
-        let (seq, previous, hash): (u64, [u8; 32], [u8; 32]) = (row.get(0)?, row.get(2)?, row.get(3)?);
-        let body = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-        report.rows += 1;
-        let fits = chain::hash(seq, &previous, body) == hash;
-        match last {
-            None => {
-                report.first = seq;
-                beginning = Head { seq: seq.saturating_sub(1), hash: previous };
-            }
-            Some(last) if seq != last.seq + 1 => {
-                report.find(Finding::Missing { from: last.seq + 1, through: seq - 1 });
-            }
-            // This row is as it was written and names another predecessor: that one was replaced.
-            Some(last) if fits && last_fits && previous != last.hash => {
-                report.find(Finding::Replaced { seq: last.seq });
-            }
-            Some(_) => {}
-        }
-        if !fits {
-            let id = Entry::parse(seq, body).map_or_else(|_| "unreadable".to_owned(), |entry| entry.id.to_string());
-            report.find(Finding::Edited { seq, id });
-        }
-        last_fits = fits;
-        // Words looked for before parsing, because a scan is never one of these.
-        if body.contains("\"kind\":\"retention\"")
-            || body.contains("\"kind\":\"begin\"")
-            || body.contains("\"kind\":\"key\"")
-            || body.contains("\"kind\":\"override\"")
-        {
-            match Entry::parse(seq, body).map(|entry| entry.body) {
-                Ok(Body::Event(Event::Retention { through, head, .. })) => {
-                    receipts.push(Receipt { at: seq, through, head });
-                }
-                Ok(Body::Event(Event::Begin { key, .. } | Event::Key { key })) if !report.keys_from_outside => {
-                    keys.extend(key.parse::<NoteVerifier>());
-                }
-                Ok(Body::Event(Event::Override(word))) => {
-                    let good = evidence.officers.as_ref().map_or_else(|| word.holds(), |list| list.vouch_for(&word));
-                    if good { report.words += 1 } else { report.find(Finding::BadWord { seq }) }
-                }
-                _ => {}
-            }
-        }
-        if wanted.contains(seq) {
-            hashes.insert(seq, hash);
-        }
-        last = Some(Head { seq, hash });
+    if !walk.report.keys_from_outside {
+        keys.append(&mut walk.keys);
+        keys.extend(meta(&reader.connection, "key")?.and_then(|text| text.parse::<NoteVerifier>().ok()));
     }
-    if !report.keys_from_outside {
-        keys.extend(super::meta(&view, "key")?.and_then(|text| text.parse::<NoteVerifier>().ok()));
-    }
+    let Walk { mut report, last, beginning, hashes, receipts, .. } = walk;
     report.last = last.map_or(0, |head| head.seq);
     if last.is_none() {
         report.find(Finding::Empty);
     }
-
     check_anchors(&mut report, &notes, &keys, log, &hashes);
+    if let Some(known) = evidence.known_end.filter(|known| Some(known.log) != log) {
+        report.find(Finding::OtherLog { anchor: known.log });
+    }
+    for witness in witnesses {
+        let gone = witness.seq > report.last;
+        if gone || hashes.get(&witness.seq).is_some_and(|hash| *hash != witness.hash) {
+            report.find(Finding::EndDiffers { last: report.last, known: witness.seq, by: witness.by });
+        }
+    }
     if !evidence.excerpt {
-        check_beginning(&mut report, beginning, &receipts, &view)?;
+        check_beginning(&mut report, beginning, &receipts, &reader.connection)?;
     }
     report.findings.sort_by_key(|finding| {
         let single = Report { findings: vec![finding.clone()], ..Report::default() };
@@ -278,16 +261,125 @@ pub fn verify(reader: &Reader, evidence: &Evidence) -> Result<Report, Fault> {
     Ok(report)
 }
 
-/// Rows whose hash an anchor names. Read before anything is believed: a lie here only wastes an entry.
-struct WantedHashes(std::collections::BTreeSet<u64>);
+/// Rows as they come from the database.
+enum Portion {
+    Rows(Vec<Stored>),
+    /// Everything that was read so far has been deleted meanwhile: the log begins after it.
+    Restart,
+}
 
-impl WantedHashes {
-    fn of(notes: &[(Option<u64>, String)]) -> WantedHashes {
-        WantedHashes(notes.iter().filter_map(|(_, note)| note.lines().nth(2)?.parse().ok()).collect())
+/// Portions that wait for the thread that hashes.
+const AHEAD: usize = 8;
+
+/// Reads on this thread, walks on another.
+fn walked<'a>(reader: &Reader, evidence: &'a Evidence, wanted: BTreeSet<u64>) -> Result<Walk<'a>, Fault> {
+    thread::scope(|scope| {
+        let (sender, portions) = mpsc::sync_channel(AHEAD);
+        let walker = thread::Builder::new().name("verify".to_owned()).spawn_scoped(scope, move || {
+            let mut walk = Walk::new(evidence, wanted);
+            for portion in portions {
+                match portion {
+                    Portion::Rows(rows) => rows.iter().for_each(|row| walk.row(row)),
+                    Portion::Restart => walk.last = None,
+                }
+            }
+            walk
+        });
+        let walker = walker.map_err(|_| Fault::Closed)?;
+        let mut at = 0;
+        loop {
+            let rows = reader.portion(at, u64::MAX)?;
+            let (Some(first), Some(last)) = (rows.first(), rows.last()) else { break };
+            let deleted = at > 0 && first.seq > at && *held(&reader.connection)?.start() >= first.seq;
+            at = last.seq + 1;
+            let restart = deleted.then_some(Portion::Restart);
+            for portion in restart.into_iter().chain([Portion::Rows(rows)]) {
+                if sender.send(portion).is_err() {
+                    break;
+                }
+            }
+        }
+        drop(sender);
+        walker.join().map_err(|_| Fault::Closed)
+    })
+}
+
+/// What is known on the way along the chain. Hashes are kept only where somebody will ask for them.
+struct Walk<'a> {
+    officers: Option<&'a Officers>,
+    wanted: BTreeSet<u64>,
+    report: Report,
+    last: Option<Head>,
+    last_fits: bool,
+    beginning: Head,
+    hashes: BTreeMap<u64, [u8; 32]>,
+    receipts: Vec<Receipt>,
+    keys: Vec<NoteVerifier>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(evidence: &'a Evidence, wanted: BTreeSet<u64>) -> Walk<'a> {
+        Walk {
+            officers: evidence.officers.as_ref(),
+            wanted,
+            report: Report { keys_from_outside: !evidence.keys.is_empty(), ..Report::default() },
+            last: None,
+            last_fits: true,
+            beginning: Head::ORIGIN,
+            hashes: BTreeMap::new(),
+            receipts: Vec::new(),
+            keys: Vec::new(),
+        }
     }
 
-    fn contains(&self, seq: u64) -> bool {
-        self.0.contains(&seq)
+    fn row(&mut self, row: &Stored) {
+        let Stored { seq, body, previous, hash } = row;
+        let seq = *seq;
+        self.report.rows += 1;
+        let fits = chain::hash(seq, previous, body) == *hash;
+        match self.last {
+            None => {
+                self.report.first = seq;
+                self.beginning = Head { seq: seq.saturating_sub(1), hash: *previous };
+            }
+            Some(last) if seq != last.seq + 1 => {
+                self.report.find(Finding::Missing { from: last.seq + 1, through: seq - 1 });
+            }
+            // This row is as it was written and names another predecessor: that one was replaced.
+            Some(last) if fits && self.last_fits && *previous != last.hash => {
+                self.report.find(Finding::Replaced { seq: last.seq });
+            }
+            Some(_) => {}
+        }
+        if !fits {
+            let id = Entry::parse(seq, body).map_or_else(|_| "unreadable".to_owned(), |entry| entry.id.to_string());
+            self.report.find(Finding::Edited { seq, id });
+        }
+        self.last_fits = fits;
+        // Most rows are scans, and none of them says anything here. Its own words decide: a doctored row was found above.
+        if !body.contains("\"kind\":\"scan\"") {
+            self.event(seq, body);
+        }
+        if self.wanted.contains(&seq) {
+            self.hashes.insert(seq, *hash);
+        }
+        self.last = Some(Head { seq, hash: *hash });
+    }
+
+    fn event(&mut self, seq: u64, body: &str) {
+        match Entry::parse(seq, body).map(|entry| entry.body) {
+            Ok(Body::Event(Event::Retention { through, head, .. })) => {
+                self.receipts.push(Receipt { at: seq, through, head });
+            }
+            Ok(Body::Event(Event::Begin { key, .. } | Event::Key { key })) if !self.report.keys_from_outside => {
+                self.keys.extend(key.parse::<NoteVerifier>());
+            }
+            Ok(Body::Event(Event::Override(word))) => {
+                let good = self.officers.map_or_else(|| word.holds(), |list| list.vouch_for(&word));
+                if good { self.report.words += 1 } else { self.report.find(Finding::BadWord { seq }) }
+            }
+            _ => {}
+        }
     }
 }
 

@@ -1,16 +1,18 @@
 //! The outbox: what is still owed to a centre, and a pure machine that decides what to send next and what an answer means.
 //!
-//! Each row is *pending*, *in flight*, *acknowledged*, or a *dead letter* with the answer that refused it. Delivery is at
-//! least once; a row's `id` makes it idempotent: an acknowledged row is never sent again, an unanswered one is sent again
-//! under the same `id`. Time and chance are arguments; a driver that obeys lives elsewhere.
+//! Each row is *pending*, *sent* (the transport took it), *acknowledged* (a receipt that the centre signed covers it), or a *dead letter*
+//! with the answer that refused it. A transport's success is not storage: only an acknowledged row may be given up for want of space.
+//! Delivery is at least once; a row's `id` makes it idempotent. Time and chance are arguments; a driver that obeys lives elsewhere.
 //!
 //! Fresh rows go first. After a week without a network the centre sees what happens now at once, and last week behind it.
 
-mod store;
+mod ranges;
+mod rows;
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, ops::RangeInclusive, time::Duration};
 
-pub use store::{Counts, Item, Letter, Mark};
+pub use ranges::Ranges;
+pub use rows::{Acknowledged, Counts, DeadLetter, Item};
 
 /// Single rows refused one after another, without any acceptance between, until we stop believing it is the rows.
 const SUSPICIOUS: u32 = 3;
@@ -18,12 +20,42 @@ const SUSPICIOUS: u32 = 3;
 /// What the centre said to a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It has every row.
+    /// The transport took every row; whether the centre has stored them is a receipt's matter.
     Accepted,
     /// Not now: no connection, overloaded, not authorised, no such endpoint. Whoever runs it will mend it.
     Again(String),
     /// Never: it looked at the rows and does not take them.
     Refused(String),
+}
+
+/// What changes in the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutboxUpdate {
+    /// The transport took them.
+    Sent(Vec<u64>),
+    /// The centre refuses them, and says this.
+    Dead(Vec<u64>, String),
+    /// Dead letters to be tried again; all of them when empty.
+    Retry(Vec<u64>),
+    /// Rows to be sent once more, whatever became of them.
+    Resend(RangeInclusive<u64>),
+    /// The centre signed for rows.
+    Received(ReceivedReceipt),
+    /// The centre has the anchors up to this row.
+    AnchorsSent(u64),
+}
+
+/// A receipt of the centre, its signature already checked by whoever hands it over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceivedReceipt {
+    /// The centre's database.
+    pub store: String,
+    /// The highest row without a gap before it that is durable there.
+    pub through: u64,
+    /// That row's hash.
+    pub hash: [u8; 32],
+    /// The signed note itself, kept as a witness of the chain's end.
+    pub note: String,
 }
 
 /// How long to wait after a failure.
@@ -64,7 +96,7 @@ pub struct Open {
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Mark these in flight, then send them, in this order.
+    /// Send these, in this order.
     Send(Vec<u64>),
     /// Nothing before this much time has passed.
     Wait(Duration),
@@ -74,7 +106,7 @@ pub enum Step {
 
 /// Decides. It owns no rows: the store does.
 #[derive(Debug)]
-pub struct Courier {
+pub struct OutboxScheduler {
     batch: usize,
     backoff: Backoff,
     failures: u32,
@@ -84,11 +116,11 @@ pub struct Courier {
     suspects: VecDeque<Vec<u64>>,
 }
 
-impl Courier {
+impl OutboxScheduler {
     /// Sends at most `batch` rows at once.
     #[must_use]
-    pub fn new(batch: usize, backoff: Backoff) -> Courier {
-        Courier {
+    pub fn new(batch: usize, backoff: Backoff) -> OutboxScheduler {
+        OutboxScheduler {
             batch: batch.max(1),
             backoff,
             failures: 0,
@@ -116,34 +148,34 @@ impl Courier {
         if batch.is_empty() { Step::Rest } else { Step::Send(batch) }
     }
 
-    /// What the answer means for the rows that were sent.
+    /// What the answer means for the rows that were sent; `None` leaves them pending.
     #[must_use]
-    pub fn answered(&mut self, rows: Vec<u64>, answer: Answer, now: Duration, chance: u64) -> Mark {
+    pub fn answered(&mut self, rows: Vec<u64>, answer: Answer, now: Duration, chance: u64) -> Option<OutboxUpdate> {
         match answer {
             Answer::Accepted => {
                 self.failures = 0;
                 self.refusals = 0;
-                Mark::Acknowledged(rows)
+                Some(OutboxUpdate::Sent(rows))
             }
             // Every row refused alone is more likely a wrong endpoint than a log full of bad rows.
             Answer::Refused(text) if rows.len() == 1 && self.refusals < SUSPICIOUS => {
                 self.refusals += 1;
                 self.failures = 0;
-                Mark::Dead(rows, text)
+                Some(OutboxUpdate::Dead(rows, text))
             }
             Answer::Refused(_) if rows.len() > 1 => {
                 let (front, back) = rows.split_at(rows.len() / 2);
                 // Depth first: a guilty row is found after as many steps as the batch has doublings.
                 self.suspects.push_front(back.to_vec());
                 self.suspects.push_front(front.to_vec());
-                Mark::Pending(rows)
+                None
             }
             Answer::Again(_) | Answer::Refused(_) => {
                 self.failures = self.failures.saturating_add(1);
                 self.not_before = now + self.backoff.delay(self.failures, chance);
                 // Whoever was under suspicion is sent again with everybody else.
                 self.suspects.clear();
-                Mark::Pending(rows)
+                None
             }
         }
     }
@@ -161,49 +193,49 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn courier() -> Courier {
-        Courier::new(8, Backoff::default())
+    fn scheduler() -> OutboxScheduler {
+        OutboxScheduler::new(8, Backoff::default())
     }
 
-    fn open(all: std::ops::RangeInclusive<u64>) -> Open {
+    fn open(all: RangeInclusive<u64>) -> Open {
         Open { newest: all.clone().rev().take(8).collect(), oldest: all.take(8).collect() }
     }
 
     #[test]
     fn fresh_rows_lead_and_the_backlog_fills_up() {
-        assert_eq!(courier().next(SECOND, &open(1..=1000)), Step::Send(vec![999, 1000, 1, 2, 3, 4, 5, 6]));
-        assert_eq!(courier().next(SECOND, &open(7..=9)), Step::Send(vec![8, 9, 7]));
-        assert_eq!(courier().next(SECOND, &Open::default()), Step::Rest);
+        assert_eq!(scheduler().next(SECOND, &open(1..=1000)), Step::Send(vec![999, 1000, 1, 2, 3, 4, 5, 6]));
+        assert_eq!(scheduler().next(SECOND, &open(7..=9)), Step::Send(vec![8, 9, 7]));
+        assert_eq!(scheduler().next(SECOND, &Open::default()), Step::Rest);
     }
 
     #[test]
     fn failures_wait_longer_each_time_up_to_the_cap_and_an_acceptance_forgets_them() {
-        let mut courier = courier();
+        let mut scheduler = scheduler();
         let mut now = SECOND;
         let mut waits = Vec::new();
         for _ in 0..12 {
-            let mark = courier.answered(vec![1, 2], Answer::Again("refused connection".into()), now, u64::MAX - 1);
-            assert_eq!(mark, Mark::Pending(vec![1, 2]));
-            let Step::Wait(wait) = courier.next(now, &open(1..=2)) else { panic!("waits") };
+            let update = scheduler.answered(vec![1, 2], Answer::Again("refused connection".into()), now, u64::MAX - 1);
+            assert_eq!(update, None);
+            let Step::Wait(wait) = scheduler.next(now, &open(1..=2)) else { panic!("waits") };
             waits.push(wait);
             now += wait;
         }
         assert!(waits[0] >= SECOND / 2 && waits[0] <= SECOND, "{waits:?}");
         assert!(waits.iter().all(|wait| *wait <= Backoff::default().cap), "{waits:?}");
         assert!(waits[11] >= Backoff::default().cap / 2, "{waits:?}");
-        assert_eq!(courier.next(now, &open(1..=2)), Step::Send(vec![1, 2]));
-        assert_eq!(courier.answered(vec![1, 2], Answer::Accepted, now, 0), Mark::Acknowledged(vec![1, 2]));
-        assert_eq!(courier.failures(), 0);
+        assert_eq!(scheduler.next(now, &open(1..=2)), Step::Send(vec![1, 2]));
+        assert_eq!(scheduler.answered(vec![1, 2], Answer::Accepted, now, 0), Some(OutboxUpdate::Sent(vec![1, 2])));
+        assert_eq!(scheduler.failures(), 0);
     }
 
-    /// Plays a centre that takes everything but some rows; returns marks until nothing is owed.
+    /// Plays a centre that takes everything but some rows; until nothing is owed.
     fn play(mut owed: Vec<u64>, refuses: impl Fn(u64) -> bool, rounds: usize) -> (Vec<u64>, Vec<u64>, Vec<u64>) {
-        let mut courier = courier();
+        let mut scheduler = scheduler();
         let (mut taken, mut dead) = (Vec::new(), Vec::new());
         let mut now = SECOND;
         for _ in 0..rounds {
             let open = Open { newest: owed.iter().rev().copied().collect(), oldest: owed.clone() };
-            match courier.next(now, &open) {
+            match scheduler.next(now, &open) {
                 Step::Rest => break,
                 Step::Wait(wait) => now += wait,
                 Step::Send(rows) => {
@@ -212,17 +244,16 @@ mod tests {
                     } else {
                         Answer::Accepted
                     };
-                    match courier.answered(rows, answer, now, 7) {
-                        Mark::Acknowledged(rows) => {
+                    match scheduler.answered(rows, answer, now, 7) {
+                        Some(OutboxUpdate::Sent(rows)) => {
                             owed.retain(|row| !rows.contains(row));
                             taken.extend(rows);
                         }
-                        Mark::Dead(rows, _) => {
+                        Some(OutboxUpdate::Dead(rows, _)) => {
                             owed.retain(|row| !rows.contains(row));
                             dead.extend(rows);
                         }
-                        Mark::Pending(_) | Mark::InFlight(_) | Mark::Retry(_) | Mark::Restart => {}
-                        Mark::AnchorsSent(_) => {}
+                        _ => {}
                     }
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, Places};
+use crate::config::{Config, Places, Receipts};
 
 impl Places {
     /// The store of the accepted lists.
@@ -61,7 +61,7 @@ fn device_key(credentials: Option<PathBuf>, state: &Path) -> PathBuf {
 }
 
 /// This device's own scan log, as configured.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogPlace {
     /// The database.
     pub database: PathBuf,
@@ -71,8 +71,8 @@ pub struct LogPlace {
     pub key: PathBuf,
     /// The post's name.
     pub post: String,
-    /// Whether rows are owed to a centre.
-    pub upload: bool,
+    /// What counts as a centre's word that it has stored rows, where they are owed to one.
+    pub receipts: Option<Receipts>,
     /// Days after which rows go.
     pub retention_days: u32,
 }
@@ -86,7 +86,7 @@ impl LogPlace {
             runtime: config.places.runtime.clone(),
             key: config.places.device_key(),
             post: config.checkpoint.id.clone(),
-            upload: config.upload.url.is_some(),
+            receipts: config.upload.url.as_ref().map(|_| config.upload.receipts),
             retention_days: u32::try_from(config.log.retention.as_secs().div_ceil(86_400)).unwrap_or(u32::MAX),
         }
     }

@@ -44,6 +44,9 @@ pub fn faults(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<DegradedSta
     if let Some(damage) = shared.log_damaged.get() {
         add("log-damaged", damage.clone());
     }
+    if let Some(rows) = *lock(&shared.log_overdue) {
+        add("log-overdue", rows.to_string());
+    }
     if let Some(trouble) = lock(&shared.log_trouble).clone() {
         add("log-unavailable", trouble);
     }

@@ -26,6 +26,8 @@ pub enum DaemonError {
     Log(Fault),
     /// The system has no thread for this.
     Thread(&'static str, io::Error),
+    /// The system has no randomness.
+    Randomness(String),
     /// The system has no place for a handler of signals.
     Signals(io::Error),
 }
@@ -47,6 +49,7 @@ impl fmt::Display for DaemonError {
             Self::Lists(error) => write!(f, "{error}"),
             Self::Log(_) => f.write_str("the scan log cannot be read"),
             Self::Thread(whose, _) => write!(f, "cannot start {whose}"),
+            Self::Randomness(error) => write!(f, "the system has no randomness: {error}"),
             Self::Signals(_) => f.write_str("cannot listen for signals"),
         }
     }
@@ -59,7 +62,7 @@ impl error::Error for DaemonError {
             Self::Thread(_, cause) | Self::Signals(cause) => Some(cause),
             // Shown whole already: what lies behind it is the cause of this.
             Self::Lists(error) => error.source(),
-            Self::Config(_) | Self::Gate { .. } | Self::Upload(_) => None,
+            Self::Config(_) | Self::Gate { .. } | Self::Upload(_) | Self::Randomness(_) => None,
         }
     }
 }

@@ -25,6 +25,7 @@ mod threads;
 use std::time::Duration;
 
 pub use error::DaemonError;
+pub use scan_log::owed;
 pub use setup::{DaemonEvent, LoadConfig, LoadLists, OpenSource, Setup};
 
 /// Runs until a signal or `setup.stop` ends it, or every lane's source has ended.
@@ -41,12 +42,16 @@ pub fn run(setup: &Setup) -> Result<(), DaemonError> {
     let result = runtime.block_on(async {
         let mut signals = signals::Signals::listen(setup.stop.clone()).map_err(DaemonError::Signals)?;
         let mut config = (setup.config)()?;
-        loop {
-            match session::work(setup, &mut signals, config).await? {
-                session::End::Stop => return Ok(()),
-                session::End::Reload(anew) => config = *anew,
+        let mut log = scan_log::LogKeeper::new().map_err(DaemonError::Randomness)?;
+        let end = loop {
+            match session::work(setup, &mut signals, config, &mut log).await {
+                Ok(session::End::Reload(anew)) => config = *anew,
+                Ok(session::End::Stop) => break Ok(()),
+                Err(error) => break Err(error),
             }
-        }
+        };
+        log.close();
+        end
     });
     // A client that reads slowly must not keep the daemon from ending.
     runtime.shutdown_timeout(Duration::from_millis(200));

@@ -39,8 +39,6 @@ use super::{
 
 /// How often the state is put together.
 const REPORT: Duration = Duration::from_secs(1);
-/// How often acknowledged rows are counted, each of which is looked at.
-const COUNT: Duration = Duration::from_secs(60);
 
 const TIME_TRUSTS: [&str; 4] = ["synced", "holdover", "floor-only", "untrusted"];
 const FRESHNESSES: [&str; 5] = ["fresh", "grace", "restricted", "stale", "missing"];
@@ -52,8 +50,6 @@ pub struct Reporter {
     last: Duration,
     /// Lanes on which bad signatures come in a burst.
     bursts: BTreeSet<String>,
-    /// Rows that the centre has acknowledged, and when they were counted.
-    acknowledged: Option<(Instant, u64)>,
 }
 
 /// The log that is reported about; `None` while there is none.
@@ -99,16 +95,25 @@ impl Reporter {
         let (reader, writer) = log.as_ref().map(|(reader, writer)| (reader, writer)).unzip();
         if let Some(writer) = writer {
             writer.note_time(moment);
-            if writer.gauges().healthy() {
-                lock(&shared.log_trouble).take();
+            match writer.admissions().objection() {
+                Some(objection) => *lock(&shared.log_trouble) = Some(objection.to_string()),
+                None if writer.gauges().healthy() => drop(lock(&shared.log_trouble).take()),
+                None => (),
             }
         }
-        let faults = faults(shared, &trust, moment);
+        let mut faults = faults(shared, &trust, moment);
+        let gaps = writer.map_or(0, |writer| writer.gauges().gaps());
+        if gaps > 0 {
+            faults.push(DegradedState { code: "log-gap", detail: gaps.to_string() });
+        }
+        if let Some(fork) = reader.and_then(|reader| reader.fork().ok()?) {
+            faults.push(DegradedState { code: "log-fork", detail: fork });
+        }
         let now = shared.now();
         self.sound_the_alarm(shared, now);
         let histories: Vec<_> = shared.lanes.iter().map(LaneBoard::history).collect();
         let queue = queue::queue(&histories, now);
-        let outbox = reader.and_then(|reader| self.outbox(reader));
+        let outbox = reader.and_then(|reader| reader.outbox_counts().ok());
         let status = Status {
             build: host::BUILD.to_owned(),
             checkpoint: shared.config.checkpoint.id.clone(),
@@ -128,7 +133,7 @@ impl Reporter {
             lists: lists(shared, &trust, moment),
             log: LogStatus {
                 rows: reader.and_then(|reader| reader.rows().ok()),
-                outbox_pending: outbox.map(|counts| counts.pending + counts.in_flight),
+                outbox_pending: outbox.map(|counts| counts.pending),
                 outbox_dead: outbox.map(|counts| counts.dead),
                 upload_waits: shared.upload.borrow().trouble.clone(),
                 given_up: log.as_ref().map(|(_, writer)| writer.gauges().dropped()),
@@ -156,13 +161,6 @@ impl Reporter {
                 None => drop(self.bursts.remove(&settings.id)),
             }
         }
-    }
-
-    fn outbox(&mut self, reader: &Reader) -> Option<Counts> {
-        let counted = self.acknowledged.filter(|(at, _)| at.elapsed() < COUNT);
-        let counted = counted.or_else(|| Some((Instant::now(), reader.outbox_acknowledged().ok()?)));
-        self.acknowledged = counted;
-        Some(Counts { acknowledged: counted?.1, ..reader.outbox_unacknowledged().ok()? })
     }
 
     fn lanes(&mut self, shared: &Shared, now: Duration) -> Vec<LaneStatus> {
@@ -269,7 +267,7 @@ fn count(shared: &Shared, status: &Status, time_trust: TimeTrust, outbox: Option
     let outbox = outbox.unwrap_or_default();
     for (state, rows) in [
         ("pending", outbox.pending),
-        ("in-flight", outbox.in_flight),
+        ("sent", outbox.sent),
         ("acknowledged", outbox.acknowledged),
         ("dead", outbox.dead),
     ] {

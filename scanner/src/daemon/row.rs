@@ -25,10 +25,7 @@ pub fn scan_row(decision: &Decision, context: &ScanContext<'_>, token: Option<To
         at_ms: context.at,
         time_trust: context.time_trust,
         lane: context.lane.id.clone(),
-        direction: match context.lane.direction {
-            config::Direction::Entry => Direction::Entry,
-            config::Direction::Exit => Direction::Exit,
-        },
+        direction: direction(context.lane.direction),
         verdict: decision.verdict,
         reason: decision.reason,
         detail: decision.detail.map(str::to_owned),
@@ -41,6 +38,14 @@ pub fn scan_row(decision: &Decision, context: &ScanContext<'_>, token: Option<To
         token,
         time_to_verdict_us: u32::try_from(context.took.as_micros()).unwrap_or(u32::MAX),
         passage: log::Passage::Unobserved,
+    }
+}
+
+/// Which way a lane leads, as the log records it.
+pub const fn direction(direction: config::Direction) -> Direction {
+    match direction {
+        config::Direction::Entry => Direction::Entry,
+        config::Direction::Exit => Direction::Exit,
     }
 }
 

@@ -1,14 +1,27 @@
-//! The scan log of a shift: opened, begun with a row about the program, swept, and closed with its end anchored.
+//! The scan log of the daemon: one for all its sessions, because a reload must not wait for a disk. It is opened on a thread of its own, so
+//! that a disk that hangs at the start costs admissions and nothing else; it is begun with a row about the program, swept, and closed with
+//! its end anchored.
 
 use std::{
     path::PathBuf,
     sync::{Arc, atomic::Ordering},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
-use cache::log::{Event, Options, ScanLog, UnixMillis, Writer, device_key, retention::Retention};
+use cache::{
+    log::{
+        Admissions, Event, Options, Owed, PendingOpen, ScanLog, UnixMillis, Writer, device_key, openings::Bounds,
+        retention::Retention,
+    },
+    state_lock::StateLock,
+};
 use data_encoding::HEXLOWER;
-use host::{clock, config::Config, places::LogPlace};
+use host::{
+    clock,
+    config::{Config, Receipts},
+    places::LogPlace,
+};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -16,44 +29,141 @@ use super::{
     threads::{PATIENCE, join_within},
 };
 
-/// The scan log, open.
+/// Longest wait for a log to open before the lanes begin without one. It is found open later.
+const OPENING: Duration = Duration::from_secs(2);
+
+/// The scan log, open, as a session has it.
+#[derive(Clone)]
 pub struct OpenLog {
     pub writer: Writer,
-    pub thread: JoinHandle<()>,
     pub path: PathBuf,
 }
 
-pub fn try_log(config: &Config) -> Result<ScanLog, String> {
-    let place = LogPlace::configured(config);
-    std::fs::create_dir_all(&config.places.state)
-        .map_err(|error| format!("{}: {error}", config.places.state.display()))?;
-    let signer = device_key::open_or_make(&place.key, &place.post).map_err(|error| error.to_string())?;
-    let options = Options {
-        upload: place.upload,
-        anchor_rows: u64::from(config.log.anchor_rows),
-        anchor_within: config.log.anchor_every,
-        ..Options::new(place.database, signer)
-    };
-    ScanLog::open(options, UnixMillis(clock::unix_millis())).map_err(|fault| fault.to_string())
+/// What makes a log another one, or to be opened anew.
+#[derive(Clone, PartialEq, Eq)]
+struct LogSettings {
+    place: LogPlace,
+    state: PathBuf,
+    anchor_rows: u32,
+    anchor_every: Duration,
 }
 
-/// Opens the log and its writing thread. Without one the lanes work and refer: a row is the price of an admission.
-pub fn open_log(shared: &mut Shared) -> Option<OpenLog> {
-    let opened = try_log(&shared.config).map(|log| {
-        shared.log_set_aside = log.set_aside().map(|path| path.display().to_string());
-        let floor = log.time_floor().map_or(i64::MIN, |floor| floor.second().0);
-        shared.stored_floor.store(floor, Ordering::Relaxed);
-        let path = log.path().to_owned();
-        let (writer, thread) = Writer::spawn(log);
-        OpenLog { writer, thread, path }
-    });
-    match opened {
-        Ok(log) => Some(log),
-        Err(trouble) => {
-            log::error!("no scan log: {trouble}; nobody is admitted without one");
-            *lock(&shared.log_trouble) = Some(trouble);
-            None
+impl LogSettings {
+    fn of(config: &Config) -> LogSettings {
+        LogSettings {
+            place: LogPlace::configured(config),
+            state: config.places.state.clone(),
+            anchor_rows: config.log.anchor_rows,
+            anchor_every: config.log.anchor_every,
         }
+    }
+}
+
+struct Kept {
+    settings: LogSettings,
+    log: OpenLog,
+    thread: JoinHandle<()>,
+    set_aside: Option<String>,
+    floor: i64,
+}
+
+/// Keeps the log, and the lock of its folder, from the first session to the last.
+pub struct LogKeeper {
+    admissions: Arc<Admissions>,
+    folder: Option<(PathBuf, StateLock)>,
+    pending: Option<(LogSettings, PendingOpen)>,
+    kept: Option<Kept>,
+}
+
+impl LogKeeper {
+    /// Has none yet.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub fn new() -> Result<LogKeeper, String> {
+        let admissions = Admissions::new(Bounds::default()).map_err(|error| error.to_string())?;
+        Ok(LogKeeper { admissions, folder: None, pending: None, kept: None })
+    }
+
+    /// The log for a session: the one that is open, if the configuration wants the same. Without one the lanes work and refer: a row is the
+    /// price of an admission.
+    pub fn open(&mut self, shared: &mut Shared) -> Option<OpenLog> {
+        let log = &shared.config.log;
+        self.admissions.bind(Bounds { openings: log.openings_ahead, age: log.ahead_for });
+        match self.opened(&shared.config, OPENING) {
+            Ok(kept) => {
+                shared.log_set_aside.clone_from(&kept.set_aside);
+                shared.stored_floor.store(kept.floor, Ordering::Relaxed);
+                Some(kept.log.clone())
+            }
+            Err(trouble) => {
+                log::error!("no scan log: {trouble}; nobody is admitted without one");
+                *lock(&shared.log_trouble) = Some(trouble);
+                None
+            }
+        }
+    }
+
+    /// Whether a log that could not be opened before is open now. Waits for nothing.
+    pub fn retry(&mut self, config: &Config) -> Result<(), String> {
+        self.opened(config, Duration::ZERO).map(|_| ())
+    }
+
+    fn opened(&mut self, config: &Config, at_most: Duration) -> Result<&Kept, String> {
+        let settings = LogSettings::of(config);
+        if self.kept.as_ref().is_none_or(|kept| kept.settings != settings) {
+            self.close();
+            let log = self.open_anew(config, &settings, at_most)?;
+            let set_aside = log.set_aside().map(|path| path.display().to_string());
+            let set_aside = set_aside.or_else(|| log.cut().map(|known| format!("row {} is gone", known.seq)));
+            let floor = log.time_floor().map_or(i64::MIN, |floor| floor.second().0);
+            let path = log.path().to_owned();
+            let (writer, thread) = Writer::spawn(log, Arc::clone(&self.admissions));
+            self.kept = Some(Kept { settings, log: OpenLog { writer, path }, thread, set_aside, floor });
+        }
+        self.kept.as_ref().ok_or_else(|| "it was closed".to_owned())
+    }
+
+    fn open_anew(&mut self, config: &Config, settings: &LogSettings, at_most: Duration) -> Result<ScanLog, String> {
+        let state = &settings.state;
+        if self.folder.as_ref().is_none_or(|(folder, _)| folder != state) {
+            self.folder = None;
+            std::fs::create_dir_all(state).map_err(|error| format!("{}: {error}", state.display()))?;
+            self.folder = Some((state.clone(), StateLock::take(state).map_err(|error| error.to_string())?));
+        }
+        if self.pending.as_ref().is_none_or(|(wanted, _)| wanted != settings) {
+            let place = &settings.place;
+            let signer = device_key::open_or_make(&place.key, &place.post).map_err(|error| error.to_string())?;
+            let options = Options {
+                owed: owed(place),
+                anchor_rows: u64::from(config.log.anchor_rows),
+                anchor_within: config.log.anchor_every,
+                ..Options::new(&place.database, signer)
+            };
+            let pending =
+                ScanLog::open_aside(options, UnixMillis(clock::unix_millis())).map_err(|error| error.to_string())?;
+            self.pending = Some((settings.clone(), pending));
+        }
+        let answer = self.pending.as_ref().and_then(|(_, pending)| pending.wait(at_most));
+        let Some(answer) = answer else { return Err("the disk does not answer".to_owned()) };
+        self.pending = None;
+        answer.map_err(|fault| fault.to_string())
+    }
+
+    /// Closes the log with its end anchored, as far as the disk answers; a thread that the kernel holds is left behind.
+    pub fn close(&mut self) {
+        let Some(Kept { log, thread, .. }) = self.kept.take() else { return };
+        drop(log);
+        join_within(thread, PATIENCE);
+    }
+}
+
+/// What must have happened to a row before it may be given up.
+pub fn owed(place: &LogPlace) -> Owed {
+    match place.receipts {
+        None => Owed::Nothing,
+        Some(Receipts::None) => Owed::Delivery,
+        Some(Receipts::Signed) => Owed::Receipt,
     }
 }
 
@@ -65,15 +175,6 @@ pub fn begin_log(shared: &Shared, log: Option<&OpenLog>) {
         Event::Config { version: host::BUILD.to_owned(), config: HEXLOWER.encode(&Sha256::digest(text.as_bytes())) };
     let moment = shared.moment(&shared.trust.load());
     drop(log.writer.record(&event, UnixMillis(clock::unix_millis()), moment.trust));
-}
-
-pub fn close_log(log: OpenLog) {
-    if let Err(fault) = log.writer.with_log(ScanLog::anchor) {
-        log::error!("the log's end is not anchored: {fault}");
-    }
-    let OpenLog { writer, thread, path: _ } = log;
-    drop(writer);
-    join_within(thread, PATIENCE);
 }
 
 /// What was too large to be checked before the first row is checked now, on a thread that nobody waits for. Damage is shown, and the log
@@ -97,9 +198,17 @@ pub fn forget(shared: &Arc<Shared>, writer: &Writer) {
     let retention = Retention::of(days);
     let moment = shared.moment(&shared.trust.load());
     let writer = writer.clone();
+    let shared = Arc::clone(shared);
     tokio::task::spawn_blocking(move || match writer.with_log(move |log| log.retain(retention, moment)) {
-        Ok(removed) if removed.rows > 0 => log::info!("{} rows are older than {days} days and go", removed.rows),
-        Ok(_) => (),
+        Ok(removed) => {
+            if removed.rows > 0 {
+                log::info!("{} rows are older than {days} days and go", removed.rows);
+            }
+            if removed.overdue > 0 {
+                log::error!("{} rows are older than {days} days and no centre has signed for them", removed.overdue);
+            }
+            *lock(&shared.log_overdue) = (removed.overdue > 0).then_some(removed.overdue);
+        }
         Err(fault) => log::warn!("old rows stay: {fault}"),
     });
 }

@@ -19,7 +19,7 @@ use page::{hub::Hub, server::PageState, status::Status, strings::Strings, view::
 use sync::lists::LoadedLists;
 use tokio::{
     sync::watch,
-    task::{JoinHandle, spawn_blocking},
+    task::spawn_blocking,
     time::{MissedTickBehavior, interval, timeout},
 };
 use trustlist::trust::Trust;
@@ -28,7 +28,7 @@ use super::{
     error::DaemonError,
     overrides::LoggedOverrides,
     reporter,
-    scan_log::{OpenLog, begin_log, check, close_log, forget, open_log, try_log},
+    scan_log::{LogKeeper, OpenLog, begin_log, check, forget},
     service_manager,
     setup::{DaemonEvent, Setup},
     shared::{LaneBoard, Shared, lock},
@@ -44,7 +44,7 @@ const READY_CHECK: Duration = Duration::from_millis(10);
 /// How often old rows are looked for.
 const RETENTION: Duration = Duration::from_secs(3600);
 /// How often a log that could not be opened is tried again.
-const LOG_RETRY: Duration = Duration::from_secs(10);
+const LOG_RETRY: Duration = Duration::from_secs(2);
 /// A camera that has neither delivered nor said why not for this long after the start counts as lost: opening may hang in a driver.
 const CAMERA_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -60,14 +60,19 @@ pub enum End {
 ///
 /// # Errors
 /// When the shift cannot begin: what it needs is not in the configuration, or not in this build.
-pub async fn work(setup: &Setup, signals: &mut Signals, config: Config) -> Result<End, DaemonError> {
+pub async fn work(
+    setup: &Setup,
+    signals: &mut Signals,
+    config: Config,
+    logs: &mut LogKeeper,
+) -> Result<End, DaemonError> {
     let relying = config.relying()?;
     let lists = (setup.lists)(&config).unwrap_or_else(|failure| {
         log::error!("no lists: {}; every traveller is referred", WithCauses(&failure));
         LoadedLists { trust: Trust::none(), remarks: Vec::new() }
     });
     let mut shared = Shared::new(config, relying, lists, setup.observer.clone());
-    let log = open_log(&mut shared);
+    let log = logs.open(&mut shared);
     let shared = Arc::new(shared);
     begin_log(&shared, log.as_ref());
     let names: Vec<String> = shared.config.lane.iter().map(|lane| lane.id.clone()).collect();
@@ -94,7 +99,7 @@ pub async fn work(setup: &Setup, signals: &mut Signals, config: Config) -> Resul
 
     let reporter = start::reporter(&shared, log.as_ref(), &page, status_to_page)?;
 
-    let end = tend(setup, signals, &shared, log.as_ref(), &reporter.0, &mut status).await;
+    let end = tend(setup, signals, &shared, log.as_ref(), logs, &reporter.0, &mut status).await;
 
     service_manager::stopping();
     stop.store(true, Ordering::Relaxed);
@@ -106,9 +111,6 @@ pub async fn work(setup: &Setup, signals: &mut Signals, config: Config) -> Resul
     }
     // Overrides are written too: they end before the log is closed.
     drop(page);
-    if let Some(log) = log {
-        close_log(log);
-    }
     end
 }
 
@@ -149,6 +151,7 @@ async fn tend(
     signals: &mut Signals,
     shared: &Arc<Shared>,
     log: Option<&OpenLog>,
+    logs: &mut LogKeeper,
     report_now: &SyncSender<()>,
     status: &mut watch::Receiver<Status>,
 ) -> Result<End, DaemonError> {
@@ -163,7 +166,6 @@ async fn tend(
     let mut ready = false;
     let mut watchdog = Watchdog::default();
     let mut stuck = None;
-    let mut retried: Option<JoinHandle<bool>> = None;
     loop {
         tokio::select! {
             wish = signals.next() => match wish {
@@ -195,17 +197,13 @@ async fn tend(
             _ = forget_at.tick() => if let Some(log) = log {
                 forget(shared, &log.writer);
             },
-            _ = retry_log_at.tick(), if log.is_none() && retried.is_none() => {
-                let shared = Arc::clone(shared);
-                retried = Some(spawn_blocking(move || try_log(&shared.config).is_ok()));
-            }
-            works = async { retried.as_mut().expect("asked for only then").await }, if retried.is_some() => {
-                retried = None;
-                if works.unwrap_or(false) {
+            _ = retry_log_at.tick(), if log.is_none() => match logs.retry(&shared.config) {
+                Ok(()) => {
                     log::warn!("the scan log can be written again");
                     return Ok(End::Reload(Box::new(shared.config.clone())));
                 }
-            }
+                Err(trouble) => *lock(&shared.log_trouble) = Some(trouble),
+            },
         }
     }
 }

@@ -66,6 +66,8 @@ pub struct Shared {
     pub held: Mutex<Option<PendingUpdate>>,
     /// Rows cannot be written, and why.
     pub log_trouble: Mutex<Option<String>>,
+    /// Rows that are old enough to go and are owed to a centre.
+    pub log_overdue: Mutex<Option<u64>>,
     /// The log is damaged where nothing has touched it yet.
     pub log_damaged: OnceLock<String>,
     /// How the upload does, where rows are sent from here.
@@ -180,6 +182,7 @@ impl Shared {
             sync: Mutex::new(LastSync::default()),
             held: Mutex::new(None),
             log_trouble: Mutex::new(None),
+            log_overdue: Mutex::new(None),
             log_damaged: OnceLock::new(),
             upload: watch::Sender::new(upload::Status::default()),
             reload_at: AtomicU64::new(0),

@@ -41,7 +41,7 @@ const TEXTS: usize = 16;
 /// A lane with its gate, its readers and its camera.
 ///
 /// # Errors
-/// When a thread cannot be had, the gate cannot be built as configured, or the log cannot be read.
+/// When a thread cannot be had, or the gate cannot be built as configured.
 pub fn lane(
     index: usize,
     shared: &Arc<Shared>,
@@ -54,11 +54,15 @@ pub fn lane(
     let settings = &shared.config.lane[index];
     let gate = Gate::new(&shared.config.checkpoint.id, settings, &cues(&shared.config.signals))
         .map_err(|error| DaemonError::Gate { lane: settings.id.clone(), error })?;
-    let memory = match log.map(|log| Reader::open(&log.path).map(|reader| Memory::new(log.writer.clone(), reader))) {
-        Some(Ok(memory)) => Some(memory),
-        Some(Err(fault)) => return Err(DaemonError::Log(fault)),
-        None => None,
-    };
+    let memory = log.and_then(|log| match Reader::open(&log.path) {
+        Ok(reader) => Some(Memory::new(log.writer.clone(), reader)),
+        Err(fault) => {
+            // This lane refers; the others work.
+            log::error!("lane {}: the scan log cannot be read: {fault}", settings.id);
+            *lock(&shared.log_trouble) = Some(fault.to_string());
+            None
+        }
+    });
     let screen = hub.screen(&settings.id).expect("the hub was made from the same lanes");
     let station = LaneWorker::new(index, Arc::clone(shared), gate, memory, screen);
     let (frames_in, frames) = slot();

@@ -15,7 +15,10 @@ use std::{
 pub mod programs;
 
 use cache::{
-    log::{Direction, Options, Passage, Reader, ScanLog, ScanRow, UnixMillis, Writer, Written, note::NoteSigner},
+    log::{
+        Admissions, Direction, Options, Owed, Passage, Reader, ScanLog, ScanRow, UnixMillis, Writer, Written,
+        note::NoteSigner, openings::Bounds,
+    },
     outbox::{Backoff, Counts},
 };
 use programs::wait_for;
@@ -57,9 +60,10 @@ impl Post {
     pub fn open(directory: &Path) -> Post {
         let path = directory.join("scans.db");
         let signer = NoteSigner::new("gate-3", &[5; 32]).expect("a name");
-        let options = Options { upload: true, ..Options::new(&path, signer) };
+        let options = Options { owed: Owed::Receipt, ..Options::new(&path, signer) };
         let log = ScanLog::open(options, UnixMillis(1_612_137_600_000)).expect("opened");
-        Post { writer: Writer::spawn(log).0, path }
+        let admissions = Admissions::new(Bounds::default()).expect("randomness");
+        Post { writer: Writer::spawn(log, admissions).0, path }
     }
 
     pub fn reader(&self) -> Reader {
@@ -99,12 +103,12 @@ impl Post {
         self.reader().outbox_counts().expect("counted")
     }
 
-    /// Waits until nothing waits and nothing is being sent.
+    /// Waits until nothing waits to be sent.
     pub fn wait_until_delivered(&self) -> Counts {
         let reader = self.reader();
         wait_for("the outbox to empty", Duration::from_secs(60), || {
             let counts = reader.outbox_counts().expect("counted");
-            (counts.pending + counts.in_flight == 0).then_some(counts)
+            (counts.pending == 0).then_some(counts)
         })
     }
 }

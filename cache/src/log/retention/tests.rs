@@ -1,50 +1,67 @@
 //! Forgetting, with the clock as a value.
 
 use trustlist::time::UnixTime;
+use uuid::Uuid;
 
 use super::*;
 use crate::{
     log::{
-        Change, Options, Reader, ScanRow,
+        Change, Reader, ScanRow,
+        lived::Uptime,
         note::NoteSigner,
         row::tests::row,
         verify::{Evidence, verify},
     },
-    outbox::Mark,
+    outbox::{OutboxUpdate, ReceivedReceipt},
 };
 
 const START: UnixMillis = UnixMillis(1_612_137_600_000);
+const DAY: i64 = 86_400_000;
+const NOON: i64 = DAY / 2;
 
 fn signer() -> NoteSigner {
     NoteSigner::new("gate-3", &[5; 32]).expect("a name")
 }
 
-fn open(directory: &std::path::Path, upload: bool) -> ScanLog {
-    ScanLog::open(Options { upload, ..Options::new(directory.join("scans.db"), signer()) }, START).expect("opened")
+/// The log of a device that has lived since long before, opened `millis` after the start of the story; its clock is noted with `trust`.
+fn opened(directory: &std::path::Path, owed: Owed, millis: i64, trust: TimeTrust) -> ScanLog {
+    let up = Duration::from_millis(u64::try_from(100 * DAY + millis).expect("after boot"));
+    let uptime = Some(Uptime { boot: Uuid::from_u128(1), up });
+    let options = Options { owed, uptime, ..Options::new(directory.join("scans.db"), signer()) };
+    let mut log = ScanLog::open(options, START.plus(millis)).expect("opened");
+    log.note_time(START.plus(millis), trust).expect("noted");
+    log
 }
 
-fn on_day(day: i64) -> ScanRow {
-    ScanRow { at_ms: START.plus(day * DAY), ..row(day.rem_euclid(1000)) }
+/// At midnight of a day.
+fn on(directory: &std::path::Path, owed: Owed, day: i64) -> ScanLog {
+    opened(directory, owed, day * DAY, TimeTrust::Synced)
 }
 
-/// Appends without waiting for the disk at each row.
-fn append(log: &mut ScanLog, rows: impl Iterator<Item = ScanRow>) {
-    let changes: Vec<_> = rows.map(change).collect();
-    for group in changes.chunks(40) {
-        log.commit(group).expect("committed");
+/// Some travellers at noon of each of these days; each day ends with an anchor.
+fn pass(directory: &std::path::Path, owed: Owed, days: std::ops::Range<i64>, each: i64, trust: TimeTrust) {
+    for day in days {
+        let mut log = opened(directory, owed, day * DAY + NOON, trust);
+        let scans: Vec<_> = (0..each).map(|n| ScanRow { time_trust: trust, ..at_noon(day, n) }).collect();
+        log.append_all(&scans).expect("committed");
+        log.anchor().expect("anchored");
     }
 }
 
-fn change(scan: ScanRow) -> Change {
-    let id = row::new_id(scan.at_ms).expect("randomness");
-    Change::Row { body: scan.body(&id), at: scan.at_ms, trust: scan.time_trust }
+fn at_noon(day: i64, n: i64) -> ScanRow {
+    ScanRow { at_ms: START.plus(day * DAY + NOON + n * 1500), ..row(n) }
 }
 
 fn moment(day: i64) -> Moment {
     Moment::synced(UnixTime(START.plus(day * DAY).0 / 1000))
 }
 
-fn sound(directory: &std::path::Path) -> super::super::verify::Report {
+fn receipt(log: &ScanLog, store: &str, through: u64) -> OutboxUpdate {
+    let hash = hash_of(&log.connection, through).expect("asked").expect("held");
+    OutboxUpdate::Received(ReceivedReceipt { store: store.into(), through, hash, note: "signed".into() })
+}
+
+fn sound(directory: &std::path::Path) -> crate::log::verify::Report {
     let reader = Reader::open(&directory.join("scans.db")).expect("opened");
     let report = verify(&reader, &Evidence { keys: vec![signer().verifier()], ..Evidence::default() }).expect("read");
     assert!(report.is_sound(), "{report:?}");
@@ -58,18 +75,19 @@ fn number(log: &ScanLog, sql: &str) -> u64 {
 #[test]
 fn old_rows_and_keys_go_and_the_chain_still_verifies_at_every_step() {
     let directory = tempfile::tempdir().expect("a directory");
-    let mut log = open(directory.path(), false);
-    append(&mut log, (0..1200).map(|n| on_day(n / 40)));
+    let path = directory.path();
+    pass(path, Owed::Nothing, 0..29, 40, TimeTrust::Synced);
+    let mut log = on(path, Owed::Nothing, 29);
     let removed = log.retain(Retention::default(), moment(29)).expect("cut");
     assert_eq!(removed.rows, 601, "15 days of 40 rows, and the beginning");
     assert!(removed.keys >= 14, "{removed:?}");
     let mut steps = 0;
     while log.sweep().expect("swept") {
-        sound(directory.path());
+        sound(path);
         steps += 1;
     }
     assert!(steps >= 3, "in small steps");
-    let report = sound(directory.path());
+    let report = sound(path);
     assert_eq!((report.first, report.cut), (602, 601));
     assert_eq!(
         number(&log, "SELECT count(*) FROM day_keys WHERE day < (SELECT min(at_ms) / 86400000 FROM entries)"),
@@ -77,28 +95,34 @@ fn old_rows_and_keys_go_and_the_chain_still_verifies_at_every_step() {
     );
 
     let again = log.retain(Retention::default(), moment(29)).expect("nothing to cut");
-    assert_eq!(again, Removed::default());
+    assert_eq!((again.rows, again.keys), (0, 0));
+    drop(log);
+    let mut log = on(path, Owed::Nothing, 60);
     let later = log.retain(Retention::default(), moment(60)).expect("cut");
-    assert!(later.rows > 0);
+    assert!(later.rows > 0, "a month without power is a jump, but it was lived: {later:?}");
     while log.sweep().expect("swept") {}
-    sound(directory.path());
+    sound(path);
 }
 
 #[test]
 fn a_deleted_rows_bytes_are_not_left_in_the_files() {
     let directory = tempfile::tempdir().expect("a directory");
-    let mut log = open(directory.path(), false);
-    let mut scan = on_day(0);
+    let path = directory.path();
+    let mut log = on(path, Owed::Nothing, 0);
+    let mut scan = at_noon(0, 0);
     scan.lane = "lane-that-must-vanish".into();
     log.append(&scan).expect("appended");
-    append(&mut log, (0..300).map(|n| on_day(20 + n / 100)));
+    log.anchor().expect("anchored");
     let key: Vec<u8> =
         log.connection.query_row("SELECT key FROM day_keys ORDER BY day LIMIT 1", [], |row| row.get(0)).expect("a key");
     log.fold();
+    drop(log);
+    pass(path, Owed::Nothing, 20..23, 100, TimeTrust::Synced);
+    let mut log = on(path, Owed::Nothing, 23);
     log.retain(Retention::default(), moment(23)).expect("cut");
     while log.sweep().expect("swept") {}
     for name in ["scans.db", "scans.db-wal"] {
-        let bytes = std::fs::read(directory.path().join(name)).expect("a file");
+        let bytes = std::fs::read(path.join(name)).expect("a file");
         for secret in [&b"lane-that-must-vanish"[..], &key] {
             assert!(!bytes.windows(secret.len()).any(|window| window == secret), "{name} still holds a secret");
         }
@@ -106,28 +130,104 @@ fn a_deleted_rows_bytes_are_not_left_in_the_files() {
 }
 
 #[test]
-fn rows_owed_to_a_centre_wait_for_it_but_not_for_ever() {
+fn a_clock_twenty_eighty_or_a_hundred_days_ahead_deletes_nothing() {
+    for ahead in [20, 80, 100] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path();
+        pass(path, Owed::Nothing, 0..5, 10, TimeTrust::Synced);
+        let mut log = on(path, Owed::Nothing, 5);
+        let keys = number(&log, "SELECT count(*) FROM day_keys");
+        for _ in 0..3 {
+            let removed = log.retain(Retention::of(2), moment(5 + ahead)).expect("asked");
+            // What was lived goes; not a day more.
+            assert!(removed.clock_unsteady, "{ahead} days ahead: {removed:?}");
+            log.note_time(START.plus((5 + ahead) * DAY), TimeTrust::Synced).expect("noted");
+        }
+        let young = "SELECT count(*) FROM entries WHERE kind = 'scan'";
+        while log.sweep().expect("swept") {}
+        assert_eq!(number(&log, young), 20, "{ahead} days ahead: two lived days are kept");
+        assert!(
+            number(&log, "SELECT count(*) FROM day_keys") >= keys - 3,
+            "{ahead} days ahead: keys of kept days stay"
+        );
+        drop(log);
+        // Confirmed for a lived day without another jump, the clock counts.
+        let mut log = opened(path, Owed::Nothing, 6 * DAY + 60_000, TimeTrust::Untrusted);
+        let removed = log.retain(Retention::of(2), moment(6 + ahead)).expect("asked");
+        assert!(removed.clock_unsteady, "unconfirmed in between");
+    }
+}
+
+#[test]
+fn a_device_that_never_hears_a_time_service_forgets_by_lived_time() {
     let directory = tempfile::tempdir().expect("a directory");
-    let mut log = open(directory.path(), true);
-    append(&mut log, (0..100).map(|n| on_day(n / 10)));
-    log.commit(&[Change::Mark(Mark::Acknowledged((1..=50).collect()))]).expect("marked");
-    let removed = log.retain(Retention::default(), moment(30)).expect("cut");
-    assert_eq!((removed.rows, removed.unsent), (50, 0), "what the centre has");
-    let removed = log.retain(Retention::default(), moment(120)).expect("cut");
-    assert_eq!(removed.unsent, 52, "all the rest, and the receipt says how much was never sent");
+    let path = directory.path();
+    pass(path, Owed::Nothing, 0..16, 10, TimeTrust::FloorOnly);
+    let mut log = opened(path, Owed::Nothing, 16 * DAY, TimeTrust::FloorOnly);
+    let unconfirmed = Moment { trust: TimeTrust::FloorOnly, ..moment(16) };
+    let removed = log.retain(Retention::default(), unconfirmed).expect("cut");
+    assert_eq!(removed.rows, 21, "two days of ten rows, and the beginning: {removed:?}");
+    assert!(removed.keys >= 1 && removed.clock_unsteady, "{removed:?}");
     while log.sweep().expect("swept") {}
-    sound(directory.path());
+    sound(path);
+    assert_eq!(
+        number(&log, "SELECT count(*) FROM day_keys WHERE day < (SELECT min(at_ms) / 86400000 FROM entries)"),
+        0
+    );
+}
+
+#[test]
+fn rows_that_no_centre_signed_for_go_only_after_an_alarm_that_stood_a_whole_period() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path();
+    pass(path, Owed::Receipt, 0..10, 10, TimeTrust::Synced);
+    let mut log = on(path, Owed::Receipt, 10);
+    log.commit(&[Change::Outbox(receipt(&log, "store", 50))]).expect("kept");
+    drop(log);
+    let retain = |day| {
+        let mut log = on(path, Owed::Receipt, day);
+        let removed = log.retain(Retention::default(), moment(day)).expect("asked");
+        while log.sweep().expect("swept") {}
+        removed
+    };
+    assert_eq!(retain(24).rows, 50, "what the centre has");
+    // The alarm stands from here on.
+    let stands = retain(25);
+    assert_eq!((stands.rows, stands.overdue), (0, 51), "{stands:?}");
+    assert_eq!(retain(37).rows, 0);
+    let removed = retain(40);
+    assert!(removed.rows >= 51, "all the rest: {removed:?}");
+    assert_eq!(removed.rows, removed.unsent, "and the receipt says how much was never sent");
+    sound(path);
+}
+
+#[test]
+fn rows_that_a_centre_without_receipts_took_are_kept_for_the_whole_period_and_never_given_up_for_space() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path();
+    pass(path, Owed::Delivery, 0..2, 10, TimeTrust::Synced);
+    let mut log = on(path, Owed::Delivery, 2);
+    log.commit(&[Change::Outbox(OutboxUpdate::Sent((1..=21).collect()))]).expect("kept");
+    assert_eq!(log.may_give_up().expect("asked"), None);
+    assert_eq!(log.retain(Retention::default(), moment(2)).expect("asked").rows, 0);
+    drop(log);
+    let mut log = on(path, Owed::Delivery, 17);
+    assert_eq!(log.retain(Retention::default(), moment(17)).expect("asked").rows, 21);
 }
 
 #[test]
 fn a_clock_that_jumps_never_deletes_a_young_row() {
     let directory = tempfile::tempdir().expect("a directory");
-    let mut log = open(directory.path(), false);
+    let path = directory.path();
+    let stamped = |day: i64| ScanRow { at_ms: START.plus(day * DAY), ..row(0) };
+    drop(on(path, Owed::Nothing, 0));
+    let mut log = on(path, Owed::Nothing, 20);
     for day in [20, 20, -9000, 21, 4000, 21] {
-        log.append(&on_day(day)).expect("appended");
+        log.append(&stamped(day)).expect("appended");
     }
-    let unsure = Moment { trust: TimeTrust::Untrusted, ..moment(9000) };
-    assert!(matches!(log.retain(Retention::default(), unsure), Err(Fault::ClockUntrusted)));
+    drop(log);
+    drop(on(path, Owed::Nothing, 21));
+    let mut log = on(path, Owed::Nothing, 22);
     let removed = log.retain(Retention::default(), moment(22)).expect("cut");
     assert_eq!(removed.rows, 1, "only the beginning: a young row stands before the one stamped 1996");
 }
@@ -135,12 +235,19 @@ fn a_clock_that_jumps_never_deletes_a_young_row() {
 #[test]
 fn a_log_that_may_not_grow_gives_up_acknowledged_rows_and_nothing_else() {
     let directory = tempfile::tempdir().expect("a directory");
-    let options =
-        Options { upload: true, max_bytes: 1 << 20, ..Options::new(directory.path().join("scans.db"), signer()) };
+    let options = Options {
+        owed: Owed::Receipt,
+        max_bytes: 1 << 20,
+        ..Options::new(directory.path().join("scans.db"), signer())
+    };
     let mut log = ScanLog::open(options, START).expect("opened");
+    let change = |n| {
+        let id = row::new_id(row(n).at_ms).expect("randomness");
+        Change::Row { body: row(n).body(&id), at: row(n).at_ms, trust: TimeTrust::Synced }
+    };
     let mut written = 0;
     let fault = loop {
-        match log.commit_or_make_room(&[change(row(written))]) {
+        match log.commit_or_make_room(&[change(written)]) {
             Ok(_) => written += 1,
             Err(fault) => break fault,
         }
@@ -153,21 +260,18 @@ fn a_log_that_may_not_grow_gives_up_acknowledged_rows_and_nothing_else() {
         "nothing was given up"
     );
 
-    log.commit(&[Change::Mark(Mark::Acknowledged((1..=400).collect()))]).expect("marks need no space");
-    let (_, dropped) = log.commit_or_make_room(&[change(row(written))]).expect("there is room again");
+    log.commit(&[Change::Outbox(OutboxUpdate::Sent((1..=400).collect()))]).expect("updates need no space");
+    assert!(matches!(log.commit_or_make_room(&[change(written)]), Err(Fault::Full)), "sent is not stored");
+    log.commit(&[Change::Outbox(receipt(&log, "store", 400))]).expect("updates need no space");
+    let dropped = loop {
+        let (_, dropped) = log.commit_or_make_room(&[change(written)]).expect("there is room again");
+        written += 1;
+        if dropped > 0 {
+            break dropped;
+        }
+    };
     assert_eq!(dropped, 400);
     assert_eq!(number(&log, "SELECT min(seq) FROM entries"), 401);
     log.anchor().expect("anchored");
     sound(directory.path());
-}
-
-#[test]
-fn rows_that_no_centre_took_are_kept_four_periods_however_long_one_is() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let mut log = open(directory.path(), true);
-    append(&mut log, (0..10).map(|_| on_day(0)));
-    assert_eq!(log.retain(Retention::of(2), moment(7)).expect("nothing to cut").rows, 0);
-    let removed = log.retain(Retention::of(2), moment(9)).expect("cut");
-    assert_eq!(removed.unsent, removed.rows);
-    assert!(removed.rows >= 10, "{removed:?}");
 }

@@ -25,7 +25,7 @@ pub use layers::{Assignment, Layers, Overlay};
 pub use node::Origin;
 pub use sections::{Checkpoint, Log, Metrics, Network, Page, Places, Signals, Sync, Trust, Upload};
 use trustlist::region::Region;
-pub use values::{Aim, Backend, Device, Level, Listen, PixelOrder, Resolution, Share, Url, UsbId};
+pub use values::{Aim, Backend, Device, Level, Listen, PixelOrder, Receipts, Resolution, Share, Url, UsbId};
 
 use node::Node;
 use setting::Setting;

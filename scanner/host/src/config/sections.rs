@@ -6,7 +6,7 @@ use trustlist::region::Region;
 
 use super::{
     setting::settings,
-    values::{Listen, Share, Url},
+    values::{Listen, Receipts, Share, Url},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -55,6 +55,10 @@ settings! {
         anchor_rows: u32 = 256 => 1..=100_000,
         /// …or this long after the last one, whichever comes first.
         anchor_every: Duration = Duration::from_secs(60) => SECOND..=DAY,
+        /// How many gates may open before the rows of their travellers are on the disk, over all lanes…
+        openings_ahead: u32 = 8 => 0..=64,
+        /// …and how long after the oldest row that is not; beyond either every traveller is referred.
+        ahead_for: Duration = Duration::from_secs(2) => Duration::from_millis(100)..=SECOND * 60,
     }
 }
 
@@ -125,6 +129,8 @@ settings! {
         user: Option<String> = None,
         /// A file with the MQTT password or the HTTPS bearer token on its first line.
         secret: Option<PathBuf> = None,
+        /// What counts as the centre's word that it has stored rows.
+        receipts: Receipts = Receipts::Signed,
         /// First part of the MQTT topics.
         topic: String = "checkpoint".to_owned(),
     }

@@ -160,6 +160,16 @@ words! {
 }
 
 words! {
+    /// What counts as the centre's word that it has stored rows.
+    pub enum Receipts, "signed or none" {
+        /// Receipts that it signs: rows below them may be given up for want of space.
+        Signed = "signed",
+        /// Nothing: rows are sent and never acknowledged, kept for the whole retention, and can be sent again.
+        None = "none",
+    }
+}
+
+words! {
     /// Which voltage means *on*: a matter of wiring, known nowhere else.
     pub enum Level, "a level: high or low" {
         /// Current flows when on.

@@ -1,10 +1,10 @@
-//! `log prune` and `log outbox`: the two that may write.
+//! `log prune`, `log outbox` and `log resend`: those that may write.
 
-use std::io::Write;
+use std::{io::Write, ops::RangeInclusive, thread, time::Duration};
 
 use cache::{
     log::{Options, ScanLog, device_key, retention::Retention},
-    outbox::Mark,
+    outbox::OutboxUpdate,
 };
 use clap::Args;
 use host::clock;
@@ -13,10 +13,16 @@ use serde_json::json;
 use trustlist::time::{Moment, floor::Known};
 
 use super::{open, unprintable, wrong};
-use crate::commands::{
-    failure::{Exit, Failure},
-    owner,
+use crate::{
+    commands::{
+        failure::{Exit, Failure},
+        owner,
+    },
+    daemon::owed,
 };
+
+/// Pause between two steps of deleting, in which a daemon writes its rows.
+const PAUSE: Duration = Duration::from_millis(30);
 
 #[derive(Debug, Args)]
 pub(super) struct Prune {
@@ -36,11 +42,23 @@ pub(super) fn prune(place: &LogPlace, arguments: &Prune, out: &mut dyn Write) ->
 
 pub(super) fn forget(log: &mut ScanLog, days: u32, now: Moment) -> Result<String, Failure> {
     let removed = log.retain(Retention::of(days), now).map_err(wrong)?;
-    while log.sweep().map_err(wrong)? {}
-    Ok(format!(
+    while log.sweep().map_err(wrong)? {
+        // A daemon may be at work on the same log, and its travellers come first.
+        thread::sleep(PAUSE);
+    }
+    let mut text = format!(
         "{} rows older than {days} days deleted ({} never acknowledged by a centre), {} day keys destroyed",
         removed.rows, removed.unsent, removed.keys
-    ))
+    );
+    if removed.overdue > 0 {
+        text.push_str(&format!("; {} older rows stay, no centre has them yet", removed.overdue));
+    }
+    if removed.clock_unsteady {
+        text.push_str(
+            "; the clock deletes nothing before it was confirmed for a day without a jump, only what this device has lived through goes",
+        );
+    }
+    Ok(text)
 }
 
 #[derive(Debug, Args)]
@@ -66,18 +84,16 @@ pub(super) fn outbox(place: &LogPlace, arguments: &Outbox, out: &mut dyn Write) 
         if let Some(strange) = rows.iter().find(|row| !known.iter().any(|letter| letter.seq == **row)) {
             return Err(Failure::new(format!("row {strange} is no dead letter; `log outbox` lists them")));
         }
-        write(place)?.mark(Mark::Retry(rows)).map_err(wrong)?;
+        write(place)?.update_outbox(OutboxUpdate::Retry(rows)).map_err(wrong)?;
     }
     let reader = open(place)?;
     let counts = reader.outbox_counts().map_err(wrong)?;
     let letters = reader.dead_letters(LISTED).map_err(wrong)?;
     if arguments.json {
-        let letters: Vec<_> = letters
-            .iter()
-            .map(|letter| json!({"seq": letter.seq, "id": letter.id, "attempts": letter.attempts, "answer": letter.answer}))
-            .collect();
+        let letters: Vec<_> =
+            letters.iter().map(|letter| json!({"seq": letter.seq, "id": letter.id, "answer": letter.answer})).collect();
         let object = json!({
-            "pending": counts.pending, "in_flight": counts.in_flight,
+            "pending": counts.pending, "sent": counts.sent,
             "acknowledged": counts.acknowledged, "dead": counts.dead, "dead_letters": letters,
         });
         writeln!(out, "{object}").map_err(unprintable)?;
@@ -85,15 +101,39 @@ pub(super) fn outbox(place: &LogPlace, arguments: &Outbox, out: &mut dyn Write) 
     }
     writeln!(
         out,
-        "{} waiting, {} being sent, {} at the centre, {} refused",
-        counts.pending, counts.in_flight, counts.acknowledged, counts.dead
+        "{} waiting, {} sent, {} acknowledged by the centre's receipts, {} refused",
+        counts.pending, counts.sent, counts.acknowledged, counts.dead
     )
     .map_err(unprintable)?;
     for letter in letters {
-        let answer = letter.answer.as_deref().unwrap_or("no reason given");
-        writeln!(out, "row {:<8} {}  refused after {} attempts: {answer}", letter.seq, letter.id, letter.attempts)
-            .map_err(unprintable)?;
+        // What a centre says is its own text: no escape sequence of it reaches the terminal.
+        let answer = letter.answer.map_or("no reason given".to_owned(), |answer| answer.escape_debug().to_string());
+        writeln!(out, "row {:<8} {}  refused: {answer}", letter.seq, letter.id).map_err(unprintable)?;
     }
+    Ok(Exit::Ok)
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Resend {
+    /// The rows, by their place in the chain
+    #[arg(value_name = "FROM..TO", value_parser = rows)]
+    rows: RangeInclusive<u64>,
+}
+
+/// `FROM..TO`, both included.
+fn rows(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let wrong = || "expected places in the chain such as 100..200, both included".to_owned();
+    let (from, to) = text.split_once("..").ok_or_else(wrong)?;
+    let (from, to): (u64, u64) = (from.trim().parse().map_err(|_| wrong())?, to.trim().parse().map_err(|_| wrong())?);
+    if from == 0 || to < from { Err(wrong()) } else { Ok(from..=to) }
+}
+
+pub(super) fn resend(place: &LogPlace, arguments: Resend, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let before = open(place)?.outbox_counts().map_err(wrong)?;
+    write(place)?.update_outbox(OutboxUpdate::Resend(arguments.rows)).map_err(wrong)?;
+    let after = open(place)?.outbox_counts().map_err(wrong)?;
+    let again = after.pending.saturating_sub(before.pending);
+    writeln!(out, "{again} rows are sent again; {} wait in all", after.pending).map_err(unprintable)?;
     Ok(Exit::Ok)
 }
 
@@ -109,6 +149,6 @@ pub(super) fn write(place: &LogPlace) -> Result<ScanLog, Failure> {
     }
     let signer = device_key::open_or_make(&place.key, &place.post)
         .map_err(|error| Failure::new(error.to_string()).because(error))?;
-    let options = Options { upload: place.upload, ..Options::new(&place.database, signer) };
+    let options = Options { owed: owed(place), ..Options::new(&place.database, signer) };
     ScanLog::open(options, cache::log::UnixMillis(clock::unix_millis())).map_err(wrong)
 }

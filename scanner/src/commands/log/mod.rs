@@ -1,6 +1,6 @@
 //! `checkpointd log`: ask the scan log, prove it, take it elsewhere, forget, and see what the centre was not told.
 //!
-//! Everything but `prune` and `outbox --retry` only reads, beside a running daemon. Those two write, in their own short
+//! Everything but `prune`, `outbox --retry` and `resend` only reads, beside a running daemon. Those write, in their own short
 //! transactions; run them as the daemon's user, so that no file changes its owner.
 
 mod export;
@@ -61,6 +61,9 @@ enum LogCommand {
     /// Show what the centre has not got, and try dead letters again
     #[command(after_help = "Examples:\n  checkpointd log outbox\n  checkpointd log outbox --retry all")]
     Outbox(maintain::Outbox),
+    /// Send rows to the centre once more, whatever became of them
+    #[command(after_help = "Example:\n  checkpointd log resend 100..200")]
+    Resend(maintain::Resend),
 }
 
 /// Answers on standard output.
@@ -85,11 +88,12 @@ fn answer(place: &LogPlace, what: LogCommand, out: &mut dyn Write) -> Result<Exi
     match what {
         LogCommand::Query(query) => query::query(&open(place)?, query, out),
         LogCommand::Stats(stats) => query::stats(&open(place)?, stats, out),
-        LogCommand::Verify(verify) => verify::verify(&open(place)?, verify, out),
+        LogCommand::Verify(verify) => verify::verify(&place.database, &open(place)?, verify, out),
         LogCommand::Anchor(newest) => verify::newest(&open(place)?, &newest, out),
         LogCommand::Export(export) => export::export(&open(place)?, &export, out),
         LogCommand::Prune(prune) => maintain::prune(place, &prune, out),
         LogCommand::Outbox(outbox) => maintain::outbox(place, &outbox, out),
+        LogCommand::Resend(resend) => maintain::resend(place, resend, out),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use cache::log::{Body, Entry, Event, Reader, UnixMillis, Witness, officer::Word, query::Filter, stats};
+use cache::log::{Body, Entry, Event, Reader, UnixMillis, Witness, officer::Word, query::Filter};
 use clap::Args;
 use trustlist::{
     region::Region,
@@ -74,6 +74,7 @@ pub(super) fn query(reader: &Reader, query: Query, out: &mut dyn Write) -> Resul
         issuer: query.issuer,
         id: query.id,
         events: query.events,
+        remarkable: true,
         newest_first: !query.oldest_first,
         limit: Some(query.limit),
     };
@@ -175,17 +176,7 @@ pub(super) struct Stats {
 }
 
 pub(super) fn stats(reader: &Reader, arguments: Stats, out: &mut dyn Write) -> Result<Exit, Failure> {
-    let mut collected = stats::Stats::default();
-    let filter = Filter { from: arguments.from, until: arguments.until, ..Filter::default() };
-    reader
-        .each(&filter, |row| {
-            if let Ok(Entry { body: Body::Scan(scan), .. }) = row.entry() {
-                collected.add(&scan);
-            }
-            true
-        })
-        .map_err(wrong)?;
-    let cells = collected.finish();
+    let cells = reader.stats(arguments.from, arguments.until).map_err(wrong)?;
     if !arguments.json {
         writeln!(
             out,

@@ -1,6 +1,11 @@
 //! The commands on a small log, as a script or a person would use them.
 
-use cache::log::{Direction, Options, Passage, ScanLog, ScanRow, device_key};
+use std::time::Duration;
+
+use cache::{
+    log::{Direction, Event, Options, Owed, Passage, ScanLog, ScanRow, device_key, lived::Uptime},
+    outbox::OutboxUpdate,
+};
 use clap::Parser;
 use trustlist::{
     time::TimeTrust,
@@ -45,11 +50,11 @@ fn post() -> (tempfile::TempDir, LogPlace) {
         database: directory.path().join("scans.db"),
         key: directory.path().join("device.key"),
         post: "gate-3".into(),
-        upload: true,
+        receipts: Some(host::config::Receipts::Signed),
         retention_days: 14,
     };
     let signer = device_key::open_or_make(&place.key, &place.post).expect("a key");
-    let options = Options { upload: true, ..Options::new(&place.database, signer) };
+    let options = Options { owed: Owed::Receipt, ..Options::new(&place.database, signer) };
     let mut log = ScanLog::open(options, UnixMillis(START)).expect("opened");
     for n in 0..90 {
         log.append(&row(n)).expect("appended");
@@ -130,10 +135,18 @@ fn an_export_is_written_once_and_verifies_as_an_excerpt() {
 #[test]
 fn pruning_deletes_old_rows_and_the_log_still_verifies() {
     let (_directory, place) = post();
-    let mut log = maintain::write(&place).expect("opened");
     let now = trustlist::time::Moment::synced(UnixTime(START / 1000 + 60 * 86_400));
+    let mut log = maintain::write(&place).expect("opened");
+    let text = maintain::forget(&mut log, 1, now).expect("asked");
+    assert!(text.starts_with("0 rows older") && text.contains("the clock deletes nothing before"), "{text}");
+    drop(log);
+    // The same device, two months of its life later.
+    let signer = device_key::open_or_make(&place.key, &place.post).expect("a key");
+    let mut options = Options::new(&place.database, signer);
+    options.uptime = options.uptime.map(|uptime| Uptime { up: uptime.up + Duration::from_secs(60 * 86_400), ..uptime });
+    let mut log = ScanLog::open(options, UnixMillis(START)).expect("opened");
     let text = maintain::forget(&mut log, 1, now).expect("forgotten");
-    assert!(text.starts_with("91 rows older than 1 days deleted (91 never acknowledged"), "{text}");
+    assert!(text.starts_with("91 rows older than 1 days deleted (0 never acknowledged"), "{text}");
     drop(log);
     let (text, exit) = say(&place, "verify");
     assert_eq!(exit.expect("read"), Exit::Ok, "{text}");
@@ -144,14 +157,45 @@ fn pruning_deletes_old_rows_and_the_log_still_verifies() {
 fn the_outbox_is_counted_dead_letters_are_shown_and_tried_again() {
     let (_directory, place) = post();
     let mut log = maintain::write(&place).expect("opened");
-    log.mark(cache::outbox::Mark::Dead(vec![7], "422 no such lane".into())).expect("marked");
+    let dead = OutboxUpdate::Dead(vec![7], "422 no such lane \u{1b}[31m".into());
+    log.update_outbox(dead).expect("kept");
     drop(log);
     let (text, _) = say(&place, "outbox");
-    assert!(text.starts_with("90 waiting, 0 being sent, 0 at the centre, 1 refused\nrow 7 "), "{text}");
-    assert!(text.contains("422 no such lane"), "{text}");
+    assert!(
+        text.starts_with("90 waiting, 0 sent, 0 acknowledged by the centre's receipts, 1 refused\nrow 7 "),
+        "{text}"
+    );
+    assert!(text.contains("422 no such lane \\u{1b}[31m") && !text.contains('\u{1b}'), "{text}");
     assert!(say(&place, "outbox --retry 8").1.is_err(), "8 is no dead letter");
     let (text, _) = say(&place, "outbox --retry 7");
     assert!(text.starts_with("91 waiting"), "{text}");
+}
+
+#[test]
+fn rows_that_were_sent_are_sent_again_when_somebody_says_so() {
+    let (_directory, place) = post();
+    let mut log = maintain::write(&place).expect("opened");
+    log.update_outbox(OutboxUpdate::Sent((1..=80).collect())).expect("kept");
+    drop(log);
+    let (text, exit) = say(&place, "resend 11..20");
+    assert_eq!(exit.expect("asked"), Exit::Ok);
+    assert!(text.starts_with("10 rows are sent again; 21 wait"), "{text}");
+    for wrong in ["resend 0..3", "resend 7", "resend 9..8"] {
+        assert!(Line::try_parse_from(std::iter::once("log").chain(wrong.split(' '))).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_decision_by_hand_a_gap_and_a_moved_floor_stand_among_the_scans() {
+    let (_directory, place) = post();
+    let mut log = maintain::write(&place).expect("opened");
+    let at = row(89).at_ms;
+    let gap = Event::Gap { openings: Some(3), at_most: None, first_ms: Some(at), last_ms: Some(at) };
+    log.record(&gap, at, TimeTrust::Synced).expect("recorded");
+    log.move_floor(at, "settled-by-root", at).expect("moved");
+    drop(log);
+    let (text, _) = say(&place, "query --limit 3");
+    assert!(text.contains("gap: 3 openings without a row") && text.contains("by settled-by-root"), "{text}");
 }
 
 #[test]

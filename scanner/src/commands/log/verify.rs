@@ -1,9 +1,13 @@
 //! `log verify` and `log anchor`.
 
-use std::{fs, io::Write, path::PathBuf};
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use cache::log::{
-    Reader,
+    Reader, head_file,
     note::NoteVerifier,
     officer::Officers,
     verify::{self, Evidence, Finding},
@@ -33,12 +37,20 @@ pub(super) struct Verify {
     json: bool,
 }
 
-pub(super) fn verify(reader: &Reader, arguments: Verify, out: &mut dyn Write) -> Result<Exit, Failure> {
+pub(super) fn verify(
+    database: &Path,
+    reader: &Reader,
+    arguments: Verify,
+    out: &mut dyn Write,
+) -> Result<Exit, Failure> {
     let read = |path: &PathBuf| {
         fs::read_to_string(path)
             .map_err(|error| Failure::new(format!("{}: cannot be read", path.display())).because(error))
     };
-    let mut evidence = Evidence { excerpt: arguments.excerpt, ..Evidence::default() };
+    let known_end = head_file::read(database).map_err(|error| {
+        Failure::new(format!("{}: cannot be read", head_file::place(database).display())).because(error)
+    })?;
+    let mut evidence = Evidence { excerpt: arguments.excerpt, known_end, ..Evidence::default() };
     for path in &arguments.anchor {
         evidence.anchors.push(read(path)?);
     }

@@ -1,14 +1,18 @@
 //! From a text to a verdict with its row: the judge's word, the log's objection, the disk's receipt.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use cache::log::{CodeId, UnixMillis, Written};
+use cache::log::{CodeId, PassbackScope, Reserved, UnixMillis, Written, reservations::Denied};
 use host::{clock, config};
 use lane::{machine::SymbolId, presentation::Presentation};
 use page::metrics::Stage;
 use trustlist::{
     code::MaskedName,
     judge::{self, Admission, Context, Decision, Judgement, Outcome, Repetition},
+    verdict::Verdict,
 };
 
 use super::{
@@ -35,57 +39,77 @@ impl LaneWorker {
         let Outcome::Judged(mut judgement) = judge::decide_parsed(parsed, &trust, &context) else { return None };
         let name = judgement.name();
         let at = UnixMillis(clock::unix_millis());
-        let judgement = self.against_the_log(*judgement, at);
+        let (judgement, reserved) = self.against_the_log(*judgement, at);
         self.shared.metrics.stage(Stage::Judge, began.elapsed());
         let shared = Arc::clone(&self.shared);
         let lane = &shared.config.lane[self.index];
         let context = ScanContext { at, time_trust: moment.trust, lane, took: since.elapsed() };
         let began = Instant::now();
-        let judgement = self.record(judgement, &context);
+        let judgement = self.record(judgement, &context, reserved);
         self.shared.metrics.stage(Stage::Record, began.elapsed());
         let (decision, admission) = judgement.close();
         Some((decision, admission, name))
     }
 
-    /// Whether the code was used already, where the lane asks. Without the log nobody can know, so nobody is admitted.
-    fn against_the_log(&mut self, judgement: Judgement, at: UnixMillis) -> Judgement {
-        let (window, group, direction) = {
-            let settings = self.settings();
-            (settings.anti_passback.as_secs(), settings.group.clone(), settings.direction)
-        };
-        let Some(code) = code_of(&judgement).filter(|_| window > 0) else { return judgement };
+    /// Whether the code was used already, where the lane asks. Without the log nobody can know, so nobody is admitted. The code is reserved
+    /// before the question is asked: no other lane of the group admits it between the answer and the row.
+    fn against_the_log(&mut self, judgement: Judgement, at: UnixMillis) -> (Judgement, Option<Reserved>) {
         let shared = Arc::clone(&self.shared);
-        let alike = |lane: &&config::Lane| lane.group == group && lane.direction == direction;
+        let settings = &shared.config.lane[self.index];
+        let window = u32::try_from(settings.anti_passback.as_secs()).unwrap_or(u32::MAX);
+        let asks = window > 0 && judgement.decision().verdict == Verdict::Admit;
+        let Some(code) = code_of(&judgement).filter(|_| asks) else { return (judgement, None) };
+        let Some(memory) = &mut self.memory else { return (judgement.log_unavailable("no-log"), None) };
+        let scope = PassbackScope { group: &settings.group, direction: row::direction(settings.direction) };
+        let reserved = match memory.reserve(&scope, &code) {
+            Ok(reserved) => reserved,
+            Err(Denied::Taken) => return (judgement.with_repetition(Repetition::Used), None),
+            Err(Denied::Full) => return (judgement.log_unavailable("too-many-reservations"), None),
+        };
+        let alike = |lane: &&config::Lane| lane.group == settings.group && lane.direction == settings.direction;
         let lanes: Vec<&str> = shared.config.lane.iter().filter(alike).map(|lane| lane.id.as_str()).collect();
-        let window = u32::try_from(window).unwrap_or(u32::MAX);
-        match self.memory.as_mut().map(|memory| memory.seen(&code, &lanes, at, window)) {
-            Some(Ok(None)) => judgement.with_repetition(Repetition::First),
-            Some(Ok(Some(_))) => judgement.with_repetition(Repetition::Used),
-            Some(Err(fault)) => {
-                log::error!("lane {}: earlier scans cannot be asked for: {fault}", self.settings().id);
-                judgement.log_unavailable()
+        match memory.seen(&code, &lanes, at, window) {
+            Ok(None) => (judgement.with_repetition(Repetition::First), Some(reserved)),
+            Ok(Some(_)) => (judgement.with_repetition(Repetition::Used), None),
+            Err(fault) => {
+                log::error!("lane {}: earlier scans cannot be asked for: {fault}", settings.id);
+                (judgement.log_unavailable("log-unreadable"), None)
             }
-            None => judgement.log_unavailable(),
         }
     }
 
-    fn record(&mut self, judgement: Judgement, context: &ScanContext<'_>) -> Judgement {
-        let deadline = context.lane.commit_deadline;
-        let Some(memory) = &mut self.memory else { return judgement.log_unavailable() };
+    fn record(&mut self, judgement: Judgement, context: &ScanContext<'_>, reserved: Option<Reserved>) -> Judgement {
+        let (deadline, window) = (context.lane.commit_deadline, context.lane.anti_passback);
+        let Some(memory) = &mut self.memory else { return judgement.log_unavailable("no-log") };
         let token = match code_of(&judgement).map(|code| memory.token(&code, context.at, deadline)).transpose() {
             Ok(token) => token,
             Err(fault) => {
                 *lock(&self.shared.log_trouble) = Some(fault.to_string());
-                return judgement.log_unavailable();
+                return judgement.log_unavailable("no-day-key");
             }
         };
-        let receipt = memory.append(&row::scan_row(judgement.decision(), context, token));
-        self.row = Some(receipt.id());
-        match receipt.wait(deadline) {
-            Written::Committed(_) => {
-                lock(&self.shared.log_trouble).take();
-                judgement
+        // The place among the openings comes before the row: no row says `admit` of a traveller who was referred.
+        let admits = judgement.decision().verdict == Verdict::Admit;
+        let (judgement, opening) = match admits.then(|| memory.opening(context.at, deadline)).transpose() {
+            Ok(opening) => (judgement, opening.map(|opening| opening.using(reserved, window))),
+            Err(objection) => {
+                *lock(&self.shared.log_trouble) = Some(objection.to_string());
+                (judgement.log_unavailable(objection.code()), None)
             }
+        };
+        let row = row::scan_row(judgement.decision(), context, token);
+        let receipt = match opening {
+            Some(opening) => memory.append_opening(&row, opening),
+            None => memory.append(&row),
+        };
+        self.row = Some(receipt.id());
+        let mut written = receipt.wait(deadline);
+        if written == Written::Late && admits && !receipt.gate_moves() {
+            // The row was decided about in this very moment.
+            written = receipt.wait(Duration::ZERO);
+        }
+        match written {
+            Written::Committed(_) => judgement,
             Written::Late => {
                 self.shared.lanes[self.index].row_was_late(self.shared.now());
                 self.late.push(receipt);
@@ -95,7 +119,7 @@ impl LaneWorker {
                 // There is no scan that an officer could decide about by hand.
                 self.row = None;
                 *lock(&self.shared.log_trouble) = Some(fault.code().to_owned());
-                judgement.log_unavailable()
+                judgement.log_unavailable(fault.code())
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Sending rows to a centre, on a thread of its own: the lane, the page and the list sync never wait for it, nor it for them.
 //!
-//! What to send next and what an answer means is decided by [`cache::outbox::Courier`]; this file obeys it. How it is sent is a
+//! What to send next and what an answer means is decided by [`cache::outbox::OutboxScheduler`]; this file obeys it. How it is sent is a
 //! [`Centre`]: an MQTT 5 broker ([`mqtt`]), an HTTPS endpoint ([`https`]), or a process beside this one that has the network ([`relay`]).
 
 pub mod https;
@@ -17,7 +17,7 @@ use std::{
 
 use cache::{
     log::{Fault, Reader, Writer, Written},
-    outbox::{Answer, Backoff, Courier, Item, Mark, Step},
+    outbox::{Answer, Backoff, Item, OutboxScheduler, OutboxUpdate, Step},
 };
 use host::{
     config::Config,
@@ -27,12 +27,12 @@ use tokio::sync::watch;
 
 /// Longest pause between two looks into the outbox: what a fresh row waits at most when the centre is there.
 const LOOK: Duration = Duration::from_millis(500);
-/// Longest wait for the disk when a mark is committed.
+/// Longest wait for the disk when an update of the outbox is committed.
 const DISK: Duration = Duration::from_secs(30);
 
 /// Where rows go. One implementation owns one connection.
 pub trait Centre: Send {
-    /// Delivers the rows and waits until the centre has them all, or says why not.
+    /// Delivers the rows and waits until the transport has them all, or says why not.
     fn deliver(&mut self, items: &[Item]) -> Answer;
 
     /// Delivers a signed head of the chain.
@@ -127,7 +127,7 @@ pub struct Status {
     pub failures: u32,
     /// What the last failure said.
     pub trouble: Option<String>,
-    /// Rows the centre has acknowledged since the start.
+    /// Rows the transport has taken since the start.
     pub delivered: u64,
     /// Rows it has refused since the start.
     pub refused: u64,
@@ -143,7 +143,7 @@ pub fn run(
     status: &watch::Sender<Status>,
 ) {
     let mut upload = Upload {
-        courier: Courier::new(options.batch, options.backoff),
+        scheduler: OutboxScheduler::new(options.batch, options.backoff),
         start: Instant::now(),
         chance: seed(),
         batch: options.batch,
@@ -152,7 +152,7 @@ pub fn run(
         reader,
         status,
     };
-    let mut outcome = upload.commit(Mark::Restart);
+    let mut outcome = Ok(());
     while stop.try_recv() != Err(TryRecvError::Disconnected) {
         if let Err(fault) = outcome {
             // The log itself is in trouble; it has said so. Rows keep.
@@ -164,7 +164,7 @@ pub fn run(
 }
 
 struct Upload<'a> {
-    courier: Courier,
+    scheduler: OutboxScheduler,
     start: Instant,
     chance: u64,
     batch: usize,
@@ -177,7 +177,7 @@ struct Upload<'a> {
 impl Upload<'_> {
     fn step(&mut self) -> Result<(), Fault> {
         let open = self.reader.outbox_open(self.batch)?;
-        match self.courier.next(self.start.elapsed(), &open) {
+        match self.scheduler.next(self.start.elapsed(), &open) {
             Step::Wait(wait) => self.centre.idle(wait.min(LOOK)),
             Step::Rest => {
                 if let Some((seq, note)) = self.reader.unsent_anchor()? {
@@ -189,31 +189,31 @@ impl Upload<'_> {
                     let accepted = answer == Answer::Accepted;
                     self.answered(Vec::new(), answer);
                     if accepted {
-                        return self.commit(Mark::AnchorsSent(seq));
+                        return self.commit(OutboxUpdate::AnchorsSent(seq));
                     }
                 }
                 self.centre.idle(LOOK);
             }
             Step::Send(seqs) => {
-                self.commit(Mark::InFlight(seqs.clone()))?;
                 let items = self.reader.outbox_items(&seqs)?;
                 let answer = if items.is_empty() { Answer::Accepted } else { self.centre.deliver(&items) };
-                let mark = self.answered(seqs, answer);
-                self.commit(mark)?;
+                if let Some(update) = self.answered(seqs, answer) {
+                    self.commit(update)?;
+                }
             }
         }
         Ok(())
     }
 
-    fn answered(&mut self, seqs: Vec<u64>, answer: Answer) -> Mark {
+    fn answered(&mut self, seqs: Vec<u64>, answer: Answer) -> Option<OutboxUpdate> {
         let trouble = (answer != Answer::Accepted).then(|| text(&answer));
         // xorshift: chance enough to keep a fleet from arriving all at once.
         self.chance ^= self.chance << 13;
         self.chance ^= self.chance >> 7;
         self.chance ^= self.chance << 17;
-        let before = self.courier.failures();
-        let mark = self.courier.answered(seqs, answer, self.start.elapsed(), self.chance);
-        let failures = self.courier.failures();
+        let before = self.scheduler.failures();
+        let update = self.scheduler.answered(seqs, answer, self.start.elapsed(), self.chance);
+        let failures = self.scheduler.failures();
         match (&trouble, before, failures) {
             (Some(trouble), 0, 1..) => ::log::warn!("upload waits: {trouble}"),
             (None, 1.., 0) => ::log::info!("upload goes on"),
@@ -222,20 +222,20 @@ impl Upload<'_> {
         self.status.send_modify(|status| {
             status.failures = failures;
             status.trouble = trouble;
-            match &mark {
-                Mark::Acknowledged(rows) => status.delivered += rows.len() as u64,
-                Mark::Dead(rows, answer) => {
+            match &update {
+                Some(OutboxUpdate::Sent(rows)) => status.delivered += rows.len() as u64,
+                Some(OutboxUpdate::Dead(rows, answer)) => {
                     status.refused += rows.len() as u64;
                     ::log::error!("the centre refused row {:?}: {answer}; see `checkpointd log outbox`", rows);
                 }
                 _ => {}
             }
         });
-        mark
+        update
     }
 
-    fn commit(&self, mark: Mark) -> Result<(), Fault> {
-        match self.writer.mark(mark).wait(DISK) {
+    fn commit(&self, update: OutboxUpdate) -> Result<(), Fault> {
+        match self.writer.update_outbox(update).wait(DISK) {
             Written::Committed(_) => Ok(()),
             Written::Late => Err(Fault::Busy),
             Written::Failed(_) => Err(Fault::Closed),

@@ -40,6 +40,7 @@ enum RelayRequest {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Row {
+    log: uuid::Uuid,
     seq: u64,
     id: uuid::Uuid,
     hash: String,
@@ -110,6 +111,7 @@ impl Relay {
 impl Centre for Relay {
     fn deliver(&mut self, items: &[Item]) -> Answer {
         let row = |item: &Item| Row {
+            log: item.log,
             seq: item.seq,
             id: item.id,
             hash: data_encoding::HEXLOWER.encode(&item.hash),
@@ -177,7 +179,7 @@ fn errands(stream: UnixStream, centre: &mut dyn Centre, alone: &mut bool) -> io:
 fn item(row: Row) -> io::Result<Item> {
     let hash = data_encoding::HEXLOWER.decode(row.hash.as_bytes()).ok().and_then(|hash| hash.try_into().ok());
     let hash = hash.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "a row without a hash"))?;
-    Ok(Item { seq: row.seq, id: row.id, hash, body: row.body })
+    Ok(Item { log: row.log, seq: row.seq, id: row.id, hash, body: row.body })
 }
 
 fn send(stream: &mut UnixStream, what: &impl Serialize) -> io::Result<()> {
@@ -236,7 +238,13 @@ mod tests {
     }
 
     fn row(seq: u64) -> Item {
-        Item { seq, id: uuid::Uuid::from_u128(u128::from(seq)), hash: [7; 32], body: format!("{{\"n\":{seq}}}") }
+        Item {
+            log: uuid::Uuid::nil(),
+            seq,
+            id: uuid::Uuid::from_u128(u128::from(seq)),
+            hash: [7; 32],
+            body: format!("{{\"n\":{seq}}}"),
+        }
     }
 
     /// Asks until somebody carries it.
