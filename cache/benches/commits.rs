@@ -14,12 +14,14 @@ use std::{
 
 use cache::{
     log::{
-        Direction, Options, Passage, Reader, Receipt, ScanLog, ScanRow, Token, UnixMillis, Writer, Written,
+        Admissions, Direction, Options, Owed, Passage, Reader, Receipt, ScanLog, ScanRow, Token, UnixMillis, Writer,
+        Written,
         note::NoteSigner,
+        openings::Bounds,
         retention::Retention,
         verify::{Evidence, verify},
     },
-    outbox::Mark,
+    outbox::OutboxUpdate,
 };
 use rusqlite::Connection;
 use trustlist::{
@@ -94,6 +96,10 @@ fn insert_plain(connection: &Connection, n: i64) {
         .expect("inserted");
 }
 
+fn admissions() -> Arc<Admissions> {
+    Admissions::new(Bounds::default()).expect("randomness")
+}
+
 fn report(name: &str, mut times: Vec<Duration>) {
     let total: Duration = times.iter().sum();
     times.sort_unstable();
@@ -116,7 +122,7 @@ fn main() {
     .expect("a directory");
     let signer = NoteSigner::new("bench", &[1; 32]).expect("a name");
     let log = ScanLog::open(Options::new(directory.path().join("scans.db"), signer), UnixMillis(0)).expect("opened");
-    let (writer, _thread) = Writer::spawn(log);
+    let (writer, _thread) = Writer::spawn(log, admissions());
     let connection = plain(&directory.path().join("plain.db"));
 
     println!("one lane, {rows} rows, each waited for (turns of {TURN}):");
@@ -166,11 +172,12 @@ fn main() {
     grown(&directory.path().join("grown.db"));
 }
 
-/// One lane while a backlog is marked sent and acknowledged as fast as the disk allows.
+/// One lane while a backlog is marked sent as fast as the disk allows.
 fn draining(path: &Path, rows: usize) {
     let signer = NoteSigner::new("bench", &[1; 32]).expect("a name");
-    let log = ScanLog::open(Options { upload: true, ..Options::new(path, signer) }, UnixMillis(0)).expect("opened");
-    let (writer, _thread) = Writer::spawn(log);
+    let log =
+        ScanLog::open(Options { owed: Owed::Receipt, ..Options::new(path, signer) }, UnixMillis(0)).expect("opened");
+    let (writer, _thread) = Writer::spawn(log, admissions());
     let backlog: Vec<_> = (0..20_000).map(|n| (n, patiently(&writer, n))).collect();
     for (_, receipt) in &backlog {
         assert!(matches!(receipt.wait(Duration::from_secs(60)), Written::Committed(_)));
@@ -182,9 +189,8 @@ fn draining(path: &Path, rows: usize) {
         let mut batches = 0_u64;
         while !stop.load(std::sync::atomic::Ordering::Relaxed) {
             let seqs: Vec<u64> = (0..256).map(|n| 2 + (batches * 256 + n) % 20_000).collect();
-            for mark in [Mark::InFlight(seqs.clone()), Mark::Acknowledged(seqs)] {
-                assert!(matches!(uploader.mark(mark).wait(Duration::from_secs(60)), Written::Committed(_)));
-            }
+            let update = OutboxUpdate::Sent(seqs);
+            assert!(matches!(uploader.update_outbox(update).wait(Duration::from_secs(60)), Written::Committed(_)));
             batches += 1;
         }
         batches
@@ -205,7 +211,8 @@ fn draining(path: &Path, rows: usize) {
 fn grown(path: &Path) {
     const ROWS: i64 = 300_000;
     let signer = || NoteSigner::new("bench", &[1; 32]).expect("a name");
-    let (writer, thread) = Writer::spawn(ScanLog::open(Options::new(path, signer()), UnixMillis(0)).expect("opened"));
+    let (writer, thread) =
+        Writer::spawn(ScanLog::open(Options::new(path, signer()), UnixMillis(0)).expect("opened"), admissions());
     for group in 0..ROWS / 1000 {
         let receipts: Vec<_> = (group * 1000..group * 1000 + 1000)
             .map(|n| {
@@ -232,7 +239,7 @@ fn grown(path: &Path) {
     let token = Token(std::array::from_fn(|byte| (250_000_i64 >> (byte % 4 * 8)) as u8));
     assert!(
         reader
-            .seen_since(&[token], "420000".parse().expect("a region"), &["1"], UnixMillis(0))
+            .seen_since(&[token], "420000".parse().expect("a region"), &["1"], UnixMillis(0), row(ROWS * 3).at_ms)
             .expect("asked")
             .is_some()
     );
