@@ -12,4 +12,6 @@ pub mod screen;
 pub mod signal;
 pub mod text;
 pub mod unread;
+#[cfg(test)]
+mod vector;
 pub mod watchdog;

@@ -176,11 +176,10 @@ fn digest(bytes: &[u8]) -> SymbolId {
 
 #[cfg(test)]
 mod tests {
-    use authority::{Federation, Source, code::Draft};
     use eye::{EcLevel, Point, Version};
-    use trustlist::time::UnixTime;
 
     use super::*;
+    use crate::vector::PASS;
 
     fn symbol(payload: &[u8], x: f32, y: f32) -> Symbol {
         Symbol {
@@ -206,14 +205,6 @@ mod tests {
         Presentation::of_engine(text.as_bytes()).seen()[0].claim
     }
 
-    /// A pass code that a province signed.
-    fn signed() -> String {
-        let now = UnixTime(1_612_137_600);
-        let federation = Federation::of_provinces(Source::Seed([34; 32]), now.plus(-86_400)).expect("made");
-        let draft = Draft::new("440000".parse().expect("a region"), now);
-        federation.issue(&draft, false, None).expect("signed")
-    }
-
     #[test]
     fn all_of_the_picture_counts_with_radius_one_and_less_of_it_with_less_wherever_the_aim_point_is() {
         let counts = |(x, y): (f32, f32), aim: Aim, radius| {
@@ -231,7 +222,7 @@ mod tests {
 
     #[test]
     fn only_what_parses_as_an_envelope_claims_to_be_a_pass_code() {
-        assert_eq!(claim(&signed()), Claim::PassCode);
+        assert_eq!(claim(PASS), Claim::PassCode);
         for text in ["MR1:A", "MR1:NOTHING", "HC1:", "NZCP:/1/A", "mr1:a"] {
             assert_eq!(claim(text), Claim::Malformed, "{text}");
         }
@@ -243,7 +234,7 @@ mod tests {
 
     #[test]
     fn the_same_code_is_the_same_symbol_whatever_was_around_it_and_whichever_input_read_it() {
-        let code = signed();
+        let code = PASS;
         let plain = Presentation::of_engine(code.as_bytes()).seen()[0];
         let wrapped = [
             format!("{code}\r\n"),
@@ -263,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_symbol_that_stays_in_view_is_parsed_once_and_its_meaning_can_be_had_whenever_it_is_asked_for() {
-        let code = signed();
+        let code = PASS;
         let mut known = Known::default();
         let mut first = seen(&[code.as_bytes()], &mut known, 0);
         let id = first.seen()[0].id;

@@ -244,26 +244,46 @@ fn a_lost_camera_is_said_and_its_return_clears_the_screen() {
 
 /// Sentences about a passage sensor and the fire contact. An admission has to be earned here too: by a code that a province signed.
 mod passage {
-    use std::sync::LazyLock;
+    use std::{collections::BTreeSet, sync::LazyLock};
 
-    use authority::{Federation, Source, code::Draft};
     use trustlist::{
         judge::{self, Context, Outcome},
-        region::Region,
+        region::{NATIONAL, Region},
         time::{Moment, UnixTime},
-        trust::Trust,
+        trust::{Repository, Trust},
     };
 
     use super::*;
+    use crate::vector::PASS;
 
     const NOW: UnixTime = UnixTime(1_612_137_600);
 
-    static COUNTRY: LazyLock<(Trust, String)> = LazyLock::new(|| {
-        let founded = NOW.plus(-86_400);
-        let mut federation = Federation::of_provinces(Source::Seed([34; 32]), founded).expect("made");
-        federation.publish(NOW).expect("published");
-        let code = federation.issue(&Draft::new(gate(), NOW), false, None).expect("signed");
-        (federation.trust().expect("verified"), code)
+    const NATIONAL_LIST: &str = r#"{"issuers":[
+        {"id":"000000","name":{"zh":"国","en":"N"},"level":"national","scope":["000000"],"formats":["MR1"],"root_sha256":""},
+        {"id":"440000","name":{"zh":"粤","en":"G"},"level":"province","scope":["440000"],"formats":["MR1"],"root_sha256":""}]}"#;
+    const KEYS: &str = r#"{"keys":[{"algorithm":"EdDSA","public_key":"lHXGzw7aNAV1KNhpR4HsySrWOdfivSd2HtPvdJJL6wc=",
+        "formats":["MR1"],"use":"code","from":"2021-01-01T00:00:00Z","state":"active"}]}"#;
+
+    /// Lists of a nation of one province, as a gate holds them after verification.
+    static LISTS: LazyLock<Trust> = LazyLock::new(|| {
+        let repository = |issuer, targets: &[(&str, &str)]| Repository {
+            issuer,
+            generation: 1,
+            issued: NOW,
+            expires: NOW.plus(86_400),
+            arrived: None,
+            root_keys: BTreeSet::new(),
+            targets: targets.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect(),
+        };
+        let policy = r#"{"default":"standard","profiles":{"standard":{}}}"#;
+        let national = repository(
+            NATIONAL,
+            &[("trustlist.json", NATIONAL_LIST), ("policy.json", policy), ("keys.json", r#"{"keys":[]}"#)],
+        );
+        let (trust, faults) =
+            Trust::assemble(national, vec![repository(gate(), &[("keys.json", KEYS)])]).expect("readable lists");
+        assert!(faults.is_empty(), "{faults:?}");
+        trust
     });
 
     /// Whose gate it is.
@@ -272,10 +292,9 @@ mod passage {
     }
 
     fn admitted() -> Event<'static> {
-        let (trust, text) = &*COUNTRY;
         let moment = Moment::synced(NOW);
         let context = Context { moment, relying: gate(), profile: None };
-        let Outcome::Judged(judgement) = judge::decide(text, trust, &context) else { panic!("a pass code") };
+        let Outcome::Judged(judgement) = judge::decide(PASS, &LISTS, &context) else { panic!("a pass code") };
         let (decision, admission) = judgement.close();
         assert!(admission.is_some(), "{decision:?}");
         Event::Judged {
