@@ -24,6 +24,8 @@ const TEST: &[(&str, &str)] = &[
     ("python3", "python3"),
     ("python3-venv", "/usr/share/doc/python3-venv"),
     ("faketime", "faketime"),
+    // Stands in for a security module that holds an authority's keys.
+    ("softhsm2", "softhsm2-util"),
     ("mosquitto", "mosquitto"),
     ("nginx-light", "/usr/sbin/nginx"),
     ("mosquitto-clients", "mosquitto_sub"),
@@ -36,6 +38,9 @@ const TEST: &[(&str, &str)] = &[
     ("chromium-driver", "chromedriver"),
     ("fonts-noto-cjk", "/usr/share/fonts/opentype/noto"),
     ("prometheus", "promtool"),
+    ("prometheus-alertmanager", "amtool"),
+    ("curl", "curl"),
+    ("zstd", "zstd"),
     // A mirror behind a proxy, and a link that comes up.
     ("tinyproxy-bin", "tinyproxy"),
     ("iproute2", "ip"),
