@@ -9,7 +9,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError},
     },
     thread::{self, JoinHandle},
@@ -104,10 +104,18 @@ pub struct Gauges {
     failed: AtomicU64,
     dropped: AtomicU64,
     gaps: AtomicU64,
+    floor: AtomicI64,
     healthy: AtomicBool,
 }
 
 impl Gauges {
+    /// The latest time known, as far as the log has it.
+    #[must_use]
+    pub fn floor(&self) -> Option<UnixMillis> {
+        let floor = self.floor.load(Ordering::Relaxed);
+        (floor != i64::MIN).then_some(UnixMillis(floor))
+    }
+
     /// Openings since the start whose rows are lost, as far as the chain says so.
     #[must_use]
     pub fn gaps(&self) -> u64 {
@@ -250,6 +258,7 @@ impl Writer {
             failed: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             gaps: AtomicU64::new(0),
+            floor: AtomicI64::new(log.time_floor().map_or(i64::MIN, |floor| floor.0)),
             healthy: AtomicBool::new(true),
         });
         let ahead = Arc::new(Ahead { path: log.path().to_owned(), marked: AtomicBool::new(false) });
@@ -525,6 +534,7 @@ impl WriterThread {
         match &result {
             Ok(_) => {
                 self.gauges.commits.fetch_add(1, Ordering::Relaxed);
+                self.gauges.floor.store(self.log.time_floor().map_or(i64::MIN, |floor| floor.0), Ordering::Relaxed);
                 self.gauges.rows.fetch_add(rows as u64, Ordering::Relaxed);
                 if changes.iter().any(|change| matches!(change, Change::Time { .. })) {
                     self.time = Some(Instant::now());

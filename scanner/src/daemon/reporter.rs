@@ -27,7 +27,10 @@ use sync::update::activation::PendingUpdate;
 use tokio::sync::watch;
 use trustlist::{
     freshness::Freshness,
-    time::{Moment, TimeTrust, UnixTime},
+    time::{
+        Moment, TimeTrust, UnixTime,
+        clock::{self, Because, Judged},
+    },
     trust::Trust,
 };
 
@@ -37,6 +40,8 @@ use super::{
     shared::{LaneBoard, Shared, lock},
 };
 
+/// How far a clock that somebody settled may lie below the floor before that is a move.
+const SKEW_S: i64 = 300;
 /// How often the state is put together.
 const REPORT: Duration = Duration::from_secs(1);
 
@@ -48,6 +53,8 @@ const FRESHNESSES: [&str; 5] = ["fresh", "grace", "restricted", "stale", "missin
 pub struct Reporter {
     frames: Vec<u64>,
     last: Duration,
+    /// Looks for a confirmed clock that stays below the floor of time.
+    floor: clock::Watch,
     /// Lanes on which bad signatures come in a burst.
     bursts: BTreeSet<String>,
 }
@@ -91,9 +98,11 @@ impl Reporter {
     /// The state now, its degraded parts for the band, and the same as numbers in the metrics.
     fn report(&mut self, shared: &Shared, log: &Log) -> (Status, Vec<DegradedState>) {
         let trust = shared.trust.load_full();
-        let moment = shared.moment(&trust);
+        let clock = shared.clock(&trust);
+        let moment = clock.moment;
         let (reader, writer) = log.as_ref().map(|(reader, writer)| (reader, writer)).unzip();
         if let Some(writer) = writer {
+            self.follow_down(shared, writer, clock);
             writer.note_time(moment);
             match writer.admissions().objection() {
                 Some(objection) => *lock(&shared.log_trouble) = Some(objection.to_string()),
@@ -144,6 +153,23 @@ impl Reporter {
         };
         count(shared, &status, moment.trust, outbox);
         (status, faults)
+    }
+
+    /// The floor of time follows a clock that is confirmed below it, with a row that says so.
+    fn follow_down(&mut self, shared: &Shared, writer: &Writer, clock: Judged) {
+        let stored = UnixTime(shared.stored_floor.load(Ordering::Relaxed));
+        let settled = clock.because == Because::Settled && clock.moment.at.plus(SKEW_S) < stored;
+        let lowered = self.floor.look(&clock, shared.now());
+        let evidence = match lowered {
+            _ if settled => "settled-by-root",
+            Some(_) => "confirmed-clock",
+            None => return,
+        };
+        let to = clock.moment.at;
+        log::warn!("the floor of time goes back from {stored} to {to}: {evidence}");
+        // The row is written when the disk allows; nobody here waits for it.
+        drop(writer.move_floor(to.into(), evidence, to.into()));
+        shared.stored_floor.store(to.0, Ordering::Relaxed);
     }
 
     /// Once when a burst begins, not each second: the journal is read by people.

@@ -64,7 +64,6 @@ struct Kept {
     log: OpenLog,
     thread: JoinHandle<()>,
     set_aside: Option<String>,
-    floor: i64,
 }
 
 /// Keeps the log, and the lock of its folder, from the first session to the last.
@@ -93,7 +92,8 @@ impl LogKeeper {
         match self.opened(&shared.config, OPENING) {
             Ok(kept) => {
                 shared.log_set_aside.clone_from(&kept.set_aside);
-                shared.stored_floor.store(kept.floor, Ordering::Relaxed);
+                let floor = kept.log.writer.gauges().floor().map_or(i64::MIN, |floor| floor.second().0);
+                shared.stored_floor.store(floor, Ordering::Relaxed);
                 Some(kept.log.clone())
             }
             Err(trouble) => {
@@ -116,10 +116,9 @@ impl LogKeeper {
             let log = self.open_anew(config, &settings, at_most)?;
             let set_aside = log.set_aside().map(|path| path.display().to_string());
             let set_aside = set_aside.or_else(|| log.cut().map(|known| format!("row {} is gone", known.seq)));
-            let floor = log.time_floor().map_or(i64::MIN, |floor| floor.second().0);
             let path = log.path().to_owned();
             let (writer, thread) = Writer::spawn(log, Arc::clone(&self.admissions));
-            self.kept = Some(Kept { settings, log: OpenLog { writer, path }, thread, set_aside, floor });
+            self.kept = Some(Kept { settings, log: OpenLog { writer, path }, thread, set_aside });
         }
         self.kept.as_ref().ok_or_else(|| "it was closed".to_owned())
     }
