@@ -61,7 +61,7 @@ pub(super) enum Opened {
 pub(super) fn writable(path: &Path, known: Option<&KnownEnd>) -> Result<Opened, Fault> {
     let connection = connected(path)?;
     if let Some(known) = known
-        && let Some((last, witness)) = cut(&connection, known)?
+        && let Some((last, witness)) = cut(&connection, known).map_err(|fault| unreadable(path, fault))?
     {
         return Ok(Opened::Cut { last, witness });
     }
@@ -70,7 +70,6 @@ pub(super) fn writable(path: &Path, known: Option<&KnownEnd>) -> Result<Opened, 
 
 /// A connection as durable and as forgetful as the contract says; nothing is written yet.
 fn connected(path: &Path) -> Result<Connection, Fault> {
-    look(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     make_private(path)?;
     let open = || -> Result<Connection, rusqlite::Error> {
@@ -235,7 +234,6 @@ pub(super) fn readable(path: &Path) -> Result<Connection, Fault> {
     if !path.try_exists().map_err(|error| Fault::File(path.to_owned(), error))? {
         return Err(Fault::File(path.to_owned(), io::ErrorKind::NotFound.into()));
     }
-    look(path)?;
     let base = OpenFlags::SQLITE_OPEN_NO_MUTEX;
     // Readers of a write-ahead log share memory through a file, so they prefer to open for writing; a log on read-only
     // media is read as it lies there.
@@ -258,7 +256,10 @@ pub(super) fn readable(path: &Path) -> Result<Connection, Fault> {
     Err(failure.expect("two attempts were made"))
 }
 
-/// What the first bytes say, before SQLite touches the file.
+/// What the first bytes say of a file that SQLite cannot read.
+///
+/// Never asked of one that it can: whoever closes any handle of a file gives up this process' locks on it (fcntl(2)), and another
+/// program would then take the write-ahead log of a log in use for one that nobody has, fold it in and delete it.
 fn look(path: &Path) -> Result<(), Fault> {
     let mut head = [0; 16];
     let mut file = match fs::File::open(path) {
@@ -296,6 +297,14 @@ fn identify(connection: &Connection) -> Result<(), rusqlite::Error> {
     Ok(())
 }
 
+/// What SQLite says while a log is looked through that may be damaged.
+fn unreadable(path: &Path, fault: Fault) -> Fault {
+    match fault {
+        Fault::Sqlite(error) => explain(path, error),
+        fault => fault,
+    }
+}
+
 const FOREIGN: &str = "a foreign database";
 
 fn explain(path: &Path, error: rusqlite::Error) -> Fault {
@@ -306,7 +315,10 @@ fn explain(path: &Path, error: rusqlite::Error) -> Fault {
             Fault::Newer { path, found: *found, known: schema::NEWEST }
         }
         (_, WriteFault::ReadOnly) => Fault::ReadOnly(path),
-        (_, WriteFault::Damaged) => Fault::Damaged { path, complaint: error.to_string() },
+        (_, WriteFault::Damaged) => match look(&path) {
+            Err(fault) => fault,
+            Ok(()) => Fault::Damaged { path, complaint: error.to_string() },
+        },
         _ => Fault::from(error),
     }
 }

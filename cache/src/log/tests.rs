@@ -511,6 +511,28 @@ mod version_1 {
     }
 }
 
+#[test]
+fn another_program_that_reads_a_log_in_use_takes_nothing_from_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut log = open(directory.path()).expect("opened");
+    log.append(&row(0)).expect("appended");
+    // What a lane, the page and the upload do in the same process.
+    drop(Reader::open(log.path()).expect("opened"));
+    drop(Reader::open(log.path()).expect("opened"));
+    let wal = open::beside(log.path(), "-wal");
+    let other = std::process::Command::new("python3")
+        .args(["-c", "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute('SELECT count(*) FROM entries').fetchone(); d.close()"])
+        .arg(log.path())
+        .status();
+    match other {
+        Ok(status) => assert!(status.success()),
+        Err(error) => eprintln!("skipped: python3 cannot be started ({error})"),
+    }
+    assert!(wal.exists(), "the other program took the log for one that nobody has");
+    log.append(&row(1)).expect("appended");
+    assert_eq!(Reader::open(log.path()).expect("opened").rows().expect("counted"), 3);
+}
+
 mod hangs {
     use super::*;
     use crate::log::openings::{Bounds, Objection};
