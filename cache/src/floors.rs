@@ -10,7 +10,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use trustlist::region::Region;
 
 use crate::log::Fault;
@@ -50,6 +52,17 @@ impl Floors {
         Ok(Floors { path, issuers })
     }
 
+    /// None yet, in place of a file that cannot be read: for a store that is whole, and bears witness itself of what was accepted. The file is set
+    /// aside for the technician once others are written.
+    pub(crate) fn lost(store: &Path) -> Floors {
+        Floors { path: store.with_extension("floors"), issuers: BTreeMap::new() }
+    }
+
+    /// The floors that a whole store says, in memory only: for a disk that cannot be written.
+    pub(crate) fn of_store(store: &Path, accepted: BTreeMap<Region, Floor>) -> Floors {
+        Floors { path: store.with_extension("floors"), issuers: accepted }
+    }
+
     /// Whether nothing was ever held.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -83,7 +96,14 @@ impl Floors {
         // Two processes may sync at once: whoever writes has read what the other wrote. The lock goes with the folder's handle.
         let folder = File::open(self.path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
         folder.lock().map_err(failed)?;
-        let mut issuers = read(&self.path)?;
+        let mut issuers = match read(&self.path) {
+            Err(Fault::Damaged { .. }) => {
+                let aside = self.path.with_extension("floors.damaged");
+                fs::rename(&self.path, aside).map_err(failed)?;
+                self.issuers.clone()
+            }
+            read => read?,
+        };
         for (issuer, floor) in to {
             let held = issuers.entry(*issuer).or_insert(*floor);
             if !held.forbids(floor.root, floor.generation) {
@@ -100,18 +120,39 @@ impl Floors {
 
 fn read(path: &Path) -> Result<BTreeMap<Region, Floor>, Fault> {
     match fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map_err(|error| Fault::Damaged { path: path.to_owned(), complaint: error.to_string() }),
+        Ok(bytes) => parse(&bytes).map_err(|complaint| Fault::Damaged { path: path.to_owned(), complaint }),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(BTreeMap::new()),
         Err(error) => Err(Fault::File(path.to_owned(), error)),
     }
+}
+
+/// What is in the file: the floors, and a digest over them, so that no flipped byte makes another number of one.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    floors: BTreeMap<Region, Floor>,
+    digest: String,
+}
+
+fn digest(floors: &BTreeMap<Region, Floor>) -> String {
+    HEXLOWER.encode(&Sha256::digest(serde_json::to_vec(floors).expect("plain data")))
+}
+
+fn parse(bytes: &[u8]) -> Result<BTreeMap<Region, Floor>, String> {
+    if let Ok(written) = serde_json::from_slice::<Written>(bytes) {
+        let whole = digest(&written.floors) == written.digest;
+        return if whole { Ok(written.floors) } else { Err("its digest is another".to_owned()) };
+    }
+    // Releases before wrote the floors alone.
+    serde_json::from_slice(bytes).map_err(|error| error.to_string())
 }
 
 /// Aside, then renamed: half a file would lock the store.
 fn write(path: &Path, issuers: &BTreeMap<Region, Floor>) -> std::io::Result<()> {
     let aside = path.with_extension("floors.new");
     let mut file = File::create(&aside)?;
-    file.write_all(&serde_json::to_vec(issuers).expect("plain data"))?;
+    file.write_all(
+        &serde_json::to_vec(&Written { floors: issuers.clone(), digest: digest(issuers) }).expect("plain data"),
+    )?;
     file.sync_all()?;
     fs::rename(&aside, path)
 }

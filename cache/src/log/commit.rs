@@ -63,10 +63,12 @@ impl ScanLog {
             }
             heads.push(head);
         }
-        let day = (floor.0 != i64::MIN).then(|| floor.day());
+        // Before anybody has confirmed the time, keys are of the day that the clock shows.
+        let today = if floor.0 == i64::MIN { shown(changes) } else { Some(floor) };
+        let day = today.map(UnixMillis::day);
         if day.is_some() && day != self.keys_made_for {
             // Tomorrow's key too, so that no lane waits for one at midnight.
-            let day = floor.day();
+            let day = day.unwrap_or_default();
             day_keys::ensure(&transaction, day)?;
             day_keys::ensure(&transaction, day + 1)?;
         }
@@ -147,6 +149,14 @@ impl Books {
     }
 }
 
+/// What a clock that is not below its floor shows in these changes.
+fn shown(changes: &[Change]) -> Option<UnixMillis> {
+    changes.iter().rev().find_map(|change| match change {
+        Change::Row { at, trust, .. } | Change::Time { at, trust } if *trust != TimeTrust::Untrusted => Some(*at),
+        _ => None,
+    })
+}
+
 /// How far a moment raises the floor.
 ///
 /// A confirmed clock raises it to what it shows. One that nothing has confirmed since boot raises it by no more than has
@@ -162,8 +172,8 @@ pub(super) fn raised(
     let certain = match trust {
         TimeTrust::Synced | TimeTrust::Holdover => at,
         TimeTrust::FloorOnly if stored.0 != i64::MIN => at.min(stored.plus(elapsed)),
-        TimeTrust::FloorOnly => at,
-        TimeTrust::Untrusted => floor,
+        // A new board's first clock proves nothing: it may be years ahead.
+        TimeTrust::FloorOnly | TimeTrust::Untrusted => floor,
     };
     floor.max(certain)
 }

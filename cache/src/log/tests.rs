@@ -141,6 +141,8 @@ fn the_floor_of_time_rises_with_a_confirmed_clock_and_creeps_with_an_unconfirmed
     assert_eq!(raise(TimeTrust::FloorOnly), UnixMillis(1_060_000));
     assert_eq!(raise(TimeTrust::Untrusted), stored);
     assert_eq!(raised(later, later, stored, TimeTrust::Synced, 0), later, "never down");
+    let none = UnixMillis(i64::MIN);
+    assert_eq!(raised(none, none, later, TimeTrust::FloorOnly, 60_000), none, "a new board's clock may be years ahead");
 
     let directory = tempfile::tempdir().expect("a directory");
     let mut log = open(directory.path()).expect("opened");

@@ -56,7 +56,11 @@ impl TrustStore {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder).map_err(|error| Fault::File(folder.to_owned(), error))?;
         }
-        let mut floors = Floors::beside(path)?;
+        // One flipped byte beside a whole store must not put the package's old lists in its place: the store bears witness, too.
+        let (mut floors, lost) = match Floors::beside(path) {
+            Err(fault @ Fault::Damaged { .. }) => (Floors::lost(path), Some(fault)),
+            floors => (floors?, None),
+        };
         let was_there = path.exists();
         let mut connection = Connection::open(path).map_err(|error| damaged(path, error))?;
         let damaged = |error| damaged(path, error);
@@ -86,6 +90,13 @@ impl TrustStore {
         }
         // The store was committed and the power went before its floors were written.
         let accepted: Vec<(Region, Floor)> = accepted(&connection)?.into_iter().collect();
+        if let Some(fault) = lost {
+            // Neither of the two knows what was accepted.
+            if accepted.is_empty() {
+                return Err(fault);
+            }
+            log::error!("{fault}; they are made anew from the store, which is whole");
+        }
         floors.raise(&accepted)?;
         Ok(TrustStore { connection, path: path.to_owned(), floors })
     }
@@ -105,7 +116,11 @@ impl TrustStore {
         let connection = Connection::open_with_flags(uri, flags).map_err(|error| damaged(path, error))?;
         match recognise(&connection, path)? {
             Found::Schema(SCHEMA) => {
-                Ok(TrustStore { connection, path: path.to_owned(), floors: Floors::beside(path)? })
+                let floors = match Floors::beside(path) {
+                    Err(Fault::Damaged { .. }) => Floors::of_store(path, accepted(&connection)?),
+                    floors => floors?,
+                };
+                Ok(TrustStore { connection, path: path.to_owned(), floors })
             }
             _ => Err(fault),
         }

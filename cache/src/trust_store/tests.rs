@@ -180,3 +180,29 @@ fn an_arrival_is_noted_once_and_one_in_the_future_is_noted_again() {
         assert_eq!(arrived(&store), Some(UnixTime(noted)));
     }
 }
+
+#[test]
+fn whatever_byte_of_the_floors_is_flipped_the_store_stays_in_force_and_writes_them_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let floors = path.with_extension("floors");
+    let mut store = TrustStore::open(&path).expect("begun");
+    store.keep_root(region(), 1, b"root").expect("kept");
+    store.stage(region(), &repository(7)).expect("staged");
+    store.activate(&[region()]).expect("activated");
+    drop(store);
+    let good = fs::read(&floors).expect("read");
+    for place in 0..good.len() {
+        let mut bytes = good.clone();
+        bytes[place] ^= 1;
+        fs::write(&floors, &bytes).expect("written");
+        let store = TrustStore::open(&path).unwrap_or_else(|fault| panic!("byte {place}: {fault}"));
+        assert_eq!(store.behind().expect("read"), [], "byte {place}");
+        assert_eq!(store.floors().of(region()).map(|floor| floor.generation), Some(7), "byte {place}");
+        assert_eq!(store.repository(region(), Slot::Current).expect("read"), Some(repository(7)));
+    }
+    // Without the store, nobody knows any more what was accepted.
+    fs::write(&floors, "{\"flo").expect("written");
+    fs::remove_file(&path).expect("removed");
+    assert!(matches!(TrustStore::open(&path), Err(Fault::Damaged { .. })));
+}
