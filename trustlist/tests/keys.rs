@@ -80,12 +80,15 @@ fn a_countersignature_counts_in_every_form_that_the_standard_allows() {
     };
     let (alg, id) = ((1, Value::from(-8)), (4, Value::Bytes(kid)));
     let junk = || Value::Array(vec![Value::Bytes(vec![1]), Value::Map(Vec::new()), Value::Bytes(vec![2])]);
-    let plain = || (headers(&[alg.clone()]), headers(&[]));
+    let plain = || (headers(std::slice::from_ref(&alg)), headers(&[]));
     let forms: [(&str, String); 6] = [
         ("plain", countersigned(|word| one(word, &plain().0, plain().1))),
         ("kid protected", countersigned(|word| one(word, &headers(&[alg.clone(), id.clone()]), headers(&[])))),
-        ("kid beside it", countersigned(|word| one(word, &headers(&[alg.clone()]), headers(&[id.clone()])))),
-        ("alg beside it", countersigned(|word| one(word, &headers(&[]), headers(&[alg.clone()])))),
+        (
+            "kid beside it",
+            countersigned(|word| one(word, &headers(std::slice::from_ref(&alg)), headers(std::slice::from_ref(&id)))),
+        ),
+        ("alg beside it", countersigned(|word| one(word, &headers(&[]), headers(std::slice::from_ref(&alg))))),
         ("one of one", countersigned(|word| Value::Array(vec![one(word, &plain().0, plain().1)]))),
         ("after one that is junk", countersigned(|word| Value::Array(vec![junk(), one(word, &plain().0, plain().1)]))),
     ];
