@@ -39,13 +39,17 @@ pub struct Gate {
 
 /// Where the gate goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum GateMove {
+pub enum GateMove {
+    /// It lets somebody through.
     Open,
+    /// It lets nobody through.
     Close,
 }
 
 impl GateMove {
-    const fn word(self) -> &'static str {
+    /// The word of drivers that have no words of their own.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Open => "open",
             Self::Close => "close",
@@ -54,7 +58,7 @@ impl GateMove {
 }
 
 /// Moves a gate. The newest word wins, and what was said last is still carried out when it is dropped.
-trait GateDriver: fmt::Debug + Send {
+pub trait GateDriver: fmt::Debug + Send {
     /// Begins to move it; waits for nothing.
     fn drive(&mut self, to: GateMove);
 
@@ -146,6 +150,18 @@ impl Gate {
             GateKind::Mqtt => return Err(GateError::Unsuitable(format!("{post}: this build does not speak MQTT"))),
         };
         let wires = Wires::connect(lane, cues).map_err(|fault| GateError::Silent(fault.to_string()))?;
+        Gate::closed(driver, wires)
+    }
+
+    /// A gate that a driver from elsewhere moves, closed; lights, sounder and contacts it has none.
+    ///
+    /// # Errors
+    /// When the gate cannot be closed to begin with.
+    pub fn driven_by(driver: Box<dyn GateDriver>) -> Result<Gate, GateError> {
+        Gate::closed(Some(driver), None)
+    }
+
+    fn closed(driver: Option<Box<dyn GateDriver>>, wires: Option<Wires>) -> Result<Gate, GateError> {
         let mut gate = Gate { driver, wires };
         gate.close();
         match gate.trouble() {
