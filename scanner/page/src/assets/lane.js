@@ -6,11 +6,27 @@ const wanted = new URLSearchParams(location.search).get("lang");
 const element = (id) => document.getElementById(id);
 let strings = {};
 let languages = ["zh-CN", "en"];
+// Where the desk is and what it is called, as the configuration says.
+let place = {};
+// Lanes that judge while this one does not; whether this one sends everybody to the desk.
+let besides = { lanes: [], refers_everybody: false };
+let last = { kind: "connecting" };
 
-// A word in the first and the second language of the lane; a missing one shows its key, so that it gets noticed.
-const say = (key) => languages.map((language) => (strings[language] || {})[key] ?? (language === languages[0] ? key : ""));
-const put = (id, key) => {
-  const [first, second] = key ? say(key) : ["", ""];
+// A word in the first and the second language of the lane; a missing one shows its key, so that it gets noticed. What stands in
+// braces is filled in, in each language: the desk's name, and what the caller gives.
+const say = (key, what = "") => languages.map((language) => {
+  const words = strings[language] || {};
+  const text = words[key] ?? (language === languages[0] ? key : "");
+  const desk = (place.desk || {})[language] ?? words["desk.name"] ?? "";
+  return text.replaceAll("{desk}", desk).replaceAll("{}", inWords(what, language));
+});
+// The list names another code in its own language; the national code has a name in each.
+const inWords = (what, language) => {
+  const national = Object.values(strings).some((words) => words["code.national"] === what);
+  return (national && (strings[language] || {})["code.national"]) || what;
+};
+const put = (id, key, what) => {
+  const [first, second] = key ? say(key, what) : ["", ""];
   element(id).textContent = first;
   element(id).lang = languages[0];
   const other = element(id + "2");
@@ -72,32 +88,39 @@ const fit = () => {
 };
 window.addEventListener("resize", fit);
 
-// To bystanders a refusal looks and sounds like a referral, where the lane is discreet; the operator's page tells them apart.
-const quietly = (state) =>
-  signals.discreet && state.kind === "verdict" && state.verdict === "refuse" ? { kind: "verdict", verdict: "refer", reason: "discreet" } : state;
+// What is about somebody's health is for the officer's card, where the lane is discreet; and a refusal looks and sounds like a referral.
+const HEALTH = ["colour-red", "colour-yellow", "risk-area"];
+const quietly = (state) => {
+  if (!signals.discreet || state.kind !== "verdict") return state;
+  const hidden = state.verdict === "refuse" || HEALTH.includes(state.reason);
+  return hidden ? { ...state, verdict: "refer", reason: "discreet", notice: null, instead: null } : state;
+};
+// A lane that can admit nobody does not invite anybody to show a code.
+const honestly = (state) => (state.kind === "idle" && besides.refers_everybody ? { kind: "referring" } : state);
 
 const show = (told) => {
-  const state = quietly(told);
+  last = told;
+  const state = honestly(quietly(told));
   document.body.dataset.state = state.kind === "verdict" ? state.verdict : state.kind;
   document.body.dataset.reason = state.reason || "";
   document.documentElement.lang = languages[0];
+  element("number").textContent = (state.kind === "verdict" && state.number) || "";
+  element("notice").textContent = (state.kind === "verdict" && state.notice) || "";
   if (state.kind === "verdict") {
     put("word", `verdict.${state.verdict}`);
-    put("next", state.instead ? "next.instead" : `next.${state.reason}`);
+    put("next", state.instead ? "next.instead" : `next.${state.reason}`, state.instead);
     put("why", `why.${state.reason}`);
-    // Notice, dates and the other code of a suspension are facts of the list, not of the person.
-    for (const id of ["next", "next2"]) element(id).textContent = element(id).textContent.replace("{}", state.instead || "");
-    element("notice").textContent = state.notice || "";
     // Where the next step is what the large word says already, once is enough.
-    if (element("next").textContent === element("word").textContent) put("next", "");
+    for (const [id, word] of [["next", "word"], ["next2", "word2"]]) {
+      if (element(id).textContent === element(word).textContent) element(id).textContent = "";
+    }
     play(state.verdict);
   } else {
-    const key = state.kind === "hint" ? `hint.${state.hint}` : `state.${state.kind}`;
-    put("word", key);
-    put("next", state.kind === "idle" ? "state.idle.next" : state.kind === "attention" ? `attention.${state.hint}` :
-      state.kind === "configured" ? `configured.${state.outcome}` : "");
-    put("why", "");
-    element("notice").textContent = "";
+    const away = state.hint === "camera-lost" && besides.lanes.length > 0;
+    put("word", state.kind === "hint" ? `hint.${state.hint}` : `state.${state.kind}`);
+    put("next", state.kind === "idle" || state.kind === "referring" ? `state.${state.kind}.next` :
+      state.kind === "attention" ? `attention.${state.hint}` : state.kind === "configured" ? `configured.${state.outcome}` : "");
+    put("why", away ? "attention.other-lanes" : "", besides.lanes.join(" · "));
     if (state.kind === "reading") play("read");
     if (state.kind === "attention" || state.kind === "configured") play("attention");
   }
@@ -107,16 +130,11 @@ const show = (told) => {
   requestAnimationFrame(() => requestAnimationFrame(() => { window.painted = { what, asked: at, at: performance.now() }; }));
 };
 
-const band = (faults) => {
-  const footer = element("band");
-  footer.replaceChildren(...faults.map((fault) => {
-    const line = document.createElement("div"), name = document.createElement("b");
-    name.textContent = say(`fault.${fault.code}`)[0];
-    line.append(name, [fault.detail, say(`fault.${fault.code}.do`)[0]].filter(Boolean).join(" — "));
-    return line;
-  }));
-  footer.hidden = faults.length === 0;
-  fit();
+// What staff must see to is no traveller's business: a small sign says that there is something, and the operator's page says what.
+const staff = (faults) => {
+  element("staff").hidden = faults.length === 0;
+  element("staff-count").textContent = String(faults.length);
+  element("staff").setAttribute("aria-label", say("staff.sign").map((text) => text.replace("{}", faults.length)).join(" / "));
 };
 
 const preview = ({ width, height, luma, outline, hint }) => {
@@ -151,6 +169,8 @@ const listen = () => {
     const hello = JSON.parse(event.data);
     languages = wanted ? [wanted, ...hello.languages.filter((language) => language !== wanted)] : hello.languages;
     signals = hello;
+    place = { desk: hello.desk || {} };
+    document.body.dataset.side = hello.desk_side || "";
     element("place").textContent = hello.place;
     element("sound").textContent = say("sound.enable")[0];
     hearing();
@@ -159,7 +179,12 @@ const listen = () => {
     window.build = hello.build;
   });
   source.addEventListener("state", (event) => show(JSON.parse(event.data)));
-  source.addEventListener("band", (event) => band(JSON.parse(event.data)));
+  source.addEventListener("band", (event) => staff(JSON.parse(event.data)));
+  source.addEventListener("besides", (event) => {
+    besides = JSON.parse(event.data);
+    // What waits for nobody is drawn again; a verdict stays as it is.
+    if (last.kind === "idle" || last.kind === "attention") show(last);
+  });
   source.addEventListener("name", (event) => name(JSON.parse(event.data)));
   source.addEventListener("preview", (event) => preview(JSON.parse(event.data)));
   source.onerror = () => {

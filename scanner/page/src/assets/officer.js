@@ -7,7 +7,7 @@ const Officer = (() => {
   const utf8 = (text) => new TextEncoder().encode(text);
   const base64 = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes)));
 
-  const shelf = (mode, work) => new Promise((resolve, reject) => {
+  const store = (mode, work) => new Promise((resolve, reject) => {
     const opening = indexedDB.open("officers", 1);
     opening.onupgradeneeded = () => opening.result.createObjectStore("keys", { keyPath: "role" });
     opening.onerror = () => reject(opening.error);
@@ -31,24 +31,28 @@ const Officer = (() => {
     const how = { name: "AES-GCM", iv, additionalData: utf8(role) };
     const locked = await crypto.subtle.encrypt(how, await lock(passphrase, salt), await crypto.subtle.exportKey("pkcs8", pair.privateKey));
     const key = base64(await crypto.subtle.exportKey("raw", pair.publicKey));
-    await shelf("readwrite", (keys) => keys.put({ role, key, salt, iv, locked }));
+    await store("readwrite", (keys) => keys.put({ role, key, salt, iv, locked }));
     return key;
   };
 
-  const roles = () => shelf("readonly", (keys) => keys.getAllKeys());
+  const roles = () => store("readonly", (keys) => keys.getAllKeys());
 
-  // Signs a word as cache/LOG.md says, "By hand". A wrong passphrase is an OperationError: the lock does not open.
-  const sign = async (word, passphrase) => {
-    const { key, salt, iv, locked } = await shelf("readonly", (keys) => keys.get(word.role)) || {};
-    if (!key) throw new DOMException("nobody of that role", "OperationError");
-    const how = { name: "AES-GCM", iv, additionalData: utf8(word.role) };
+  // Opens the key of a role for this page. A wrong passphrase is an OperationError: the lock does not open; nobody of that role is a NotFoundError.
+  const unlock = async (role, passphrase) => {
+    const { key, salt, iv, locked } = (role && await store("readonly", (keys) => keys.get(role))) || {};
+    if (!key) throw new DOMException("nobody of that role is enrolled here", "NotFoundError");
+    const how = { name: "AES-GCM", iv, additionalData: utf8(role) };
     const bytes = await crypto.subtle.decrypt(how, await lock(passphrase, salt), locked);
-    const secret = await crypto.subtle.importKey("pkcs8", bytes, { name: "Ed25519" }, false, ["sign"]);
-    const signed_ms = Date.now();
-    const lines = ["checkpointd override", `scan ${word.scan}`, `verdict ${word.verdict}`, `role ${word.role}`, `why ${word.why}`, `signed_ms ${signed_ms}`];
-    const signature = await crypto.subtle.sign({ name: "Ed25519" }, secret, utf8(lines.map((line) => `${line}\n`).join("")));
-    return { ...word, signed_ms, key, signature: base64(signature) };
+    return { role, key, secret: await crypto.subtle.importKey("pkcs8", bytes, { name: "Ed25519" }, false, ["sign"]) };
   };
 
-  return { enrol, roles, sign, SHORTEST };
+  // Signs a decision as cache/LOG.md says, "By hand", with a key that was opened.
+  const sign = async (decision, { key, secret }) => {
+    const signed_ms = Date.now();
+    const lines = ["checkpointd override", `scan ${decision.scan}`, `verdict ${decision.verdict}`, `role ${decision.role}`, `why ${decision.why}`, `signed_ms ${signed_ms}`];
+    const signature = await crypto.subtle.sign({ name: "Ed25519" }, secret, utf8(lines.map((line) => `${line}\n`).join("")));
+    return { ...decision, signed_ms, key, signature: base64(signature) };
+  };
+
+  return { enrol, roles, unlock, sign, SHORTEST };
 })();
