@@ -108,6 +108,8 @@ pub enum Event<'a> {
         instead: Option<String>,
         /// Proof of an admission.
         admission: Option<Admission>,
+        /// The number by which the second line calls the traveller.
+        number: Option<String>,
         /// Whether the screen shows the bearer's name.
         named: bool,
     },
@@ -247,7 +249,7 @@ impl Lane {
             Event::Frame(_) | Event::Text(_) if self.alarm => (),
             Event::Frame(seen) => self.look(seen, Source::View, now, &mut actions),
             Event::Text(seen) => self.look(seen, Source::Engine, now, &mut actions),
-            Event::Judged { verdict, reason, notice, instead, admission, named } => {
+            Event::Judged { verdict, reason, notice, instead, admission, number, named } => {
                 self.name_until = named.then_some(now + NAME_FOR);
                 self.hint = None;
                 self.show_until = Some(now + self.patience.show_for);
@@ -260,7 +262,7 @@ impl Lane {
                     }
                     actions.push(Action::Open(admission));
                 }
-                actions.push(Action::Show(LaneState::Verdict { verdict, reason, notice, instead }));
+                actions.push(Action::Show(LaneState::Verdict { verdict, reason, notice, instead, number }));
             }
             // Whoever is judged is told so; a code that sets nothing does not hide it.
             Event::Configured(outcome) if outcome != "taken" && self.is_with_somebody() => (),

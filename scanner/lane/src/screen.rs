@@ -24,6 +24,9 @@ pub enum LaneState {
         /// The other code that a suspension lets travellers show.
         #[serde(skip_serializing_if = "Option::is_none")]
         instead: Option<String>,
+        /// The number by which the second line calls whoever was not admitted.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        number: Option<String>,
     },
     /// A gentle hint to the traveller.
     Hint {

@@ -124,7 +124,7 @@ mod tests {
     use crate::screen::Hint;
 
     fn verdict(reason: Reason) -> LaneState {
-        LaneState::Verdict { verdict: reason.verdict(), reason, notice: None, instead: None }
+        LaneState::Verdict { verdict: reason.verdict(), reason, notice: None, instead: None, number: None }
     }
 
     /// The lengths of the tones and pauses, as somebody with a stopwatch would write them down.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use lane::screen::LaneState;
+use lane::screen::{Attention, LaneState};
 use tokio::sync::watch;
 use trustlist::code::MaskedName;
 
-use crate::view::{DegradedState, Hello, Preview};
+use crate::view::{Besides, DegradedState, Hello, Preview};
 
 /// The slots of one lane, on the lane's side.
 #[derive(Clone, Debug)]
@@ -14,6 +14,7 @@ pub struct LaneScreen {
     state: watch::Sender<LaneState>,
     preview: watch::Sender<Option<Preview>>,
     name: watch::Sender<Option<MaskedName>>,
+    besides: watch::Sender<Besides>,
 }
 
 impl LaneScreen {
@@ -22,6 +23,7 @@ impl LaneScreen {
             state: watch::Sender::new(LaneState::Closed),
             preview: watch::Sender::new(None),
             name: watch::Sender::new(None),
+            besides: watch::Sender::new(Besides::default()),
         }
     }
 
@@ -60,6 +62,8 @@ pub struct Subscription {
     pub name: watch::Receiver<Option<MaskedName>>,
     /// The device's degraded states.
     pub band: watch::Receiver<Vec<DegradedState>>,
+    /// Which other lanes judge, and whether this device admits anybody.
+    pub besides: watch::Receiver<Besides>,
 }
 
 /// All slots of the device.
@@ -98,6 +102,23 @@ impl Hub {
         });
     }
 
+    /// Tells each lane's page which others judge, and whether anybody can be admitted here at all.
+    pub fn besides(&self, refers_everybody: bool) {
+        let judges = |screen: &LaneScreen| {
+            !matches!(*screen.state.borrow(), LaneState::Closed | LaneState::Attention { hint: Attention::CameraLost | Attention::Fire })
+        };
+        let judging: Vec<&String> = self.lanes.iter().filter(|(_, screen)| judges(screen)).map(|(name, _)| name).collect();
+        for (name, screen) in &self.lanes {
+            let lanes = judging.iter().filter(|other| **other != name).map(|other| (*other).clone()).collect();
+            let now = Besides { lanes, refers_everybody };
+            screen.besides.send_if_modified(|besides| {
+                let new = *besides != now;
+                *besides = now;
+                new
+            });
+        }
+    }
+
     /// A page's side of `lane`, or of the first lane when the page names none.
     #[must_use]
     pub fn subscribe(&self, lane: Option<&str>) -> Option<Subscription> {
@@ -111,6 +132,7 @@ impl Hub {
             preview: screen.preview.subscribe(),
             name: screen.name.subscribe(),
             band: self.band.subscribe(),
+            besides: screen.besides.subscribe(),
         })
     }
 }

@@ -7,6 +7,7 @@
 pub mod hub;
 pub mod metrics;
 pub mod overrides;
+pub mod second_line;
 pub mod server;
 pub mod status;
 pub mod strings;

@@ -33,6 +33,7 @@ use trustlist::code::MaskedName;
 use super::{
     hub::{Hub, Subscription},
     overrides::{Override, OverrideRefusal, OverrideService},
+    second_line::{DealtWith, SecondLineBoard},
     status::Status,
 };
 use crate::metrics::Metrics;
@@ -71,6 +72,8 @@ pub struct PageState {
     pub status: watch::Receiver<Status>,
     /// What the page may do.
     pub overrides: Box<dyn OverrideService>,
+    /// Who waits at the second line.
+    pub second_line: SecondLineBoard,
 }
 
 /// Binds the loopback address; anything else is refused.
@@ -149,6 +152,12 @@ fn router(shown: Arc<PageState>) -> Router {
             "/assets/officer.js",
             get(|| asset("text/javascript; charset=utf-8", include_bytes!("assets/officer.js"))),
         )
+        .route("/desk", get(|| asset("text/html; charset=utf-8", include_bytes!("assets/desk.html"))))
+        .route("/assets/desk.css", get(|| asset("text/css; charset=utf-8", include_bytes!("assets/desk.css"))))
+        .route("/assets/desk.js", get(|| asset("text/javascript; charset=utf-8", include_bytes!("assets/desk.js"))))
+        .route("/assets/words.js", get(|| asset("text/javascript; charset=utf-8", include_bytes!("assets/words.js"))))
+        .route("/desk.json", get(waiting))
+        .route(DONE, post(done))
         .route("/strings.json", get(strings))
         .route("/status.json", get(status))
         .route("/events", get(events))
@@ -160,12 +169,14 @@ fn router(shown: Arc<PageState>) -> Router {
         .with_state(shown)
 }
 
-/// The one thing that can be posted.
+/// What can be posted: an officer's signed decision about a scan…
 const OVERRIDE: &str = "/override";
+/// …and that a traveller at the second line has been dealt with, which changes no verdict.
+const DONE: &str = "/desk/done";
 
 /// Refuses what no kiosk page would send, and sets the headers that keep a page to itself.
 async fn guard(request: Request, next: Next) -> Response {
-    let posted = request.method() == Method::POST && request.uri().path() == OVERRIDE;
+    let posted = request.method() == Method::POST && matches!(request.uri().path(), OVERRIDE | DONE);
     if request.method() != Method::GET && !posted {
         return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")]).into_response();
     }
@@ -174,7 +185,7 @@ async fn guard(request: Request, next: Next) -> Response {
         return (StatusCode::MISDIRECTED_REQUEST, "this page answers on the loopback only\n").into_response();
     }
     if posted && !from_our_page(request.headers()) {
-        return (StatusCode::FORBIDDEN, "overrides are sent by the operator's page only\n").into_response();
+        return (StatusCode::FORBIDDEN, "this is sent by the desk's page only\n").into_response();
     }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -246,6 +257,22 @@ async fn decide(State(shown): State<Arc<PageState>>, body: Body) -> Response {
     }
 }
 
+/// Who waits at the second line.
+async fn waiting(State(shown): State<Arc<PageState>>) -> Response {
+    let line = serde_json::to_string(&shown.second_line.line()).expect("cards are plain data");
+    ([(header::CONTENT_TYPE, "application/json")], line).into_response()
+}
+
+async fn done(State(shown): State<Arc<PageState>>, body: Body) -> Response {
+    let read = timeout(HEAD_DEADLINE, axum::body::to_bytes(body, MAX_BODY)).await;
+    let Ok(Ok(body)) = read else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
+    match serde_json::from_slice::<DealtWith>(&body) {
+        Ok(DealtWith { scan }) if shown.second_line.done(scan) => StatusCode::NO_CONTENT.into_response(),
+        Ok(_) => (StatusCode::NOT_FOUND, "nobody with this scan waits\n").into_response(),
+        Err(_) => (StatusCode::BAD_REQUEST, "expected the id of a scan\n").into_response(),
+    }
+}
+
 async fn attested(shown: Arc<PageState>) -> Option<String> {
     tokio::task::spawn_blocking(move || shown.overrides.attestation()).await.ok().flatten()
 }
@@ -296,12 +323,13 @@ struct Listener {
 impl Listener {
     /// The next piece of the stream; `None` when the daemon stops.
     async fn next(&mut self) -> Option<String> {
-        let Subscription { hello, state, preview, name, band } = &mut self.subscription;
+        let Subscription { hello, state, preview, name, band, besides } = &mut self.subscription;
         if !self.said_hello {
             self.said_hello = true;
             let now = [
                 event("hello", hello),
                 event("band", &*band.borrow_and_update()),
+                event("besides", &*besides.borrow_and_update()),
                 event("state", &*state.borrow_and_update()),
                 event("name", &name.borrow_and_update().as_ref().map(MaskedName::text)),
             ];
@@ -313,6 +341,7 @@ impl Listener {
                 changed = state.changed() => changed.ok().map(|()| event("state", &*state.borrow_and_update())),
                 changed = name.changed() =>
                     changed.ok().map(|()| event("name", &name.borrow_and_update().as_ref().map(MaskedName::text))),
+                changed = besides.changed() => changed.ok().map(|()| event("besides", &*besides.borrow_and_update())),
                 changed = band.changed() => changed.ok().map(|()| event("band", &*band.borrow_and_update())),
                 changed = preview.changed() => changed.ok().map(|()| event("preview", &*preview.borrow_and_update())),
             }

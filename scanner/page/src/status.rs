@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
+use trustlist::lists::Names;
 
 /// Everything worth knowing at a glance. No persons.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -108,8 +109,8 @@ pub struct ReaderStatus {
 pub struct ListStatus {
     /// Division code.
     pub issuer: String,
-    /// Name for people.
-    pub name: String,
+    /// Names for people, in Chinese and English.
+    pub names: Names,
     /// `fresh`, `grace`, `restricted`, `stale` or `missing`.
     pub freshness: String,
     /// Age in seconds of the newest verified metadata.
@@ -219,7 +220,7 @@ impl Status {
                 list.issuer,
                 list.freshness,
                 or_dash(list.age_s.map(age)),
-                list.name,
+                list.names.zh,
             );
         }
         for scan in self.recent.iter().take(RECENT) {

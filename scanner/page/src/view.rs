@@ -1,6 +1,8 @@
 //! The values a screen can show. No payload, name or document number fits in any of them.
 
 use lane::screen::Hint;
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 /// One line of the calm band below the screen: a degraded state and the fact behind it.
@@ -30,6 +32,15 @@ pub struct Preview {
     pub hint: Option<Hint>,
 }
 
+/// How this lane stands to its travellers besides its state: what they may do where it cannot help them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Besides {
+    /// Other lanes that judge.
+    pub lanes: Vec<String>,
+    /// Whether this device admits nobody at the moment, so that nobody is asked to show a code.
+    pub refers_everybody: bool,
+}
+
 /// The first thing a page hears: where it is, in which languages, and of which build the daemon is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Hello {
@@ -43,6 +54,11 @@ pub struct Hello {
     pub read_cue: bool,
     /// Whether a refusal looks and sounds to bystanders like a referral.
     pub discreet: bool,
+    /// What the second line's desk is called here, by language; the page's own word where a language is missing.
+    pub desk: BTreeMap<String, String>,
+    /// On which side of the screen it is: `left`, `right`, `ahead` or `behind`; nothing where it is not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub desk_side: Option<&'static str>,
     /// Changes with each build, so that an open page reloads itself.
     pub build: &'static str,
 }

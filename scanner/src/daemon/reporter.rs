@@ -261,7 +261,7 @@ fn lists(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<ListStatus> {
             let known = trust.freshness(issuer.entry.id, moment, &profile);
             ListStatus {
                 issuer: issuer.entry.id.to_string(),
-                name: issuer.entry.name.zh.clone(),
+                names: issuer.entry.name.clone(),
                 freshness: known.map_or("missing", |(_, freshness)| Freshness::code(freshness)).to_owned(),
                 age_s: known.and_then(|(age, _)| age),
                 generation: issuer.repository.map(|repository| repository.generation),

@@ -73,6 +73,7 @@ impl Clocked {
                     notice: None,
                     instead: None,
                     admission: None,
+                    number: None,
                     named: self.named,
                 };
                 self.take(judged);
@@ -303,6 +304,7 @@ mod passage {
             notice: None,
             instead: None,
             admission,
+            number: None,
             named: false,
         }
     }

@@ -49,7 +49,7 @@ pub(super) fn guide(config: &Config, id: &str) -> Result<Vec<Finding>, Failure> 
     if has_lights(&lane.gpio) {
         for reason in [Reason::Ok, Reason::ColourYellow, Reason::ColourRed] {
             gate.signal(Signal::of(
-                &LaneState::Verdict { verdict: reason.verdict(), reason, notice: None, instead: None },
+                &LaneState::Verdict { verdict: reason.verdict(), reason, notice: None, instead: None, number: None },
                 &cues(&config.signals),
             ));
             thread::sleep(OPEN_FOR);
