@@ -120,7 +120,7 @@ fn an_officer_decides_at_the_desk_with_two_keys_and_the_operators_page_says_so()
     press("1");
     eventually("the card is gone", || cards() == "0");
     browser.open(&format!("{}/operator?lang=en", daemon.page()));
-    eventually("the officer's decision is shown", || browser.ask("document.body.innerText").contains("by hand: Pass"));
+    eventually("the officer's decision is shown", || browser.ask("document.body.innerText").contains("by hand: Admitted"));
     click("#proof summary");
     let drawn = "document.getElementById('attestation').naturalWidth > 0";
     eventually("the attestation is drawn", || browser.ask(drawn) == "true");

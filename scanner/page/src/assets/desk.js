@@ -71,12 +71,12 @@ const draw = (card) => {
   const asks = words[`ask.${card.reason}`] ? `ask.${card.reason}` : "ask.other";
   const buttons = Object.entries(VERDICTS).map(([key, verdict]) =>
     make("button", { type: "button", class: verdict, "data-verdict": verdict, "aria-keyshortcuts": key },
-      make("kbd", {}, key.toUpperCase()), ` ${say("verdict." + verdict)}`));
+      make("kbd", {}, key.toUpperCase()), ` ${say("decide." + verdict)}`));
   const whys = WHYS.map((why, at) =>
     make("button", { type: "button", "data-why": why, "aria-keyshortcuts": String(at + 1) }, make("kbd", {}, String(at + 1)), ` ${say("override.why." + why)}`));
   const issuer = card.issuer ? `${named(card.issuer_names)} ${card.issuer}` : "";
   return make("article", { tabindex: "0", "data-scan": card.scan, "data-number": card.number, class: card.verdict, "aria-label": `${say("number")} ${card.number}` },
-    make("h2", {}, card.number, make("span", { class: `tag ${card.verdict}` }, say("verdict." + card.verdict))),
+    make("h2", {}, card.number, make("span", { class: `tag ${card.verdict}` }, say("tag." + card.verdict))),
     make("p", { class: "why" }, say("why." + card.reason) || card.reason),
     make("dl", {},
       fact("desk.arrived", make("span", {}, `${clock(card.at_ms)} · ${say("operator.lane")} ${card.lane} · `, make("time", { "data-at": card.at_ms }))),

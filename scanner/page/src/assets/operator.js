@@ -10,7 +10,7 @@ const shares = (verdicts) => {
   const bar = make("div", { class: "share" });
   for (const verdict of ["admit", "refer", "refuse"]) {
     const share = verdicts[verdict] || 0;
-    const part = make("i", { class: verdict, title: `${say("verdict." + verdict)} ${(share * 100).toFixed(1)} %` });
+    const part = make("i", { class: verdict, title: `${say("tag." + verdict)} ${(share * 100).toFixed(1)} %` });
     part.style.width = `${share * 100}%`;
     bar.append(part);
   }
@@ -44,7 +44,7 @@ const spread = (times) => {
 
 // What an officer made of a scan.
 const byHand = (scan) =>
-  (scan.by_hand ? make("span", { class: `tag ${scan.by_hand}` }, `${say("override.by_hand")} ${say("verdict." + scan.by_hand)}`) : null);
+  (scan.by_hand ? make("span", { class: `tag ${scan.by_hand}` }, `${say("override.by_hand")} ${say("tag." + scan.by_hand)}`) : null);
 
 const reasons = (counts) =>
   Object.entries(counts).sort((one, other) => other[1] - one[1]).slice(0, 4).map(([reason, count]) => `${say("why." + reason) || reason} ${count}`).join(" · ");
@@ -89,7 +89,7 @@ const queue = ({ queue, log, sync }) => [
 ];
 
 const scan = (scan, lists) => make("tr", { "data-key": scan.scan || `${scan.time} ${scan.lane}` },
-  make("td", {}, clock(scan.time)), make("td", {}, scan.lane), make("td", {}, make("span", { class: `tag ${scan.verdict}` }, say("verdict." + scan.verdict))),
+  make("td", {}, clock(scan.time)), make("td", {}, scan.lane), make("td", {}, make("span", { class: `tag ${scan.verdict}` }, say("tag." + scan.verdict))),
   make("td", {}, say("why." + scan.reason) || scan.reason), make("td", {}, scan.issuer ? region(scan.issuer, lists) : ""), make("td", {}, byHand(scan)));
 
 const list = (list) => make("tr", { "data-key": list.issuer },
