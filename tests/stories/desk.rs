@@ -117,7 +117,7 @@ fn an_inspector_checks_a_devices_attestation_with_its_public_key_and_sees_a_chan
     let world = today();
     picture(&world.path("frames"), world.text("from Guangdong, green"));
     let daemon = Daemon::start(&world, "");
-    eventually("it is admitted", || daemon.get("/status.json").contains("\"reason\":\"ok\""));
+    eventually("it is admitted", || daemon.get("/status.json").contains("\"verdict\":\"admit\""));
     let note = daemon.get("/attestation.txt");
     assert!(daemon.get("/attestation.svg").contains("<svg"), "and as a symbol");
     assert_eq!(daemon.stop(), Some(0));

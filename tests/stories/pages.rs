@@ -120,7 +120,9 @@ fn an_officer_decides_at_the_desk_with_two_keys_and_the_operators_page_says_so()
     press("1");
     eventually("the card is gone", || cards() == "0");
     browser.open(&format!("{}/operator?lang=en", daemon.page()));
-    eventually("the officer's decision is shown", || browser.ask("document.body.innerText").contains("by hand: Admitted"));
+    eventually("the officer's decision is shown", || {
+        browser.ask("document.body.innerText").contains("by hand: Admitted")
+    });
     click("#proof summary");
     let drawn = "document.getElementById('attestation').naturalWidth > 0";
     eventually("the attestation is drawn", || browser.ask(drawn) == "true");
@@ -140,7 +142,8 @@ fn the_operators_page_shows_lanes_lists_and_recent_verdicts() {
         [(0, "from Guangdong, green"), (1, "yellow"), (2, "back from a risk area"), (3, "with a forged code")]
     {
         picture(&world.path("frames"), world.text(who));
-        let judged = || daemon.get("/metrics").lines().filter(|line| line.starts_with("checkpoint_scans_total")).count();
+        let judged =
+            || daemon.get("/metrics").lines().filter(|line| line.starts_with("checkpoint_scans_total")).count();
         eventually("it is judged", || judged() > listed_then);
         eventually("who was not admitted is listed", || listed() == listed_then.to_string());
         nobody(&world.path("frames"));

@@ -105,9 +105,13 @@ impl Hub {
     /// Tells each lane's page which others judge, and whether anybody can be admitted here at all.
     pub fn besides(&self, refers_everybody: bool) {
         let judges = |screen: &LaneScreen| {
-            !matches!(*screen.state.borrow(), LaneState::Closed | LaneState::Attention { hint: Attention::CameraLost | Attention::Fire })
+            !matches!(
+                *screen.state.borrow(),
+                LaneState::Closed | LaneState::Attention { hint: Attention::CameraLost | Attention::Fire }
+            )
         };
-        let judging: Vec<&String> = self.lanes.iter().filter(|(_, screen)| judges(screen)).map(|(name, _)| name).collect();
+        let judging: Vec<&String> =
+            self.lanes.iter().filter(|(_, screen)| judges(screen)).map(|(name, _)| name).collect();
         for (name, screen) in &self.lanes {
             let lanes = judging.iter().filter(|other| **other != name).map(|other| (*other).clone()).collect();
             let now = Besides { lanes, refers_everybody };

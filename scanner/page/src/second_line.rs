@@ -101,7 +101,8 @@ impl SecondLineBoard {
     /// All cards.
     #[must_use]
     pub fn line(&self) -> Line {
-        let numbered = |(number, card): (Number, &Card)| NumberedCard { number: number.to_string(), card: card.clone() };
+        let numbered =
+            |(number, card): (Number, &Card)| NumberedCard { number: number.to_string(), card: card.clone() };
         Line { place: self.place.clone(), cards: self.lock().waiting().map(numbered).collect() }
     }
 }

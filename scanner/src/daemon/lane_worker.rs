@@ -36,7 +36,7 @@ use lane::{
     unread::UnreadCode,
     watchdog::CameraState,
 };
-use page::{hub::LaneScreen, metrics::Stage, status::RecentScan};
+use page::{hub::LaneScreen, metrics::Stage, second_line::Card, status::RecentScan};
 
 use super::{
     config_codes,
@@ -306,6 +306,7 @@ impl LaneWorker {
                         notice: decision.notice.as_ref().map(Suspension::notice_and_dates),
                         instead: decision.notice.as_ref().and_then(|suspension| suspension.instead.clone()),
                         admission,
+                        number: self.send_to_the_second_line(&decision),
                         named: name.is_some(),
                     };
                     self.screen.name(name);
@@ -345,6 +346,26 @@ impl LaneWorker {
         let verdict = decision.verdict;
         self.given(decision, took);
         Some(verdict)
+    }
+
+    /// Puts up a card for whoever was not admitted; the number for the screen. A verdict without a row is nobody's to change.
+    fn send_to_the_second_line(&self, decision: &Decision) -> Option<String> {
+        let scan = self.row.filter(|_| decision.verdict != Verdict::Admit)?;
+        let trust = self.shared.trust.load();
+        let suspension = decision.notice.as_ref();
+        let card = Card {
+            scan,
+            at_ms: clock::unix_millis(),
+            lane: self.settings().id.clone(),
+            verdict: decision.verdict,
+            reason: decision.reason,
+            issuer: decision.issuer.map(|issuer| issuer.to_string()),
+            issuer_names: decision.issuer.and_then(|issuer| Some(trust.speaks_for(issuer)?.entry.name.clone())),
+            list_age_s: decision.list_age_s,
+            notice: suspension.map(Suspension::notice_and_dates),
+            instead: suspension.and_then(|suspension| suspension.instead.clone()),
+        };
+        Some(self.shared.second_line.arrive(card).to_string())
     }
 
     /// Counts a verdict once everything about it is done.

@@ -105,7 +105,8 @@ impl OverrideService for LoggedOverrides {
             return Err(OverrideRefusal::NotAVerdict);
         }
         let scan = word.scan.to_string();
-        if !self.shared.recent().iter().any(|recent| recent.scan.as_ref() == Some(&scan)) {
+        let recent = || self.shared.recent().iter().any(|recent| recent.scan.as_ref() == Some(&scan));
+        if !self.shared.second_line.has(word.scan) && !recent() {
             return Err(OverrideRefusal::UnknownScan);
         }
         self.new_word(&word)?;
@@ -116,6 +117,7 @@ impl OverrideService for LoggedOverrides {
             Written::Committed(_) => {
                 log::info!("a {} decided by hand: {} ({})", said.role, said.verdict.code(), said.why.code());
                 self.shared.overridden(&scan, said.verdict);
+                self.shared.second_line.done(said.scan);
                 Ok(())
             }
             Written::Late | Written::Failed(_) => Err(OverrideRefusal::NotWritten),

@@ -62,6 +62,9 @@ pub struct Reporter {
 /// The log that is reported about; `None` while there is none.
 pub type Log = Option<(Reader, Writer)>;
 
+/// Degraded states in which this device admits nobody, so that no lane invites anybody.
+const REFERS_EVERYBODY: [&str; 2] = ["clock-untrusted", "log-unavailable"];
+
 /// Reports each second, and when woken, until the other end of `wakes` is dropped.
 pub fn keep_reporting(
     shared: &Shared,
@@ -74,6 +77,7 @@ pub fn keep_reporting(
     let mut textfile_at = Instant::now();
     loop {
         let (status, faults) = reporter.report(shared, log);
+        page.hub.besides(faults.iter().any(|fault| REFERS_EVERYBODY.contains(&fault.code)));
         page.hub.band(faults);
         service_manager::status(&one_line(&status));
         status_to_page.send_replace(status);

@@ -93,6 +93,7 @@ pub async fn work(
         strings: strings.json(),
         status: status.clone(),
         overrides,
+        second_line: shared.second_line.clone(),
     });
     let (stop_page, page_stops) = watch::channel(false);
     start::page(&shared, &page, page_stops).await;
@@ -135,7 +136,10 @@ fn hello(config: &Config, strings: &Strings) -> Hello {
         languages = config::Page::default().languages;
     }
     let signals = &config.signals;
+    let desk = languages.iter().cloned().zip(config.page.desk.iter().cloned()).collect();
     Hello {
+        desk,
+        desk_side: config.page.desk_side.map(config::Side::code),
         place: config.checkpoint.id.clone(),
         languages,
         sound: signals.sound,

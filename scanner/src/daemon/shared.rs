@@ -19,7 +19,7 @@ use lane::{
     queue::{LaneHistory, Scan},
     watchdog::CameraState,
 };
-use page::{metrics::Metrics, status::RecentScan};
+use page::{metrics::Metrics, second_line::SecondLineBoard, status::RecentScan};
 use sync::{
     lists::{ListRemark, LoadedLists},
     update::{activation::PendingUpdate, round::LastSync},
@@ -54,6 +54,8 @@ pub struct Shared {
     pub stored_floor: AtomicI64,
     /// Counters.
     pub metrics: Metrics,
+    /// Who waits at the second line.
+    pub second_line: SecondLineBoard,
     /// The monotonic clock's zero.
     pub started: Instant,
     /// One for each lane of the configuration, in its order.
@@ -172,6 +174,7 @@ impl Shared {
         Shared {
             lanes: config.lane.iter().map(|_| LaneBoard::default()).collect(),
             metrics: Metrics::new(config.lane.iter().map(|lane| lane.id.as_str())),
+            second_line: SecondLineBoard::new(config.checkpoint.id.clone()),
             config,
             relying,
             trust: ArcSwap::from_pointee(lists.trust),

@@ -23,7 +23,7 @@ pub use error::{ConfigError, Problem};
 pub use lane::{Camera, Direction, Gate, GateKind, Gpio, GpioLine, Host, Lane, ScanEngine};
 pub use layers::{Assignment, Layers, Overlay};
 pub use node::Origin;
-pub use sections::{Checkpoint, Log, Metrics, Network, Page, Places, Signals, Sync, Trust, Upload};
+pub use sections::{Checkpoint, Log, Metrics, Network, Page, Places, Side, Signals, Sync, Trust, Upload};
 use trustlist::region::Region;
 pub use values::{Aim, Backend, Device, Level, Listen, PixelOrder, Receipts, Resolution, Share, Url, UsbId};
 

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use trustlist::region::Region;
 
 use super::{
-    setting::settings,
+    setting::{settings, words},
     values::{Listen, Receipts, Share, Url},
 };
 
@@ -62,6 +62,20 @@ settings! {
     }
 }
 
+words! {
+    /// Where something is, seen by whoever looks at the screen.
+    pub enum Side, "a side: left, right, ahead or behind" {
+        /// To the left.
+        Left = "left",
+        /// To the right.
+        Right = "right",
+        /// Straight on.
+        Ahead = "ahead",
+        /// Behind whoever looks.
+        Behind = "behind",
+    }
+}
+
 settings! {
     /// `[page]`
     pub struct Page {
@@ -71,6 +85,10 @@ settings! {
         officers: Option<PathBuf> = None,
         /// The languages of the lane's screen, the large one first.
         languages: Vec<String> = vec!["zh-CN".to_owned(), "en".to_owned()],
+        /// What the second line's desk is called, in the order of `languages`; the languages' own word where it is missing.
+        desk: Vec<String> = Vec::new(),
+        /// On which side of the screen that desk is.
+        desk_side: Option<Side> = None,
         /// A folder with more languages, `<language>.json` each.
         strings: PathBuf = PathBuf::from("/etc/checkpointd/strings"),
         /// Whether it is served at all.
