@@ -1,13 +1,15 @@
 //! The second line: an officer's word is a row in the chain, or nothing; and what a device says of itself can be checked.
 
-use std::fs;
+use std::{fs, io::Write, os::unix::net::UnixStream};
 
-use authority::key::SigningKey;
+use authority::{Federation, Source, code::Draft, key::SigningKey};
 use cache::log::{UnixMillis, officer::Word};
 use data_encoding::BASE64;
+use trustlist::{code::Colour, time::UnixTime};
 
 use super::{
-    gate::{Daemon, also, eventually, picture, today},
+    browser::Browser,
+    gate::{Daemon, also, eventually, nobody, picture, today},
     support::{World, checkpointd, said},
 };
 
@@ -132,4 +134,62 @@ fn an_inspector_checks_a_devices_attestation_with_its_public_key_and_sees_a_chan
     assert!(told["lists"]["440000"].as_u64().is_some(), "{told}");
     let changed = inspect(&note.replace("gate 7\n", "gate 8\n"));
     assert_eq!(changed.status.code(), Some(10), "{}", said(&changed));
+}
+
+/// Codes of so many travellers with a yellow code, each another.
+fn yellow(how_many: usize) -> Vec<String> {
+    let now = UnixTime(host::clock::unix_millis() / 1000);
+    let federation = Federation::of_provinces(Source::Seed([34; 32]), now.plus(-60 * 86_400)).expect("made");
+    let hubei = "420000".parse().expect("a region");
+    let draft = Draft { colour: Colour::Yellow, ..Draft::new(hubei, now.plus(-3600)) };
+    (0..how_many).map(|_| federation.issue(&draft, false, None).expect("signed")).collect()
+}
+
+/// An officer who aims at a card's button for 400 ms, presses where it was, and looks whose card it is; and goes on so.
+const OFFICER: &str = "(window.presses = [], window.press = () => { \
+    const seen = [...document.querySelectorAll('[data-done]')].map((button) => [button, button.getBoundingClientRect()]) \
+        .filter(([, box]) => box.top > 90 && box.bottom < innerHeight); \
+    if (seen.length === 0) { setTimeout(press, 50); return; } \
+    const [button, box] = seen[Math.floor(Math.random() * seen.length)], meant = button.closest('article').dataset.scan; \
+    setTimeout(() => { const there = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2); \
+        const pressed = there && there.closest('[data-done]'); \
+        window.presses.push(pressed ? (pressed.closest('article').dataset.scan === meant ? 'right' : 'wrong') : 'none'); \
+        if (pressed) pressed.click(); setTimeout(press, Math.random() * 150); }, 400); }, setTimeout(window.press, 0))";
+
+#[test]
+fn with_two_hundred_travellers_at_four_lanes_no_press_at_the_desk_meets_another_traveller() {
+    let Some(browser) = Browser::start() else { return };
+    browser.size(1280, 800);
+    let world = today();
+    nobody(&world.path("frames"));
+    let socket = |lane: usize| world.path(&format!("codes-{lane}"));
+    let readers = |lane: usize| format!("rearm = \"0ms\"\nreaders = [\"socket:{}\"]\n", socket(lane).display());
+    let lanes: String = (2..=4)
+        .map(|lane| format!("[[lane]]\nid = \"{lane}\"\n{}[lane.camera]\ndevice = \"none\"\n", readers(lane)))
+        .collect();
+    let daemon = Daemon::start_with(&world, &readers(1), 0, &lanes);
+    browser.open(&format!("{}/desk?lang=en", daemon.page()));
+    let number = |script: &str| browser.ask(script).parse::<usize>().expect("a number");
+    let mut senders: Vec<UnixStream> = (1..=4)
+        .map(|lane| {
+            eventually("the socket is there", || socket(lane).exists());
+            UnixStream::connect(socket(lane)).expect("it listens")
+        })
+        .collect();
+    browser.ask(OFFICER);
+    let travellers = yellow(200);
+    for (count, text) in travellers.iter().enumerate() {
+        writeln!(senders[count % 4], "{text}").expect("sent");
+        std::thread::sleep(std::time::Duration::from_millis(120));
+    }
+    let cards = || number("document.querySelectorAll('article').length");
+    let presses = |how: &str| number(&format!("window.presses.filter((press) => press === '{how}').length"));
+    eventually("everybody was referred", || presses("right") + cards() >= 200);
+    assert!(presses("right") >= 20, "{} presses", presses("right"));
+    assert_eq!((presses("wrong"), presses("none")), (0, 0));
+    let small = number(
+        "[...document.querySelectorAll('button, input, select')].filter((one) => one.offsetParent) \
+         .filter((one) => one.offsetHeight < 44).length",
+    );
+    assert_eq!(small, 0, "everything that is pressed is 44 pixels high");
 }
