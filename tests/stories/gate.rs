@@ -246,7 +246,7 @@ fn lists_that_are_put_into_the_inbox_are_in_force_without_a_word() {
     eventually("it is referred", || daemon.get("/status.json").contains("\"reason\":\"list-missing\""));
     fs::create_dir_all(world.path("state")).expect("made");
     fs::rename(&away, world.path("state/inbox")).expect("moved");
-    eventually("the lists are in force", || daemon.get("/status.json").contains("\"issuer\":\"440000\",\"name\""));
+    eventually("the lists are in force", || daemon.get("/status.json").contains("\"issuer\":\"440000\",\"names\""));
     assert!(daemon.get("/metrics").contains("checkpoint_sync_attempts_total{result=\"updated\"} 1"));
 }
 
