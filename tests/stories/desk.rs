@@ -147,14 +147,14 @@ fn yellow(how_many: usize) -> Vec<String> {
 
 /// An officer who aims at a card's button for 400 ms, presses where it was, and looks whose card it is; and goes on so.
 const OFFICER: &str = "(window.presses = [], window.press = () => { \
-    const seen = [...document.querySelectorAll('[data-done]')].map((button) => [button, button.getBoundingClientRect()]) \
+    const seen = [...document.querySelectorAll('article:not(.pressed) [data-done]')].map((button) => [button, button.getBoundingClientRect()]) \
         .filter(([, box]) => box.top > 90 && box.bottom < innerHeight); \
     if (seen.length === 0) { setTimeout(press, 50); return; } \
     const [button, box] = seen[Math.floor(Math.random() * seen.length)], meant = button.closest('article').dataset.scan; \
     setTimeout(() => { const there = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2); \
         const pressed = there && there.closest('[data-done]'); \
         window.presses.push(pressed ? (pressed.closest('article').dataset.scan === meant ? 'right' : 'wrong') : 'none'); \
-        if (pressed) pressed.click(); setTimeout(press, Math.random() * 150); }, 400); }, setTimeout(window.press, 0))";
+        if (pressed) { pressed.closest('article').classList.add('pressed'); pressed.click(); } setTimeout(press, Math.random() * 150); }, 400); }, setTimeout(window.press, 0))";
 
 #[test]
 fn with_two_hundred_travellers_at_four_lanes_no_press_at_the_desk_meets_another_traveller() {
