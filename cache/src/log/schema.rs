@@ -119,6 +119,12 @@ pub(super) const MIGRATIONS: &[&str] = &[
     ) STRICT;
     INSERT INTO dead_letters SELECT seq, answer FROM outbox WHERE state = 3;
     DROP TABLE outbox;
+    -- for people with sqlite3: 0 pending, 2 sent or acknowledged, 3 dead letter
+    CREATE VIEW outbox AS SELECT e.seq,
+        CASE WHEN d.seq IS NOT NULL THEN 3
+             WHEN EXISTS (SELECT 1 FROM outbox_sent s WHERE e.seq BETWEEN s.first AND s.last) THEN 2 ELSE 0 END AS state,
+        d.answer
+    FROM entries e LEFT JOIN dead_letters d USING (seq);
 
     -- what happened in each hour at each lane, up to the row that `meta.rolled_up` names
     CREATE TABLE hours (
