@@ -5,6 +5,7 @@
 mod bad_input;
 mod browser;
 mod configuration;
+mod confined;
 mod demo;
 mod desk;
 mod doctor;

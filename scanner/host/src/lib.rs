@@ -8,6 +8,7 @@ pub mod atomic_file;
 pub mod causes;
 pub mod clock;
 pub mod config;
+pub mod instance;
 pub mod peer;
 pub mod places;
 pub mod service_window;

@@ -3,7 +3,7 @@
 //! Used by whoever speaks with one: rows on their way to a centre, and gates behind a controller. Nothing on the way to a verdict.
 
 use std::{
-    fmt, fs,
+    fmt, fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -55,8 +55,16 @@ impl Peer {
     /// When its file cannot be read.
     pub fn read_secret(&self) -> Result<Option<String>, PeerError> {
         let Some(path) = &self.secret else { return Ok(None) };
-        let text = fs::read_to_string(path).map_err(|error| PeerError::File(path.clone(), error.to_string()))?;
-        Ok(Some(text.lines().next().unwrap_or_default().to_owned()))
+        let wrong = |why: String| PeerError::File(path.clone(), why);
+        let text = fs::read_to_string(path).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => wrong("is no text in UTF-8: save it as that".to_owned()),
+            _ => wrong(error.to_string()),
+        })?;
+        // Editors of another system begin a file with the mark of its byte order, which is no part of a password.
+        match text.trim_start_matches('\u{feff}').lines().next() {
+            None | Some("") => Err(wrong("its first line, which is the secret, is empty".to_owned())),
+            Some(secret) => Ok(Some(secret.to_owned())),
+        }
     }
 
     /// For requests to it. It follows no redirects: an address is what the installer wrote.

@@ -162,7 +162,8 @@ impl LaneHistory {
 pub fn queue<'a>(lanes: impl IntoIterator<Item = &'a LaneHistory>, now: Duration) -> Queue {
     let figures: Vec<LaneFigures> =
         lanes.into_iter().map(|lane| lane.figures(now)).filter(|figures| figures.scans > 0).collect();
-    let per_minute: f64 = figures.iter().map(|figures| figures.per_minute).sum();
+    // An empty sum of floats is -0.0, which is shown with its sign.
+    let per_minute = figures.iter().fold(0.0, |sum, figures| sum + figures.per_minute);
     let cycles: Vec<f64> = figures.iter().filter_map(|figures| figures.cycle_s).collect();
     let cycle = (!cycles.is_empty()).then(|| cycles.iter().sum::<f64>() / float(cycles.len()));
     let utilisation = cycle.map(|cycle| per_minute / 60.0 * cycle / float(figures.len()));
@@ -232,6 +233,11 @@ mod tests {
         assert_eq!(figures.steps.iter().sum::<usize>(), 100);
         // 1 to 100 ms, each once.
         assert_eq!(figures.times, [5, 5, 10, 30, 50, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn nobody_is_shown_as_none_a_minute_without_a_sign() {
+        assert_eq!(format!("{:.1}", queue(&[], Duration::from_secs(60)).per_minute), "0.0");
     }
 
     #[test]

@@ -6,7 +6,10 @@ use lane::screen::{Attention, LaneState};
 use tokio::sync::watch;
 use trustlist::code::MaskedName;
 
-use crate::view::{Besides, DegradedState, Hello, Preview};
+use crate::{
+    view::{Besides, DegradedState, Hello, Preview},
+    visitor::Visitor,
+};
 
 /// The slots of one lane, on the lane's side.
 #[derive(Clone, Debug)]
@@ -56,14 +59,21 @@ pub struct Subscription {
     pub hello: Hello,
     /// The lane's state.
     pub state: watch::Receiver<LaneState>,
-    /// The lane's aiming picture.
-    pub preview: watch::Receiver<Option<Preview>>,
-    /// The bearer's name, while it is shown.
-    pub name: watch::Receiver<Option<MaskedName>>,
+    /// The lane's aiming picture, and the bearer's name while it is shown; of the house's visitors only.
+    pub person: Option<Person>,
     /// The device's degraded states.
     pub band: watch::Receiver<Vec<DegradedState>>,
     /// Which other lanes judge, and whether this device admits anybody.
     pub besides: watch::Receiver<Besides>,
+}
+
+/// What a screen shows of whoever stands before it.
+#[derive(Debug)]
+pub struct Person {
+    /// The lane's aiming picture.
+    pub preview: watch::Receiver<Option<Preview>>,
+    /// The bearer's name, while it is shown.
+    pub name: watch::Receiver<Option<MaskedName>>,
 }
 
 /// All slots of the device.
@@ -123,9 +133,9 @@ impl Hub {
         }
     }
 
-    /// A page's side of `lane`, or of the first lane when the page names none.
+    /// A page's side of `lane`, or of the first lane when the page names none, as much of it as the visitor may see.
     #[must_use]
-    pub fn subscribe(&self, lane: Option<&str>) -> Option<Subscription> {
+    pub fn subscribe(&self, lane: Option<&str>, visitor: Visitor) -> Option<Subscription> {
         let (name, screen) = match lane {
             Some(lane) => self.lanes.get_key_value(lane)?,
             None => self.lanes.first_key_value()?,
@@ -133,8 +143,8 @@ impl Hub {
         Some(Subscription {
             hello: Hello { place: format!("{} · {name}", self.hello.place), ..self.hello.clone() },
             state: screen.state.subscribe(),
-            preview: screen.preview.subscribe(),
-            name: screen.name.subscribe(),
+            person: (visitor == Visitor::House)
+                .then(|| Person { preview: screen.preview.subscribe(), name: screen.name.subscribe() }),
             band: self.band.subscribe(),
             besides: screen.besides.subscribe(),
         })

@@ -7,8 +7,10 @@
 pub mod hub;
 pub mod metrics;
 pub mod overrides;
+pub mod places;
 pub mod second_line;
 pub mod server;
 pub mod status;
 pub mod strings;
 pub mod view;
+pub mod visitor;

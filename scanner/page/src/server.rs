@@ -1,12 +1,13 @@
 //! The loopback server. Loopback is still hostile: any page in the kiosk's browser can reach it, and so can any local user.
 //!
 //! So: GET, and one POST with an officer's signature that only this page's own scripts can send; the Host header must name the loopback (against DNS rebinding), a content security policy without inline
-//! scripts, a bounded number of connections, a bounded request head, and a client that does not read is dropped.
+//! scripts, a bounded number of connections in which a newcomer always finds a place, a bounded request head, and a client that does not
+//! read is dropped. The aiming picture and names are for this gate's own screens.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::pending, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
-    Router,
+    Extension, Router,
     body::{Body, Bytes},
     extract::{Query, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
@@ -15,7 +16,11 @@ use axum::{
     routing::{get, post},
 };
 use futures_util::stream;
-use hyper::server::conn::http1;
+use hyper::{
+    body::Incoming,
+    server::conn::http1,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -24,22 +29,22 @@ use qrcode::{EcLevel, QrCode, render::svg};
 use serde::{Deserialize, Serialize};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::{Semaphore, watch},
+    sync::watch,
     time::timeout,
 };
 use tokio_io_timeout::TimeoutStream;
 use trustlist::code::MaskedName;
 
 use super::{
-    hub::{Hub, Subscription},
+    hub::{Hub, Person, Subscription},
     overrides::{Override, OverrideRefusal, OverrideService},
+    places::{Place, Places},
     second_line::{DealtWith, SecondLineBoard},
     status::Status,
+    visitor::{House, Visitor},
 };
 use crate::metrics::Metrics;
 
-/// Connections at once. Stops a page that opens sockets in a loop from starving the kiosk's own.
-const MAX_CONNECTIONS: usize = 32;
 /// Request line and headers, in bytes. Stops a head without an end.
 const MAX_HEAD: usize = 8 * 1024;
 /// A head must be complete by then. Stops a client that sends one byte a minute.
@@ -74,6 +79,8 @@ pub struct PageState {
     pub overrides: Box<dyn OverrideService>,
     /// Who waits at the second line.
     pub second_line: SecondLineBoard,
+    /// Whose browsers are this gate's screens.
+    pub house: House,
 }
 
 /// Binds the loopback address; anything else is refused.
@@ -99,38 +106,47 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Serves until `stop` says so. A connection's fault ends that connection only.
 pub async fn serve(listener: TcpListener, shown: Arc<PageState>, mut stop: watch::Receiver<bool>) {
+    let house = shown.house.clone();
     let router = router(shown);
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Places::default();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => return,
         };
-        let Ok((socket, _)) = accepted else {
+        let Ok((socket, client)) = accepted else {
             // Out of descriptors: let some close before the next try.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let Ok(server) = socket.local_addr() else { continue };
+        let visitor = house.visitor(client, server);
+        let place = places.take(visitor);
         let (router, mut stop) = (router.clone(), stop.clone());
         tokio::spawn(async move {
             tokio::select! {
-                () = connection(socket, router) => (),
+                () = connection(socket, router, visitor, &place) => (),
+                () = place.lost() => (),
                 _ = stop.wait_for(|stop| *stop) => (),
             }
-            drop(place);
         });
     }
 }
 
-async fn connection(socket: TcpStream, router: Router) {
+async fn connection(socket: TcpStream, router: Router, visitor: Visitor, place: &Place) {
     let mut socket = TimeoutStream::new(socket);
     socket.set_write_timeout(Some(WRITE_DEADLINE));
+    let pages = TowerToHyperService::new(router);
+    let service = service_fn(|mut request: hyper::Request<Incoming>| {
+        place.asked();
+        request.extensions_mut().insert(visitor);
+        pages.call(request)
+    });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_DEADLINE)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(Box::pin(socket)), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(Box::pin(socket)), service)
         .await;
     if let Err(error) = served {
         log::debug!("page: a connection ended: {error}");
@@ -302,8 +318,12 @@ struct Which {
     lane: Option<String>,
 }
 
-async fn events(State(shown): State<Arc<PageState>>, Query(which): Query<Which>) -> Response {
-    let Some(subscription) = shown.hub.subscribe(which.lane.as_deref()) else {
+async fn events(
+    State(shown): State<Arc<PageState>>,
+    Extension(visitor): Extension<Visitor>,
+    Query(which): Query<Which>,
+) -> Response {
+    let Some(subscription) = shown.hub.subscribe(which.lane.as_deref(), visitor) else {
         return (StatusCode::NOT_FOUND, "there is no such lane\n").into_response();
     };
     let first = Listener { subscription, said_hello: false };
@@ -323,7 +343,7 @@ struct Listener {
 impl Listener {
     /// The next piece of the stream; `None` when the daemon stops.
     async fn next(&mut self) -> Option<String> {
-        let Subscription { hello, state, preview, name, band, besides } = &mut self.subscription;
+        let Subscription { hello, state, person, band, besides } = &mut self.subscription;
         if !self.said_hello {
             self.said_hello = true;
             let now = [
@@ -331,7 +351,7 @@ impl Listener {
                 event("band", &*band.borrow_and_update()),
                 event("besides", &*besides.borrow_and_update()),
                 event("state", &*state.borrow_and_update()),
-                event("name", &name.borrow_and_update().as_ref().map(MaskedName::text)),
+                event("name", &person.as_mut().and_then(|person| shown(&person.name.borrow_and_update()))),
             ];
             return Some(now.concat());
         }
@@ -339,15 +359,27 @@ impl Listener {
             tokio::select! {
                 biased;
                 changed = state.changed() => changed.ok().map(|()| event("state", &*state.borrow_and_update())),
-                changed = name.changed() =>
-                    changed.ok().map(|()| event("name", &name.borrow_and_update().as_ref().map(MaskedName::text))),
+                event = changed_person(person) => event,
                 changed = besides.changed() => changed.ok().map(|()| event("besides", &*besides.borrow_and_update())),
                 changed = band.changed() => changed.ok().map(|()| event("band", &*band.borrow_and_update())),
-                changed = preview.changed() => changed.ok().map(|()| event("preview", &*preview.borrow_and_update())),
             }
         };
         timeout(KEEP_ALIVE, changed).await.unwrap_or_else(|_| Some(": alive\n\n".to_owned()))
     }
+}
+
+/// What is new of whoever stands before the lane; nothing ever, for those who may not see it.
+async fn changed_person(person: &mut Option<Person>) -> Option<String> {
+    let Some(Person { preview, name }) = person else { return pending().await };
+    tokio::select! {
+        biased;
+        changed = name.changed() => changed.ok().map(|()| event("name", &shown(&name.borrow_and_update()))),
+        changed = preview.changed() => changed.ok().map(|()| event("preview", &*preview.borrow_and_update())),
+    }
+}
+
+fn shown(name: &Option<MaskedName>) -> Option<String> {
+    name.as_ref().map(|name| name.text().to_owned())
 }
 
 fn event(name: &str, data: &impl Serialize) -> String {

@@ -10,6 +10,9 @@ use trustlist::lists::Names;
 pub struct Status {
     /// The build that runs.
     pub build: String,
+    /// The number that this daemon drew at its start: [`host::instance`].
+    #[serde(default)]
+    pub instance: String,
     /// The checkpoint's name.
     pub checkpoint: String,
     /// RFC 3339.

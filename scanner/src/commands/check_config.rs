@@ -1,8 +1,12 @@
 //! `checkpointd check-config`: reads the configuration as the daemon would, and prints what holds.
 
 use clap::Args;
+use host::causes::WithCauses;
 
-use crate::commands::failure::{Exit, Failure};
+use crate::{
+    commands::failure::{Exit, Failure},
+    daemon::in_force,
+};
 
 /// `check-config`
 #[derive(Debug, Args)]
@@ -27,6 +31,6 @@ pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failu
         effective.to_string()
     };
     super::output::print(&format!("{}\n", shown.trim_end()));
-    config.relying().map_err(|error| Failure::configuration(error.to_string()))?;
+    in_force::check(&config).map_err(|error| Failure::configuration(WithCauses(&error).to_string()))?;
     Ok(Exit::Ok)
 }

@@ -64,7 +64,10 @@ pub struct Arguments {
 /// When the country cannot be made or the daemon cannot start.
 pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let temporary = tempfile::tempdir().map_err(|error| Failure::new("no place for a demonstration").because(error))?;
-    let folder = arguments.keep.as_deref().unwrap_or(temporary.path());
+    // The configuration that is kept names it, and a configuration's places are absolute.
+    let folder = arguments.keep.as_deref().map_or_else(|| Ok(temporary.path().to_owned()), std::path::absolute);
+    let folder = folder.map_err(|error| Failure::new("no place for a demonstration").because(error))?;
+    let folder = folder.as_path();
     let country = country::country(UnixTime(clock::unix_millis() / 1000))
         .map_err(|error| Failure::new("the demonstration's country cannot be made").because(error))?;
     let config = prepare(folder, &country, arguments.keep.is_some())?;
@@ -85,7 +88,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
     } else {
         print!("{}", report.text());
     }
-    if let Some(folder) = &arguments.keep {
+    if arguments.keep.is_some() {
         println!(
             "kept in {}; try: checkpointd --config {} log query",
             folder.display(),

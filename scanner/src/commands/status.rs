@@ -8,6 +8,7 @@ use std::{
 };
 
 use clap::Args;
+use host::{config::Config, instance};
 use page::status::Status;
 
 use crate::commands::failure::{Exit, Failure};
@@ -37,13 +38,13 @@ pub struct Arguments {
 /// # Errors
 /// When no daemon answers.
 pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
-    let listen = super::config_args::configuration(said)?.page.listen.0;
+    let config = super::config_args::configuration(said)?;
     loop {
+        let (status, text) = ask(&config)?;
         if arguments.json {
-            super::output::print(&format!("{}\n", ask(listen)?));
+            super::output::print(&format!("{text}\n"));
             return Ok(Exit::Ok);
         }
-        let status = of(listen)?;
         if !arguments.watch {
             super::output::print(&shown(&status));
             return Ok(Exit::Ok);
@@ -72,17 +73,42 @@ fn coloured(text: &str) -> String {
         .collect()
 }
 
-/// The state of the daemon whose page is there.
+/// The state of this gate's daemon.
 ///
 /// # Errors
 /// When none answers, or something else does.
-pub(super) fn of(listen: SocketAddr) -> Result<Status, Failure> {
-    serde_json::from_str(&ask(listen)?).map_err(|error| {
-        Failure::new(format!("what answers at {listen} is no checkpointd of this release")).because(error)
-    })
+pub(super) fn of(config: &Config) -> Result<Status, Failure> {
+    ask(config).map(|(status, _)| status)
 }
 
-fn ask(listen: SocketAddr) -> Result<String, Failure> {
+fn ask(config: &Config) -> Result<(Status, String), Failure> {
+    let listen = config.page.listen.0;
+    let text = fetch(listen)?;
+    let status: Status = serde_json::from_str(&text).map_err(|error| {
+        Failure::new(format!("what answers at {listen} is no checkpointd of this release")).because(error)
+    })?;
+    if is_ours(&status, config) {
+        return Ok((status, text));
+    }
+    Err(Failure::new(format!(
+        "what answers at {listen} is the daemon of {:?}, and not the one of this configuration ({:?}): another gate's, or a \
+         demonstration that somebody forgot? ss -ltnp 'sport = :{}' says whose it is",
+        status.checkpoint,
+        config.checkpoint.id,
+        listen.port()
+    )))
+}
+
+/// Whether this is the daemon that could write into this gate's runtime folder.
+fn is_ours(status: &Status, config: &Config) -> bool {
+    match instance::announced(&config.places.runtime) {
+        Ok(announced) => announced.is_some_and(|number| number == status.instance),
+        // Who may not look there can only go by the name.
+        Err(_) => status.checkpoint == config.checkpoint.id,
+    }
+}
+
+fn fetch(listen: SocketAddr) -> Result<String, Failure> {
     let url = format!("http://{listen}/status.json");
     let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
     let failed = |error: ureq::Error| {

@@ -129,6 +129,7 @@ impl Reporter {
         let outbox = reader.and_then(|reader| reader.outbox_counts().ok());
         let status = Status {
             build: host::BUILD.to_owned(),
+            instance: shared.instance.clone(),
             checkpoint: shared.config.checkpoint.id.clone(),
             time: moment.at.to_string(),
             time_trust: moment.trust.code().to_owned(),

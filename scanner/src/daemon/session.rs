@@ -7,15 +7,17 @@ use std::{
         atomic::{AtomicBool, Ordering},
         mpsc::SyncSender,
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use host::{
     causes::WithCauses,
     config::{self, Config, Device},
+    instance,
 };
 use lane::watchdog::{CameraState, LaneHealth, Stall, Watchdog};
-use page::{hub::Hub, server::PageState, status::Status, strings::Strings, view::Hello};
+use nix::unistd::{Uid, User};
+use page::{hub::Hub, server::PageState, status::Status, strings::Strings, view::Hello, visitor::House};
 use sync::lists::LoadedLists;
 use tokio::{
     sync::watch,
@@ -26,6 +28,7 @@ use trustlist::trust::Trust;
 
 use super::{
     error::DaemonError,
+    in_force,
     overrides::LoggedOverrides,
     reporter,
     scan_log::{LogKeeper, OpenLog, begin_log, check, forget},
@@ -66,12 +69,18 @@ pub async fn work(
     config: Config,
     logs: &mut LogKeeper,
 ) -> Result<End, DaemonError> {
+    let began = Instant::now();
     let relying = config.relying()?;
     let lists = (setup.lists)(&config).unwrap_or_else(|failure| {
         log::error!("no lists: {}; every traveller is referred", WithCauses(&failure));
         LoadedLists { trust: Trust::none(), remarks: Vec::new() }
     });
     let mut shared = Shared::new(config, relying, lists, setup.observer.clone());
+    shared.instance = instance::announce(&shared.config.places.runtime).unwrap_or_else(|error| {
+        let runtime = shared.config.places.runtime.display();
+        log::warn!("{runtime}: {error}; checkpointd status cannot tell this daemon from another");
+        String::new()
+    });
     let log = logs.open(&mut shared);
     let shared = Arc::new(shared);
     begin_log(&shared, log.as_ref());
@@ -80,9 +89,14 @@ pub async fn work(
     let hub = Hub::new(&hello(&shared.config, &strings), &names);
     let stop = Arc::new(AtomicBool::new(false));
     let mut threads = Threads::default();
+    let mut without_gate = Vec::new();
     for index in 0..shared.config.lane.len() {
-        start::lane(index, &shared, log.as_ref(), &hub, &setup.source, &stop, &mut threads)?;
+        match start::lane(index, &shared, log.as_ref(), &hub, &setup.source, &stop, &mut threads) {
+            Err(error @ DaemonError::Gate { .. }) => without_gate.push((index, error)),
+            started => started?,
+        }
     }
+    out_of_service(without_gate, &shared)?;
     let upload = log.as_ref().map(|log| start::upload(&shared, log)).transpose()?.flatten();
     let keeper = start::keeper(&shared, setup)?;
     let (status_to_page, mut status) = watch::channel(Status::default());
@@ -94,13 +108,14 @@ pub async fn work(
         status: status.clone(),
         overrides,
         second_line: shared.second_line.clone(),
+        house: house(&shared.config.page.viewers),
     });
     let (stop_page, page_stops) = watch::channel(false);
     start::page(&shared, &page, page_stops).await;
 
     let reporter = start::reporter(&shared, log.as_ref(), &page, status_to_page)?;
 
-    let end = tend(setup, signals, &shared, log.as_ref(), logs, &reporter.0, &mut status).await;
+    let end = tend(setup, signals, &shared, log.as_ref(), logs, &reporter.0, (&mut status, began)).await;
 
     service_manager::stopping();
     stop.store(true, Ordering::Relaxed);
@@ -113,6 +128,35 @@ pub async fn work(
     // Overrides are written too: they end before the log is closed.
     drop(page);
     end
+}
+
+/// A lane without a gate takes nobody, and is no other lane's fault: its screen is closed, and the device says why.
+///
+/// # Errors
+/// When no lane is left.
+fn out_of_service(lanes: Vec<(usize, DaemonError)>, shared: &Shared) -> Result<(), DaemonError> {
+    let all = lanes.len() == shared.lanes.len();
+    for (index, error) in lanes {
+        if all {
+            return Err(error);
+        }
+        log::error!("{error}; this lane takes nobody, the others work");
+        *lock(&shared.lanes[index].gate_trouble) = Some(error.to_string());
+        shared.lanes[index].ended.store(true, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// Whose browsers are this gate's screens: of the users that are named, of root, and of whoever runs this.
+fn house(viewers: &[String]) -> House {
+    let named = viewers.iter().filter_map(|name| {
+        let user = User::from_name(name).ok().flatten();
+        if user.is_none() {
+            log::warn!("page.viewers: there is no user {name} on this machine");
+        }
+        user.map(|user| user.uid.as_raw())
+    });
+    House::of(named.chain([Uid::effective().as_raw()]))
 }
 
 /// The words of the screens. What is wrong with a translation is told once a shift.
@@ -157,7 +201,7 @@ async fn tend(
     log: Option<&OpenLog>,
     logs: &mut LogKeeper,
     report_now: &SyncSender<()>,
-    status: &mut watch::Receiver<Status>,
+    (status, began): (&mut watch::Receiver<Status>, Instant),
 ) -> Result<End, DaemonError> {
     let mut round_at = interval(ROUND);
     let mut ready_at = interval(READY_CHECK);
@@ -184,8 +228,9 @@ async fn tend(
                 if ready {
                     let line = line_now(report_now, status).await;
                     service_manager::ready(&line);
-                    log::info!("ready after {:?}: {line}", shared.now());
-                    shared.emit(DaemonEvent::Ready { after: shared.now() });
+                    let after = began.elapsed();
+                    log::info!("ready after {after:?}: {line}");
+                    shared.emit(DaemonEvent::Ready { after });
                     log.inspect(|log| check(shared, log));
                 }
             }
@@ -269,19 +314,14 @@ async fn reload(setup: &Setup, shared: &Arc<Shared>) -> Option<End> {
     let loaded = spawn_blocking(move || {
         let config = load_config()?;
         if config != shared_there.config {
+            in_force::check(&config)?;
             return Ok(Some(config));
         }
         shared_there.take(load_lists(&config)?);
         Ok::<_, DaemonError>(None)
     });
     let end = match loaded.await {
-        Ok(Ok(Some(config))) => match config.relying() {
-            Ok(_) => Some(End::Reload(Box::new(config))),
-            Err(error) => {
-                log::error!("not reloaded: {error}");
-                None
-            }
-        },
+        Ok(Ok(Some(config))) => Some(End::Reload(Box::new(config))),
         Ok(Ok(None)) => {
             log::info!("lists read anew");
             None

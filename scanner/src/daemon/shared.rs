@@ -52,6 +52,8 @@ pub struct Shared {
     pub remarks: Mutex<Vec<ListRemark>>,
     /// The latest time the log has stored, in Unix seconds.
     pub stored_floor: AtomicI64,
+    /// The number that this daemon drew at its start.
+    pub instance: String,
     /// Counters.
     pub metrics: Metrics,
     /// Who waits at the second line.
@@ -173,6 +175,7 @@ impl Shared {
     ) -> Shared {
         Shared {
             lanes: config.lane.iter().map(|_| LaneBoard::default()).collect(),
+            instance: String::new(),
             metrics: Metrics::new(config.lane.iter().map(|lane| lane.id.as_str())),
             second_line: SecondLineBoard::new(config.checkpoint.id.clone()),
             config,

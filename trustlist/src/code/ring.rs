@@ -1,6 +1,9 @@
 //! The keys as the lists state them, found by key id.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +31,16 @@ pub enum KeyState {
     },
     /// Good for nothing.
     Revoked,
+}
+
+impl fmt::Display for KeyState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Active => f.write_str("active"),
+            Self::Retired { at } => write!(f, "retired {at}"),
+            Self::Revoked => f.write_str("revoked"),
+        }
+    }
 }
 
 /// What a key may sign.

@@ -121,19 +121,39 @@ pub fn cues(signals: &config::Signals) -> Cues {
 }
 
 impl Gate {
+    /// Whether the files that a lane's gate needs are there and hold what they should. Nothing is moved, and nobody is asked.
+    ///
+    /// # Errors
+    /// With what is missing.
+    pub fn check(lane: &config::Lane) -> Result<(), GateError> {
+        let settings = &lane.gate;
+        match settings.driver {
+            GateKind::Http => {
+                peer_of(settings).read_secret()?;
+                peer_of(settings).agent()?;
+            }
+            #[cfg(feature = "mqtt")]
+            GateKind::Mqtt => drop(host::peer::Broker::new(&peer_of(settings))?),
+            #[cfg(not(feature = "mqtt"))]
+            GateKind::Mqtt => return Err(GateError::Unsuitable("this build does not speak MQTT".to_owned())),
+            GateKind::File => {
+                let folder = settings.path.as_deref().and_then(std::path::Path::parent);
+                if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+                    return Err(GateError::Silent(format!("{}: there is no such folder", folder.display())));
+                }
+            }
+            GateKind::None | GateKind::Log | GateKind::Command | GateKind::Gpio => (),
+        }
+        Ok(())
+    }
+
     /// The gate of a lane, closed. `post` names the checkpoint.
     ///
     /// # Errors
     /// When the driver is not in this build, or the gate cannot be closed to begin with.
     pub fn new(post: &str, lane: &config::Lane, cues: &Cues) -> Result<Gate, GateError> {
         let settings = &lane.gate;
-        let peer = || Peer {
-            url: settings.url.as_ref().map(ToString::to_string).unwrap_or_default(),
-            ca: settings.ca.clone(),
-            user: settings.user.clone(),
-            secret: settings.secret.clone(),
-            timeout: settings.timeout,
-        };
+        let peer = || peer_of(settings);
         // GPIO lines are wires, whoever moves the gate.
         let driver: Option<Box<dyn GateDriver>> = match settings.driver {
             GateKind::None | GateKind::Gpio => None,
@@ -214,6 +234,17 @@ impl Gate {
         if let Some(driver) = &mut self.driver {
             driver.drive(to);
         }
+    }
+}
+
+/// The machine behind a gate on a network.
+fn peer_of(settings: &config::Gate) -> Peer {
+    Peer {
+        url: settings.url.as_ref().map(ToString::to_string).unwrap_or_default(),
+        ca: settings.ca.clone(),
+        user: settings.user.clone(),
+        secret: settings.secret.clone(),
+        timeout: settings.timeout,
     }
 }
 

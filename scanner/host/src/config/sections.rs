@@ -83,6 +83,9 @@ settings! {
         listen: Listen = Listen(SocketAddr::from(([127, 0, 0, 1], 8470))),
         /// A file with one officer's role and public key a line; nobody may override a verdict when absent.
         officers: Option<PathBuf> = None,
+        /// Users of this machine whose browsers are this gate's screens: they alone see the aiming picture and names, beside root and
+        /// the daemon's own user.
+        viewers: Vec<String> = Vec::new(),
         /// The languages of the lane's screen, the large one first.
         languages: Vec<String> = vec!["zh-CN".to_owned(), "en".to_owned()],
         /// What the second line's desk is called, in the order of `languages`; the languages' own word where it is missing.

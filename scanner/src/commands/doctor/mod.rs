@@ -155,6 +155,7 @@ fn examine(config: &Config) -> Vec<Finding> {
     findings.push(rtc::rtc(moment));
     findings.extend(reach::mirrors(config));
     findings.push(reach::page(config));
+    findings.extend(reach::engines(config));
     findings.extend(unit::unit());
     #[cfg(unix)]
     findings.extend(access::access(config));

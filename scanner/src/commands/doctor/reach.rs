@@ -6,6 +6,7 @@ use host::{
     causes::WithCauses,
     config::{Config, Url},
 };
+use page::status::ReaderStatus;
 use sync::{
     lists::{FolderMirror, Mirror},
     update::{MirrorAccess, WebMirror},
@@ -58,13 +59,32 @@ pub fn page(config: &Config) -> Finding {
     let address = config.page.listen.0;
     match TcpListener::bind(address) {
         Ok(_) => ok("page", format!("http://{address}/ is free")),
-        Err(_) if status::of(address).is_ok() => ok("page", format!("http://{address}/, the daemon runs")),
-        Err(error) => bad(
-            "page",
-            Severity::Attention,
-            format!("{address}: {error}"),
-            "another program has page.listen; end it, or choose another port",
-        ),
+        Err(_) => match status::of(config) {
+            Ok(_) => ok("page", format!("http://{address}/, the daemon runs")),
+            Err(failure) => bad(
+                "page",
+                Severity::Attention,
+                failure.to_string(),
+                "another program has page.listen; end it, or choose another port",
+            ),
+        },
+    }
+}
+
+/// What the running daemon has counted of its scan engines' texts: what is wrong with one shows in what it sends.
+pub fn engines(config: &Config) -> Vec<Finding> {
+    let Ok(status) = status::of(config) else { return Vec::new() };
+    let engines = status.lanes.iter().flat_map(|lane| lane.readers.iter().map(move |reader| (lane, reader)));
+    engines.map(|(lane, reader)| engine(&lane.lane, reader)).collect()
+}
+
+fn engine(lane: &str, reader: &ReaderStatus) -> Finding {
+    let texts: Vec<String> = reader.texts.iter().map(|(outcome, count)| format!("{outcome} {count}")).collect();
+    let texts = if texts.is_empty() { "no text yet".to_owned() } else { texts.join(", ") };
+    let fact = format!("lane {lane}: {}: {texts}", reader.reader);
+    match &reader.advice {
+        None => ok("engine", fact),
+        Some(advice) => bad("engine", Severity::Attention, fact, advice),
     }
 }
 

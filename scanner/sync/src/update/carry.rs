@@ -104,6 +104,6 @@ fn lines(trust: &Trust) -> BTreeSet<String> {
     lines.extend(trust.recognition().arrangements.iter().map(|arrangement| entry("arrangement", arrangement)));
     lines.extend(trust.recognition().suspensions.iter().map(|suspension| entry("suspension", suspension)));
     lines.extend(trust.risk_areas().areas.iter().map(|area| entry("risk area", area)));
-    lines.extend(trust.ring().iter().map(|key| format!("key {} {} {:?}", key.issuer, key.kid, key.state)));
+    lines.extend(trust.ring().iter().map(|key| format!("key {} {} {}", key.issuer, key.kid, key.state)));
     lines
 }
