@@ -22,6 +22,11 @@ pub(crate) struct Mesh {
 /// Likeness at which an alignment pattern is believed.
 const LIKENESS: f32 = 0.6;
 
+/// Likeness from which one is believed wherever it lies; and how many modules one that is less clear may lie from where
+/// its neighbours put it.
+const CLEAR: f32 = 0.85;
+const MAX_OFF: f32 = 0.8;
+
 /// Alignment patterns looked for in vain before no more are; the attack: large grids laid over clutter.
 const MAX_UNSEEN: usize = 6;
 
@@ -62,6 +67,8 @@ impl Mesh {
         let last = n - 1;
         let module = |x: usize, y: usize| Point::new(at[x], at[y]);
         let mut known: Vec<Option<Point>> = vec![None; n * n];
+        let mut likes = vec![1.0_f32; n * n];
+        let mut refused = vec![false; n * n];
         // The finders stand where three of the patterns would; their own axes reach there.
         let [tl, tr, bl] = frame.corners;
         known[0] = Some(tl.center + tl.u * 3.0 + tl.v * 3.0);
@@ -85,13 +92,20 @@ impl Mesh {
                 let (u, v) = axes(&map, module(x, y));
                 let near = find(plane, guess, u, v, 1.0);
                 let found = match near {
-                    Some((p, likeness)) if likeness > 0.75 => Some(p),
-                    _ => find(plane, guess, u, v, if round == 0 { 2.0 } else { 3.0 }).map(|(p, _)| p),
+                    Some((p, likeness)) if likeness > 0.75 => Some((p, likeness)),
+                    _ if refused[y * n + x] => None,
+                    _ => find(plane, guess, u, v, if round == 0 { 2.0 } else { 3.0 }),
                 };
-                if let Some(p) = found {
+                if let Some((p, likeness)) = found {
                     known[y * n + x] = Some(p);
+                    likes[y * n + x] = likeness;
                     seen += 1;
                 }
+            }
+            while let Some(outlier) = outlier(&known, &likes, n, &map, &module) {
+                known[outlier] = None;
+                refused[outlier] = true;
+                seen -= 1;
             }
             let points: Vec<(Point, Point)> = (0..n * n)
                 .filter(|i| ![0, last, last * n].contains(i))
@@ -187,6 +201,31 @@ fn guess(
         }
     }
     here + sum * (1.0 / weight.max(1e-6))
+}
+
+/// The pattern that deserves belief the least, of those that are neither where their neighbours put them nor clear: something
+/// under a logo that looks a little like one. Paper that bends moves neighbours alike, so that their word still holds.
+fn outlier(
+    known: &[Option<Point>],
+    likes: &[f32],
+    n: usize,
+    map: &Homography,
+    module: &impl Fn(usize, usize) -> Point,
+) -> Option<usize> {
+    let mut others = known.to_vec();
+    let mut worst: Option<(f32, usize)> = None;
+    for i in (0..n * n).filter(|i| likes[*i] < CLEAR) {
+        let Some(place) = others[i].take() else { continue };
+        let (x, y) = (i % n, i / n);
+        let (u, v) = axes(map, module(x, y));
+        let off = (guess(&others, n, x, y, map, module) - place).length() / u.length().max(v.length()).max(0.1);
+        others[i] = Some(place);
+        let doubt = off * (1.25 - likes[i]);
+        if off > MAX_OFF && worst.is_none_or(|(most, _)| doubt > most) {
+            worst = Some((doubt, i));
+        }
+    }
+    worst.map(|(_, i)| i)
 }
 
 /// The place most like an alignment pattern within `reach` modules of a guess.
