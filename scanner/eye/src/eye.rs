@@ -29,11 +29,14 @@ use crate::{
 pub struct Eye {
     scanner: Scanner,
     lights: [Light; LEVELS],
+    held: [Light; HELD_LEVELS],
     halves: [Vec<u8>; LEVELS - 1],
 }
 
 /// Full size, half, quarter, eighth.
 const LEVELS: usize = 4;
+/// Of these the first are looked at once more, with every block's line between dark and light its own.
+const HELD_LEVELS: usize = 3;
 /// What a block with an edge counts in the thresholds of each level.
 const EDGE_WEIGHTS: [u8; LEVELS] = [1, 3, 3, 3];
 /// Crossings checked on each level; the attack: noise that looks like a finder in every row.
@@ -78,9 +81,21 @@ impl Eye {
                 (s.dark, s.mean, s.light) = (brightness.dark, brightness.mean, brightness.light);
             }
             views.push(View { luma, light, scale: (1 << level) as f32 });
-            search.level(views[level], level, &mut self.scanner);
+            search.level(views[level], level, MAX_CROSSINGS[level], &mut self.scanner);
             if search.done() || search.settled() || (level == 0 && budget.effort == Effort::Quick) {
                 break;
+            }
+        }
+        if search.reading.symbols.is_empty() && budget.effort != Effort::Quick {
+            for (level, light) in self.held.iter_mut().enumerate().take(views.len()) {
+                if search.spent() || !light.hold_strictly(views[level].light) {
+                    continue;
+                }
+                views.push(View { light, ..views[level] });
+                search.level(views[views.len() - 1], views.len() - 1, MAX_CROSSINGS[level], &mut self.scanner);
+                if search.done() {
+                    break;
+                }
             }
         }
         search.second_look(&views);
@@ -141,12 +156,13 @@ impl Search {
         self.reading.statistics.grids as usize >= self.budget.grids
     }
 
-    fn level(&mut self, view: View<'_>, level: usize, scanner: &mut Scanner) {
+    /// Searches a view, the one of that index; checks at most so many crossings.
+    fn level(&mut self, view: View<'_>, level: usize, crossings: usize, scanner: &mut Scanner) {
         let View { luma, light, scale } = view;
         self.notes.take(|| Note::Level { scale });
         let planes = [Plane::new(luma, light, false), Plane::new(luma, light, true)];
         self.crossings = 0;
-        let finders = self.finders(&planes, view, level, scanner);
+        let finders = self.finders(&planes, view, crossings, scanner);
         for (plane, mut finders) in planes.iter().zip(finders) {
             if finders.len() > self.budget.finders {
                 self.reading.statistics.capped = true;
@@ -170,7 +186,7 @@ impl Search {
         &mut self,
         planes: &[Plane<'_>; 2],
         view: View<'_>,
-        level: usize,
+        most: usize,
         scanner: &mut Scanner,
     ) -> [Vec<Finder>; 2] {
         let mut finders: [Vec<Finder>; 2] = [Vec::new(), Vec::new()];
@@ -187,7 +203,7 @@ impl Search {
                     return;
                 }
                 self.crossings += 1;
-                if self.crossings > MAX_CROSSINGS[level] || known.len() >= 4 * self.budget.finders {
+                if self.crossings > most || known.len() >= 4 * self.budget.finders {
                     self.reading.statistics.capped = true;
                     return;
                 }

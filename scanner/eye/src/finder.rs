@@ -112,6 +112,10 @@ struct Rings {
     light_ring: [f32; RAYS / 2],
 }
 
+/// By how many of their own standard deviations stone and ring differ at least: noise that happens to look like both
+/// differs by less.
+const MIN_SIGNAL: f32 = 3.0;
+
 /// How far the line of the blocks may lie from a finder's own, in parts of the contrast there.
 const MAX_BEND: f32 = 0.15;
 
@@ -174,13 +178,20 @@ fn rings(plane: &Plane<'_>, center: Point, reach: f32) -> Option<Rings> {
         im += edge[1] * angle.sin();
     }
     let corner = im.atan2(re) / 4.0;
-    let (mut stone, mut ring, mut seen) = (0.0, 0.0, 0.0);
+    let (mut stone, mut ring, mut squares, mut seen) = (0.0, 0.0, 0.0, 0.0);
     for (edge, ray) in edges.iter().zip(&*RAY).filter(|(edge, _)| edge[1] > 0.0) {
-        stone += plane.ink(center + *ray * (edge[0] * 0.4));
-        ring += plane.ink(center + *ray * ((edge[0] + edge[1]) / 2.0));
+        let dark = plane.ink(center + *ray * (edge[0] * 0.4));
+        let light = plane.ink(center + *ray * ((edge[0] + edge[1]) / 2.0));
+        stone += dark;
+        ring += light;
+        squares += dark * dark + light * light;
         seen += 1.0;
     }
     let (own, contrast) = ((stone + ring) / (2.0 * seen), (stone - ring) / seen);
+    let variance = (squares - (stone * stone + ring * ring) / seen) / (2.0 * seen);
+    if contrast * contrast < MIN_SIGNAL * MIN_SIGNAL * variance {
+        return None;
+    }
     let bent = (plane.ink(center) - own - plane.contrast(center)).abs() > MAX_BEND * contrast;
     Some(Rings {
         center: center + sum * (1.0 / pairs),

@@ -22,6 +22,7 @@ mod frame;
 mod geometry;
 pub mod grid;
 mod group;
+mod held;
 mod light;
 mod luma;
 mod mesh;

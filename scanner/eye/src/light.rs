@@ -2,9 +2,16 @@
 //!
 //! Blocks are [`BLOCK`] pixels square. Their sums, minima and maxima come from one vectorizable pass; the threshold
 //! of a block is the mean black point of the 5 × 5 blocks around it, as in ZXing's hybrid binarizer, because a gate's
-//! light is never even. Pixels are compared with their block's threshold when somebody asks: most never are.
+//! light is never even. Where that neighbourhood is of another light than the block itself, as beside a bright hall or a
+//! dark card, the block is held to what it holds (`held.rs`). Pixels are compared with their block's threshold when
+//! somebody asks: most never are.
 
-use crate::luma::Luma;
+use std::ops::Range;
+
+use crate::{
+    held::{self, Hold},
+    luma::Luma,
+};
 
 /// Side of a block in pixels.
 pub const BLOCK: usize = 8;
@@ -12,6 +19,15 @@ pub const BLOCK: usize = 8;
 const MIN_CONTRAST: u8 = 28;
 /// The same where every row is looked at: among twice as many pixels noise goes further.
 const MIN_CONTRAST_OF_ALL: u8 = 32;
+/// In the dark less is enough, for light only scales what it falls on: this share of the lightest pixel…
+const CONTRAST_SHARE: f32 = 0.375;
+/// … but never less than the noise allows: so many times what an even block varies by, and at least this.
+const OVER_NOISE: f32 = 1.25;
+const LEAST_CONTRAST: f32 = 12.0;
+/// The blocks that vary least are taken for even ones, of those that are neither black nor blown out.
+const EVEN_BLOCKS: f32 = 0.2;
+/// Between the middles of two runs, contrast of less than this share of what an even block varies by is that of noise.
+const FAINT_SHARE: f32 = 0.6;
 
 /// Blocks with an edge among the 5 × 5 around one from which their mean says something.
 const MIN_EDGES: u16 = 3;
@@ -22,13 +38,71 @@ pub struct Light {
     blocks_x: usize,
     blocks_y: usize,
     thresholds: Vec<u8>,
+    /// The thresholds before blocks are held to what they hold.
+    smooth: Vec<u8>,
+    /// Blocks to look at in each row of blocks.
+    parts: Vec<Range<usize>>,
     black_points: Vec<u8>,
     /// 1 where a block holds an edge.
     edges: Vec<u8>,
-    /// The darkest pixel of blocks without an edge, 255 elsewhere.
-    lows: Vec<u8>,
+    weights: Vec<u8>,
+    blocks: Blocks,
     columns: Columns,
-    histogram: Vec<u32>,
+    held: held::Scratch,
+    lows: Histogram,
+    highs: Histogram,
+    /// By how much blocks vary that are neither black nor blown out.
+    ranges: Histogram,
+    faint: u8,
+    /// The range of an edge in the dark, and that of one in any light.
+    least: u8,
+    enough: u8,
+}
+
+/// What every block holds.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Blocks {
+    pub(crate) means: Vec<u8>,
+    pub(crate) lows: Vec<u8>,
+    pub(crate) highs: Vec<u8>,
+}
+
+/// Blocks by a value.
+#[derive(Clone, Debug)]
+struct Histogram([u32; 256]);
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self([0; 256])
+    }
+}
+
+impl Histogram {
+    fn total(&self) -> u32 {
+        self.0.iter().sum()
+    }
+
+    /// The least value that more than `part` blocks do not exceed.
+    fn lowest(&self, part: u32) -> Option<u8> {
+        let mut seen = 0;
+        (0..=u8::MAX).find(|value| {
+            seen += self.0[usize::from(*value)];
+            seen > part
+        })
+    }
+
+    /// The greatest value that more than `part` blocks reach.
+    fn highest(&self, part: u32) -> Option<u8> {
+        let mut seen = 0;
+        (0..=u8::MAX).rev().find(|value| {
+            seen += self.0[usize::from(*value)];
+            seen > part
+        })
+    }
+
+    fn sum(&self) -> u64 {
+        (0..).zip(self.0).map(|(value, blocks): (u64, u32)| value * u64::from(blocks)).sum()
+    }
 }
 
 /// Scratch for one row of blocks: sums, minima and maxima of the eight pixels below each other.
@@ -40,22 +114,18 @@ struct Columns {
     count: Vec<u16>,
 }
 
-/// What a block holds.
-#[derive(Clone, Copy, Debug)]
-struct Block {
-    mean: u8,
-    lo: u8,
-    hi: u8,
-}
+impl Blocks {
+    fn clear(&mut self) {
+        self.means.clear();
+        self.lows.clear();
+        self.highs.clear();
+    }
 
-impl Block {
-    fn of(sum: &[u16], min: &[u8], max: &[u8], rows: usize) -> Self {
+    fn push(&mut self, sum: &[u16], min: &[u8], max: &[u8], rows: usize) {
         let total: u32 = sum.iter().map(|s| u32::from(*s)).sum();
-        Self {
-            mean: (total / (sum.len() * rows) as u32) as u8,
-            lo: min.iter().fold(u8::MAX, |a, b| a.min(*b)),
-            hi: max.iter().fold(0, |a, b| a.max(*b)),
-        }
+        self.means.push((total / (sum.len() * rows) as u32) as u8);
+        self.lows.push(min.iter().fold(u8::MAX, |a, b| a.min(*b)));
+        self.highs.push(max.iter().fold(0, |a, b| a.max(*b)));
     }
 }
 
@@ -76,25 +146,44 @@ impl Light {
         let (width, height) = (luma.width(), luma.height());
         self.blocks_x = width.div_ceil(BLOCK);
         self.blocks_y = height.div_ceil(BLOCK);
-        self.black_points.clear();
-        self.black_points.resize(self.blocks_x * self.blocks_y, 0);
-        self.lows.clear();
-        self.lows.resize(self.blocks_x * self.blocks_y, 255);
-        self.edges.clear();
-        self.edges.resize(self.blocks_x * self.blocks_y, 0);
-        self.histogram.clear();
-        self.histogram.resize(512, 0);
+        self.blocks.clear();
+        for histogram in [&mut self.lows, &mut self.highs, &mut self.ranges] {
+            histogram.0.fill(0);
+        }
+        // On a whole camera frame every other row tells as much.
+        let (step, contrast) = if height >= 480 { (2, MIN_CONTRAST) } else { (1, MIN_CONTRAST_OF_ALL) };
         for by in 0..self.blocks_y {
             // The last row of blocks overlaps the one before when the height is no multiple of a block.
             let y0 = (by * BLOCK).min(height.saturating_sub(BLOCK));
-            self.block_row(luma, by, y0);
+            self.block_row(luma, y0, step);
         }
+        self.find_edges(contrast);
         self.follow_edges();
         self.smooth(edge_weight);
+        self.smooth.clone_from(&self.thresholds);
+        held::hold(&mut self.thresholds, &self.blocks, &self.edges, self.blocks_x, Hold::Gentle, &mut self.held);
+        self.parts.clear();
+        self.parts.resize(self.blocks_y, 0..self.blocks_x);
         self.brightness()
     }
 
-    fn block_row(&mut self, luma: Luma<'_>, by: usize, y0: usize) {
+    /// Takes another's measure of the same plane, with every block held to its own, and looks only where many then are otherwise.
+    /// Says whether that is anywhere.
+    pub(crate) fn hold_strictly(&mut self, gentle: &Light) -> bool {
+        (self.blocks_x, self.blocks_y, self.faint) = (gentle.blocks_x, gentle.blocks_y, gentle.faint);
+        self.thresholds.clone_from(&gentle.smooth);
+        let (least, enough) = (gentle.least, gentle.enough);
+        let edge =
+            |(lo, hi): (&u8, &u8)| u8::from(hi - lo > ((f32::from(*hi) * CONTRAST_SHARE) as u8).clamp(least, enough));
+        self.edges.clear();
+        self.edges.extend(gentle.blocks.lows.iter().zip(&gentle.blocks.highs).map(edge));
+        let across = self.blocks_x;
+        held::hold(&mut self.thresholds, &gentle.blocks, &self.edges, across, Hold::Strict, &mut self.held);
+        held::changed(&self.thresholds, &gentle.thresholds, &self.edges, across, &mut self.parts);
+        self.parts.iter().any(|part| !part.is_empty())
+    }
+
+    fn block_row(&mut self, luma: Luma<'_>, y0: usize, step: usize) {
         let width = luma.width();
         let rows = BLOCK.min(luma.height());
         let Columns { sum, min, max, .. } = &mut self.columns;
@@ -104,8 +193,6 @@ impl Light {
         min.resize(width, u8::MAX);
         max.clear();
         max.resize(width, 0);
-        // On a whole camera frame every other row tells as much.
-        let (step, contrast) = if luma.height() >= 480 { (2, MIN_CONTRAST) } else { (1, MIN_CONTRAST_OF_ALL) };
         for y in (y0..y0 + rows).step_by(step) {
             let row = luma.row(y);
             for (((p, s), lo), hi) in row.iter().zip(sum.iter_mut()).zip(min.iter_mut()).zip(max.iter_mut()) {
@@ -114,34 +201,54 @@ impl Light {
                 *hi = (*hi).max(*p);
             }
         }
+        let before = self.blocks.means.len();
         let whole = sum.as_chunks::<BLOCK>().0.iter().zip(min.as_chunks::<BLOCK>().0).zip(max.as_chunks::<BLOCK>().0);
-        let mut measured = whole.map(|((sum, min), max)| Block::of(sum, min, max, rows / step));
+        for ((sum, min), max) in whole {
+            self.blocks.push(sum, min, max, rows / step);
+        }
         // The last block of a row overlaps the one before when the width is no multiple of a block.
-        let rest = width.saturating_sub(BLOCK);
-        let last = Block::of(&sum[rest..], &min[rest..], &max[rest..], rows / step);
-        for bx in 0..self.blocks_x {
-            let Block { mean, lo, hi } = measured.next().unwrap_or(last);
-            let index = by * self.blocks_x + bx;
-            let black = if hi - lo > contrast {
-                self.edges[index] = 1;
-                mean
+        if self.blocks.means.len() < before + self.blocks_x {
+            let rest = width.saturating_sub(BLOCK);
+            self.blocks.push(&sum[rest..], &min[rest..], &max[rest..], rows / step);
+        }
+        for (lo, hi) in self.blocks.lows[before..].iter().zip(&self.blocks.highs[before..]) {
+            self.lows.0[usize::from(*lo)] += 1;
+            self.highs.0[usize::from(*hi)] += 1;
+            self.ranges.0[usize::from(*hi - *lo)] += u32::from(*lo > 4 && *hi < 251);
+        }
+    }
+
+    /// Tells blocks with an edge from even ones, and gives each its black point. `contrast` is enough in any light.
+    fn find_edges(&mut self, contrast: u8) {
+        let even = (self.ranges.total() as f32 * EVEN_BLOCKS) as u32;
+        let noise = f32::from(self.ranges.lowest(even).unwrap_or(0));
+        self.faint = (noise.min(f32::from(MIN_CONTRAST)) * FAINT_SHARE) as u8;
+        self.least = (noise * OVER_NOISE).clamp(LEAST_CONTRAST, f32::from(contrast)) as u8;
+        self.enough = contrast;
+        let all = self.blocks.means.len();
+        self.black_points.clear();
+        self.black_points.resize(all, 0);
+        self.edges.clear();
+        let edge = |(lo, hi): (&u8, &u8)| u8::from(hi - lo > contrast);
+        self.edges.extend(self.blocks.lows.iter().zip(&self.blocks.highs).map(edge));
+        for index in 0..all {
+            self.black_points[index] = if self.edges[index] == 1 {
+                self.blocks.means[index]
             } else {
                 // An even block is taken for ground, unless darker than its neighbours' threshold: then it lies
                 // inside something dark.
-                self.lows[index] = lo;
+                let lo = self.blocks.lows[index];
                 let mut black = lo / 2;
-                if by > 0 && bx > 0 {
-                    let at = |y: usize, x: usize| u16::from(self.black_points[y * self.blocks_x + x]);
-                    let around = ((at(by - 1, bx) + 2 * at(by, bx - 1) + at(by - 1, bx - 1)) / 4) as u8;
+                if index > self.blocks_x && !index.is_multiple_of(self.blocks_x) {
+                    let at = |index: usize| u16::from(self.black_points[index]);
+                    let above = index - self.blocks_x;
+                    let around = ((at(above) + 2 * at(index - 1) + at(above - 1)) / 4) as u8;
                     if lo < around {
                         black = around;
                     }
                 }
                 black
             };
-            self.black_points[index] = black;
-            self.histogram[usize::from(lo)] += 1;
-            self.histogram[256 + usize::from(hi)] += 1;
         }
     }
 
@@ -149,37 +256,24 @@ impl Light {
     /// light symbol's ground. Taken for light, it would pull the line down right where the symbol's finders are.
     fn follow_edges(&mut self) {
         means(&mut self.columns, self.blocks_x, &self.black_points, &self.edges, MIN_EDGES, &mut self.thresholds);
-        for ((black, low), edges) in self.black_points.iter_mut().zip(&self.lows).zip(&self.thresholds) {
-            *black = if low < edges { (*black).max(*edges) } else { *black };
+        let evens = self.blocks.lows.iter().zip(&self.edges).map(|(low, edge)| low | (255 * edge));
+        for ((black, low), edges) in self.black_points.iter_mut().zip(evens).zip(&self.thresholds) {
+            *black = if low < *edges { (*black).max(*edges) } else { *black };
         }
     }
 
     /// Thresholds are the mean black point of 5 × 5 blocks, those with an edge counting more.
     fn smooth(&mut self, edge_weight: u8) {
-        self.edges.iter_mut().for_each(|edge| *edge = 1 + *edge * (edge_weight - 1));
-        means(&mut self.columns, self.blocks_x, &self.black_points, &self.edges, 1, &mut self.thresholds);
+        self.weights.clear();
+        self.weights.extend(self.edges.iter().map(|edge| 1 + edge * (edge_weight - 1)));
+        means(&mut self.columns, self.blocks_x, &self.black_points, &self.weights, 1, &mut self.thresholds);
     }
 
     fn brightness(&self) -> Brightness {
-        let blocks: u32 = self.histogram[..256].iter().sum();
-        let part = blocks / 20;
-        let mut seen = 0;
-        let dark = (0..=255_u8)
-            .find(|v| {
-                seen += self.histogram[usize::from(*v)];
-                seen > part
-            })
-            .unwrap_or(0);
-        seen = 0;
-        let light = (0..=255_u8)
-            .rev()
-            .find(|v| {
-                seen += self.histogram[256 + usize::from(*v)];
-                seen > part
-            })
-            .unwrap_or(255);
-        let total: u64 = self.histogram.iter().enumerate().map(|(v, n)| (v as u64 % 256) * u64::from(*n)).sum();
-        let mean = total.checked_div(2 * u64::from(blocks)).unwrap_or(0) as u8;
+        let blocks = self.lows.total();
+        let dark = self.lows.lowest(blocks / 20).unwrap_or(0);
+        let light = self.highs.highest(blocks / 20).unwrap_or(255);
+        let mean = (self.lows.sum() + self.highs.sum()).checked_div(2 * u64::from(blocks)).unwrap_or(0) as u8;
         Brightness { dark, mean, light }
     }
 
@@ -187,6 +281,16 @@ impl Light {
     #[inline]
     pub(crate) fn threshold(&self, x: usize, y: usize) -> u8 {
         self.thresholds[(y / BLOCK) * self.blocks_x + x / BLOCK]
+    }
+
+    /// Contrast between neighbouring runs below which they may well be noise.
+    pub(crate) fn faint(&self) -> u8 {
+        self.faint
+    }
+
+    /// The blocks to look at in the row of blocks that holds pixel row `y`.
+    pub(crate) fn part_of_row(&self, y: usize) -> Range<usize> {
+        self.parts[y / BLOCK].clone()
     }
 
     /// Thresholds of the row of blocks that holds pixel row `y`.

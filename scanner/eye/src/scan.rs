@@ -37,14 +37,20 @@ impl Scanner {
 
     /// Finds the crossings of row `y` and hands them to `found`.
     pub(crate) fn row(&mut self, luma: Luma<'_>, light: &Light, y: usize, mut found: impl FnMut(Crossing)) {
+        let part = light.part_of_row(y);
+        if part.is_empty() {
+            return;
+        }
+        let left = part.start * BLOCK;
+        let row = &luma.row(y)[left..(part.end * BLOCK).min(luma.width())];
         if self.block_row != Some(y / BLOCK) {
             self.block_row = Some(y / BLOCK);
             self.thresholds.clear();
-            for t in light.thresholds_of_row(y) {
+            for t in &light.thresholds_of_row(y)[part] {
                 self.thresholds.extend_from_slice(&[*t; BLOCK]);
             }
         }
-        let first_dark = self.edges_of(luma.row(y));
+        let first_dark = self.edges_of(row);
         for (i, w) in self.edges.windows(6).enumerate() {
             let [a, b, c, d, e, f] = [w[0], w[1], w[2], w[3], w[4], w[5]];
             let runs = [b - a, c - b, d - c, e - d, f - e];
@@ -52,9 +58,10 @@ impl Scanner {
                 && runs[2] >= runs[1].max(runs[3])
                 && runs[2] >= 2 * runs[0].max(runs[4])
                 && is_finder(runs.map(f32::from))
+                && stands_out(row, [b, c, d, e], light.faint())
             {
                 let inverted = (i % 2 == 0) != first_dark;
-                let x = (f32::from(c) + f32::from(d)) / 2.0;
+                let x = left as f32 + (f32::from(c) + f32::from(d)) / 2.0;
                 found(Crossing { x, y, width: f32::from(f - a), inverted });
             }
         }
@@ -85,6 +92,16 @@ impl Scanner {
         self.edges.push(row.len() as u16);
         first_dark
     }
+}
+
+/// Whether the centre run differs from the runs beside it by more than noise does.
+fn stands_out(row: &[u8], ends: [u16; 4], faint: u8) -> bool {
+    let [b, c, d, e] = ends.map(usize::from);
+    let mean = |pixels: [&[u8]; 2]| {
+        let sum: u32 = pixels.iter().flat_map(|part| part.iter()).map(|pixel| u32::from(*pixel)).sum();
+        sum / (pixels[0].len() + pixels[1].len()) as u32
+    };
+    mean([&row[c..d], &[]]).abs_diff(mean([&row[b..c], &row[d..e]])) >= u32::from(faint)
 }
 
 /// One bit a pixel, the first one lowest; set where the pixel is dark.

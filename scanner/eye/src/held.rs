@@ -1,0 +1,235 @@
+//! Holds the line between dark and light in every block to what the block itself holds.
+//!
+//! The mean over 5 × 5 blocks reaches 20 pixels beyond a block, farther than a quiet zone is wide. Beside a bright hall it
+//! lies above the light of a dim telephone, beside a dark bezel below the dark of a lit card, and a whole finder pattern
+//! is of one colour. A block that holds a strong edge knows better: its line lies between its own dark and light. An
+//! even block does not know by itself which of the two it is; a held block beside it, in which it continues the
+//! light, does.
+
+use std::ops::Range;
+
+use crate::light::Blocks;
+
+/// Light that a block with two colours of a code has at least over its dark, as parts of the light: 2 of 5. Less is texture.
+const RANGE: (u16, u16) = (2, 5);
+/// By how much noise may make the same light lighter in one block than in the next.
+const ALIKE: u8 = 12;
+
+/// How readily a block is held to what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// Where it lies among others of its light, and the line is near the end of what all these hold. Blur and large modules
+    /// leave many blocks without the whole contrast: those are better judged by their neighbours.
+    Gentle,
+    /// Where the line is near the end of what it holds itself.
+    Strict,
+}
+
+impl Hold {
+    /// A line within this many sixteenths of the range from either end is foreign.
+    const fn outside(self) -> u16 {
+        match self {
+            Hold::Gentle => 4,
+            Hold::Strict => 5,
+        }
+    }
+}
+
+/// Sixteenths of the range that a foreign line is moved to, from the nearer end.
+const INSIDE: u16 = 7;
+/// Blocks of the same light among nine, two apart: a corner of a code has four, its quiet zone counted.
+const MIN_FELLOWS: u8 = 4;
+/// Side of the squares of blocks in which changes are counted, and how many of the sixteen have to be changed for another look.
+const CELL: usize = 4;
+const MIN_CHANGED: u16 = 4;
+
+/// Buffers for a row of blocks, and the lines of all.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scratch {
+    /// The line of blocks that hold two colours, 255 elsewhere.
+    lines: Vec<u8>,
+    best: Vec<u8>,
+    /// The range of lights that are alike, of each block.
+    alike: (Vec<u8>, Vec<u8>),
+    /// The darkest and the lightest of a block and those beside it that are of the same light.
+    ends: (Vec<u8>, Vec<u8>),
+    /// How many around are of the same light.
+    fellows: Vec<u8>,
+}
+
+/// Moves the thresholds of `across` blocks a row; `edges` is 1 where a block holds an edge.
+pub(crate) fn hold(
+    thresholds: &mut [u8],
+    blocks: &Blocks,
+    edges: &[u8],
+    across: usize,
+    how: Hold,
+    scratch: &mut Scratch,
+) {
+    let rows = thresholds.len() / across.max(1);
+    scratch.lines.clear();
+    for y in 0..rows {
+        scratch.take_own(blocks, across, y);
+        if how == Hold::Gentle {
+            scratch.look_around(blocks, across, y, rows);
+        }
+        let row = y * across..(y + 1) * across;
+        let (lows, highs) = &scratch.ends;
+        let ends = lows.iter().zip(highs).zip(&scratch.fellows);
+        for ((threshold, edge), ((lo, hi), fellows)) in thresholds[row.clone()].iter_mut().zip(&edges[row]).zip(ends) {
+            let range = u16::from(hi - lo);
+            let own = *edge == 1 && *fellows >= MIN_FELLOWS && range * RANGE.1 >= u16::from(*hi) * RANGE.0;
+            let (outside, inside) = ((range * how.outside() / 16) as u8, (range * INSIDE / 16) as u8);
+            let foreign = *threshold < lo + outside || *threshold > hi - outside;
+            if own && foreign {
+                *threshold = (*threshold).clamp(lo + inside, hi - inside);
+            }
+            scratch.lines.push(if own { *threshold } else { u8::MAX });
+        }
+    }
+    let Scratch { lines, best, .. } = scratch;
+    for y in 0..rows {
+        let row = y * across..(y + 1) * across;
+        let (means, highs) = (&blocks.means[row.clone()], &blocks.highs[row.clone()]);
+        best.clear();
+        best.resize(across, u8::MAX);
+        for near in y.saturating_sub(1)..(y + 2).min(rows) {
+            let beside = near * across..(near + 1) * across;
+            let (lines, lights) = (&lines[beside.clone()], &blocks.highs[beside]);
+            // The neighbours to the left, above or below, and to the right.
+            let last = across - 1;
+            continued(&mut best[1..], &means[1..], &highs[1..], &lines[..last], &lights[..last]);
+            continued(best, means, highs, lines, lights);
+            continued(&mut best[..last], &means[..last], &highs[..last], &lines[1..], &lights[1..]);
+        }
+        let evens = edges[row.clone()].iter().zip(means).zip(&*best);
+        for (threshold, ((edge, mean), line)) in thresholds[row].iter_mut().zip(evens) {
+            let taken_for_dark = *edge == 0 && *threshold > *mean;
+            *threshold = if taken_for_dark { (*threshold).min(*line) } else { *threshold };
+        }
+    }
+}
+
+impl Scratch {
+    /// For a row of blocks what each holds itself.
+    fn take_own(&mut self, blocks: &Blocks, across: usize, y: usize) {
+        let row = y * across..(y + 1) * across;
+        let (lows, highs) = &mut self.ends;
+        lows.clear();
+        lows.extend_from_slice(&blocks.lows[row.clone()]);
+        highs.clear();
+        highs.extend_from_slice(&blocks.highs[row]);
+        self.fellows.clear();
+        self.fellows.resize(across, MIN_FELLOWS);
+    }
+
+    /// For a row of blocks what lies around each and is of the same light.
+    fn look_around(&mut self, blocks: &Blocks, across: usize, y: usize, rows: usize) {
+        let row = y * across..(y + 1) * across;
+        let (from, to) = &mut self.alike;
+        from.clear();
+        from.extend(blocks.highs[row.clone()].iter().map(|high| high - high / 3));
+        to.clear();
+        to.extend(blocks.highs[row].iter().map(|high| high.saturating_add(high / 2 + ALIKE)));
+        let (lows, highs) = &mut self.ends;
+        for near in y.saturating_sub(1)..(y + 2).min(rows) {
+            let at = near * across;
+            for (to_left, to_right) in [(0, 1), (0, 0), (1, 0)] {
+                let (here, there) = (to_right..across - to_left, at + to_left..at + across - to_right);
+                let limits = from[here.clone()].iter().zip(&to[here.clone()]);
+                let beside = blocks.lows[there.clone()].iter().zip(&blocks.highs[there]);
+                let ends = lows[here.clone()].iter_mut().zip(&mut highs[here]);
+                for (((from, to), (low, high)), (lowest, highest)) in limits.zip(beside).zip(ends) {
+                    let alike = (from..=to).contains(&high);
+                    *lowest = if alike { (*lowest).min(*low) } else { *lowest };
+                    *highest = if alike { (*highest).max(*high) } else { *highest };
+                }
+            }
+        }
+        self.fellows.fill(0);
+        let far = 2.min(across - 1);
+        for near in [y.checked_sub(2), Some(y), Some(y + 2)].into_iter().flatten().filter(|near| *near < rows) {
+            let at = near * across;
+            for (to_left, to_right) in [(0, far), (0, 0), (far, 0)] {
+                let (here, there) = (to_right..across - to_left, at + to_left..at + across - to_right);
+                let limits = from[here.clone()].iter().zip(&to[here.clone()]).zip(&blocks.highs[there]);
+                for (fellows, ((from, to), high)) in self.fellows[here].iter_mut().zip(limits) {
+                    *fellows += u8::from((from..=to).contains(&high));
+                }
+            }
+        }
+    }
+}
+
+/// Where a block continues its neighbour's light, the neighbour's line is one for it, the lowest of all counting.
+fn continued(best: &mut [u8], means: &[u8], highs: &[u8], lines: &[u8], lights: &[u8]) {
+    for ((((best, mean), high), line), light) in best.iter_mut().zip(means).zip(highs).zip(lines).zip(lights) {
+        let lighter = mean > line && *light <= high.saturating_add(ALIKE);
+        *best = if lighter { (*best).min(*line) } else { *best };
+    }
+}
+
+/// For each row of blocks the part in which many edges have another line than `before`; empty where none have.
+pub(crate) fn changed(now: &[u8], before: &[u8], edges: &[u8], across: usize, parts: &mut Vec<Range<usize>>) {
+    parts.clear();
+    let strip = across * CELL;
+    let strips = now.chunks(strip).zip(before.chunks(strip)).zip(edges.chunks(strip));
+    let mut counts = vec![0_u16; across.div_ceil(CELL)];
+    for ((now, before), edges) in strips {
+        counts.fill(0);
+        for (at, ((now, before), edge)) in now.iter().zip(before).zip(edges).enumerate() {
+            counts[at % across / CELL] += u16::from(now != before) & u16::from(*edge);
+        }
+        let much = |count: &u16| *count >= MIN_CHANGED;
+        let part = match (counts.iter().position(much), counts.iter().rposition(much)) {
+            (Some(first), Some(last)) => first.saturating_sub(1) * CELL..((last + 2) * CELL).min(across),
+            _ => 0..0,
+        };
+        parts.extend(std::iter::repeat_n(part, now.len() / across));
+    }
+    // A finder reaches beyond the strip in which its symbol is seen.
+    let alone = parts.clone();
+    for (y, part) in parts.iter_mut().enumerate() {
+        for near in [y.checked_sub(CELL), Some(y + CELL)].into_iter().flatten() {
+            if let Some(other) = alone.get(near).filter(|other| !other.is_empty()) {
+                let joined = part.start.min(other.start)..part.end.max(other.end);
+                *part = if part.start == part.end { (*other).clone() } else { joined };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Luma, light::Light};
+
+    /// Bars of 4 pixels on a card with a quiet zone of 16, in the middle of a ground of another light.
+    fn card(dark: u8, light: u8, around: u8) -> Vec<u8> {
+        let bar = |x: usize, y: usize| (56..104).contains(&x) && (56..104).contains(&y) && (x / 4).is_multiple_of(2);
+        (0..160 * 160)
+            .map(|i| match (i % 160, i / 160) {
+                (x, y) if bar(x, y) => dark,
+                (x, y) if (40..120).contains(&x) && (40..120).contains(&y) => light,
+                _ => around,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_card_keeps_its_own_dark_and_light_beside_any_other_light() {
+        for (dark, light, around) in [(14, 87, 200), (8, 33, 250), (20, 60, 130), (40, 200, 250), (20, 200, 5)] {
+            let data = card(dark, light, around);
+            let mut seen = Light::default();
+            seen.measure(Luma::new(&data, 160, 160).expect("fits"), 1);
+            let mut held = Light::default();
+            held.hold_strictly(&seen);
+            for y in 57..103 {
+                for x in 50..110 {
+                    let pixel = data[y * 160 + x];
+                    let line = held.threshold(x, y);
+                    assert_eq!(pixel < line, pixel == dark, "{pixel} by {line} at {x},{y}; around {around}");
+                }
+            }
+        }
+    }
+}
