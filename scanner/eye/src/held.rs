@@ -136,14 +136,9 @@ impl Scratch {
             let at = near * across;
             for (to_left, to_right) in [(0, 1), (0, 0), (1, 0)] {
                 let (here, there) = (to_right..across - to_left, at + to_left..at + across - to_right);
-                let limits = from[here.clone()].iter().zip(&to[here.clone()]);
-                let beside = blocks.lows[there.clone()].iter().zip(&blocks.highs[there]);
-                let ends = lows[here.clone()].iter_mut().zip(&mut highs[here]);
-                for (((from, to), (low, high)), (lowest, highest)) in limits.zip(beside).zip(ends) {
-                    let alike = (from..=to).contains(&high);
-                    *lowest = if alike { (*lowest).min(*low) } else { *lowest };
-                    *highest = if alike { (*highest).max(*high) } else { *highest };
-                }
+                let alike =
+                    Alike { from: &from[here.clone()], to: &to[here.clone()], high: &blocks.highs[there.clone()] };
+                alike.widen(&mut lows[here.clone()], &mut highs[here], &blocks.lows[there]);
             }
         }
         self.fellows.fill(0);
@@ -152,20 +147,49 @@ impl Scratch {
             let at = near * across;
             for (to_left, to_right) in [(0, far), (0, 0), (far, 0)] {
                 let (here, there) = (to_right..across - to_left, at + to_left..at + across - to_right);
-                let limits = from[here.clone()].iter().zip(&to[here.clone()]).zip(&blocks.highs[there]);
-                for (fellows, ((from, to), high)) in self.fellows[here].iter_mut().zip(limits) {
-                    *fellows += u8::from((from..=to).contains(&high));
-                }
+                let alike = Alike { from: &from[here.clone()], to: &to[here.clone()], high: &blocks.highs[there] };
+                alike.count(&mut self.fellows[here]);
             }
+        }
+    }
+}
+
+/// Which of some blocks' lights lie in the range of others, block by block. Written for sixteen at a time: by index over
+/// slices of one length, without a branch.
+struct Alike<'a> {
+    from: &'a [u8],
+    to: &'a [u8],
+    high: &'a [u8],
+}
+
+impl Alike<'_> {
+    fn widen(&self, lowest: &mut [u8], highest: &mut [u8], low: &[u8]) {
+        let n = self.high.len();
+        let (from, to, high) = (&self.from[..n], &self.to[..n], self.high);
+        let (lowest, highest, low) = (&mut lowest[..n], &mut highest[..n], &low[..n]);
+        for i in 0..n {
+            let mask = u8::from((high[i] >= from[i]) & (high[i] <= to[i])).wrapping_neg();
+            lowest[i] = lowest[i].min(low[i] | !mask);
+            highest[i] = highest[i].max(high[i] & mask);
+        }
+    }
+
+    fn count(&self, fellows: &mut [u8]) {
+        let n = self.high.len();
+        let (from, to, fellows) = (&self.from[..n], &self.to[..n], &mut fellows[..n]);
+        for i in 0..n {
+            fellows[i] += u8::from((self.high[i] >= from[i]) & (self.high[i] <= to[i]));
         }
     }
 }
 
 /// Where a block continues its neighbour's light, the neighbour's line is one for it, the lowest of all counting.
 fn continued(best: &mut [u8], means: &[u8], highs: &[u8], lines: &[u8], lights: &[u8]) {
-    for ((((best, mean), high), line), light) in best.iter_mut().zip(means).zip(highs).zip(lines).zip(lights) {
-        let lighter = mean > line && *light <= high.saturating_add(ALIKE);
-        *best = if lighter { (*best).min(*line) } else { *best };
+    let n = best.len();
+    let (means, highs, lines, lights) = (&means[..n], &highs[..n], &lines[..n], &lights[..n]);
+    for i in 0..n {
+        let lighter = (means[i] > lines[i]) & (lights[i] <= highs[i].saturating_add(ALIKE));
+        best[i] = best[i].min(lines[i] | !u8::from(lighter).wrapping_neg());
     }
 }
 
