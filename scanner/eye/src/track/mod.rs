@@ -16,10 +16,14 @@ pub use evidence::{FORGET_AFTER, MAX_TRACKS};
 pub use schedule::Look;
 
 use crate::luma::Luma;
-use crate::reader::{Hint, Reader, Reading, Statistics};
+use crate::reader::{Budget, Hint, Reader, Reading, Statistics};
 use crate::symbol::{Point, Symbol};
 use evidence::Evidence;
 use schedule::Schedule;
+
+/// Symbols that are looked for in a whole frame while one is known: a sticker, or a code that was judged, hides nobody's beside it. The
+/// first symbol of all is not waited with; the attack: a wall of codes.
+const BESIDE: usize = 4;
 
 /// A reader with a memory of the frames before.
 #[derive(Debug, Default)]
@@ -103,7 +107,9 @@ impl<R: Reader> Tracker<R> {
 
     fn looked(&mut self, luma: Luma<'_>, look: Look) -> Reading {
         let Look::Region { x, y, width, height } = look else {
-            return self.reader.read(luma, look.budget());
+            let alone = look.budget();
+            let symbols = if self.schedule.follows() { BESIDE } else { alone.symbols };
+            return self.reader.read(luma, Budget { symbols, ..alone });
         };
         let Some(crop) = luma.crop(x, y, width, height) else { return Reading::default() };
         let mut reading = self.reader.read(crop, look.budget());
@@ -146,17 +152,18 @@ impl Steady {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reader::Budget;
 
     /// Says what it was told to, and remembers how large a picture it was shown.
     #[derive(Default)]
     struct Told {
         readings: Vec<Reading>,
         shown: Vec<(usize, usize)>,
+        wanted: Vec<usize>,
     }
 
     impl Reader for Told {
-        fn read(&mut self, luma: Luma<'_>, _: Budget) -> Reading {
+        fn read(&mut self, luma: Luma<'_>, budget: Budget) -> Reading {
+            self.wanted.push(budget.symbols);
             self.shown.push((luma.width(), luma.height()));
             if self.readings.is_empty() { Reading::default() } else { self.readings.remove(0) }
         }
@@ -177,12 +184,34 @@ mod tests {
                 dark(),
                 dark(),
             ],
-            shown: Vec::new(),
+            ..Told::default()
         });
         let frame = vec![0; 64 * 64];
         let luma = Luma::new(&frame, 64, 64).expect("fits");
         let given: Vec<usize> = (0..6).map(|_| tracker.see(luma).hints.len()).collect();
         assert_eq!(given, [0, 0, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn while_one_symbol_is_known_others_are_looked_for_beside_it_in_the_whole_frame() {
+        let corners = [(10.0, 10.0), (40.0, 10.0), (40.0, 40.0), (10.0, 40.0)].map(|(x, y)| Point::new(x, y));
+        let sticker = || Symbol {
+            payload: b"MR1:A".to_vec(),
+            corners,
+            version: crate::Version::Model2(1),
+            ec_level: crate::EcLevel::M,
+            mirrored: false,
+            inverted: false,
+            structured_append: None,
+            eci: None,
+        };
+        let readings = (0..9).map(|_| Reading { symbols: vec![sticker()], ..Reading::default() }).collect();
+        let mut tracker = Tracker::around(Told { readings, ..Told::default() });
+        let frame = vec![0; 640 * 480];
+        let luma = Luma::new(&frame, 640, 480).expect("fits");
+        let whole: Vec<usize> = (0..9).filter(|_| matches!(tracker.see(luma).look, Look::Whole(_))).collect();
+        let wanted: Vec<usize> = whole.iter().map(|at| tracker.reader.wanted[*at]).collect();
+        assert_eq!((whole, wanted), (vec![0, 4, 8], vec![1, BESIDE, BESIDE]));
     }
 
     #[test]

@@ -68,6 +68,11 @@ impl Schedule {
         Look::Region { x, y, width: right - x, height: bottom - y }
     }
 
+    /// Whether a symbol is being followed.
+    pub(super) fn follows(&self) -> bool {
+        self.region.is_some()
+    }
+
     /// A look at the whole frame, the next of the late tries among it.
     pub(super) fn lost(&mut self) -> Look {
         self.in_region = 0;
