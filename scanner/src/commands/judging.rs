@@ -70,6 +70,7 @@ impl Judging {
 /// This machine's time, judged as the daemon judges it: by build date, lists, and the latest time that this device was sure of.
 #[must_use]
 pub fn clock(trust: Option<&Trust>, config: &Config) -> Judged {
+    clock::ask_services();
     clock::now(&known(trust, config), &config.places.runtime)
 }
 

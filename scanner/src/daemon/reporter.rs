@@ -62,6 +62,8 @@ pub struct Reporter {
 /// The log that is reported about; `None` while there is none.
 pub type Log = Option<(Reader, Writer)>;
 
+/// How often the time services are asked what they heard.
+const ASK_SERVICES: Duration = Duration::from_secs(16);
 /// Degraded states in which this device admits nobody, so that no lane invites anybody.
 const REFERS_EVERYBODY: [&str; 2] = ["clock-untrusted", "log-unavailable"];
 
@@ -75,7 +77,12 @@ pub fn keep_reporting(
 ) {
     let mut reporter = Reporter::default();
     let mut textfile_at = Instant::now();
+    let mut ask_at = Instant::now();
     loop {
+        if Instant::now() >= ask_at {
+            host::clock::ask_services();
+            ask_at = Instant::now() + ASK_SERVICES;
+        }
         let (status, faults) = reporter.report(shared, log);
         page.hub.besides(faults.iter().any(|fault| REFERS_EVERYBODY.contains(&fault.code)));
         page.hub.band(faults);

@@ -34,6 +34,7 @@ pub(super) struct Prune {
 pub(super) fn prune(place: &LogPlace, arguments: &Prune, out: &mut dyn Write) -> Result<Exit, Failure> {
     let mut log = write(place)?;
     let known = Known { built: clock::built(), quorum: None, last_sure: log.time_floor().map(|floor| floor.second()) };
+    clock::ask_services();
     let now = clock::now(&known, &place.runtime).moment;
     let text = forget(&mut log, arguments.days.unwrap_or(place.retention_days), now)?;
     writeln!(out, "{text}").map_err(unprintable)?;
