@@ -124,7 +124,7 @@ fn a_wireless_passphrase_goes_into_one_file_of_its_owners_and_nowhere_else() {
     let file = world.path("state/wifi.nmconnection");
     eventually("the network is written", || file.exists());
     assert!(fs::read_to_string(&file).expect("readable").contains("psk=correct-horse-9"));
-    assert!(screen(&daemon).contains("taken"), "{}", screen(&daemon));
+    eventually("the screen says so", || screen(&daemon).contains("taken"));
     assert_eq!(daemon.stop(), Some(0));
     eventually("the journal is whole", || world.path("journal").exists());
     for place in ["state/scans.db", "state/codes.toml", "journal"] {

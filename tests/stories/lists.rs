@@ -137,7 +137,7 @@ fn a_changed_byte_anywhere_on_a_stick_is_refused_and_what_is_here_stays() {
     bytes[at] = b'9';
     fs::write(&timestamp, bytes).expect("written");
     let (status, said) = run(top, &gate, &["trust", "import", "stick"]);
-    assert_eq!(status, Some(0), "the others are updated: {said}");
+    assert_eq!(status, Some(1), "one was refused: {said}");
     assert!(said.contains("440000  refused: timestamp"), "{said}");
     assert!(said.contains("420000  updated from generation 1 to 2"), "{said}");
 }

@@ -58,8 +58,8 @@ pub fn tests() -> bool {
     succeeds(&mut tests)
 }
 
-/// Lints every set of features that a manifest offers: a gate without the demonstration's signing code, a laptop without camera libraries,
-/// and those that nobody thought of. Linting compiles no machine code, and what the packages depend on is compiled already.
+/// Lints each package with none of its features, with each alone and with all: a gate without the demonstration's signing code, a laptop without camera libraries,
+/// and everything at once. Linting compiles no machine code, and what the packages depend on is compiled already.
 fn feature_combinations() -> bool {
     let packages = match manifest::packages(Path::new(".")) {
         Ok(packages) => packages,

@@ -54,12 +54,15 @@ fn package(workspace: &Path, folder: String) -> io::Result<Package> {
     Ok(package)
 }
 
-/// Each set of features that can be asked for, the empty one first.
+/// The sets of features that are looked at: none, each alone, and all together. What breaks in a set between them breaks in one of
+/// these as a rule, and all sets of five features would keep whoever waits for half an hour.
 pub fn combinations(features: &[String]) -> Vec<String> {
-    let named = |set: usize| features.iter().enumerate().filter(move |(place, _)| set >> place & 1 == 1);
-    (0..1_usize << features.len())
-        .map(|set| named(set).map(|(_, feature)| feature.as_str()).collect::<Vec<_>>().join(","))
-        .collect()
+    let mut sets = vec![String::new()];
+    sets.extend(features.iter().cloned());
+    if features.len() > 1 {
+        sets.push(features.join(","));
+    }
+    sets
 }
 
 #[cfg(test)]
@@ -102,9 +105,9 @@ mod tests {
     }
 
     #[test]
-    fn every_set_of_features_is_asked_for_once() {
+    fn no_feature_each_alone_and_all_together_are_asked_for_once() {
         let features = ["a", "b", "c"].map(str::to_owned);
-        assert_eq!(combinations(&features), ["", "a", "b", "a,b", "c", "a,c", "b,c", "a,b,c"]);
+        assert_eq!(combinations(&features), ["", "a", "b", "c", "a,b,c"]);
         assert_eq!(combinations(&[]), [""]);
     }
 }
