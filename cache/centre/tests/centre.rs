@@ -49,11 +49,25 @@ async fn rows_are_acknowledged_by_a_receipt_and_each_is_there_once_however_often
     assert_eq!(world.ask("SELECT count(*), sum(scans) FROM lane_hours WHERE scans > 0").split('|').nth(1), Some("99"));
     let verified = world.command(&["verify", "--post", "广州南站 3"]);
     assert!(verified.starts_with("sound: 100 rows"), "{verified}");
+    // The same, by another program in another language.
+    let python = || {
+        let script = support::document("../../tests/python/verify_post.py");
+        let settings = world.postgres.settings("postgres");
+        let output = std::process::Command::new("python3").arg(script).args([&settings, "广州南站 3"]).output();
+        output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+    };
+    let tools = programs::find("python3", "python3").and(programs::find("psql", "postgresql-client"));
+    if tools.is_some() {
+        assert!(python().starts_with("sound: 100 rows"), "{}", python());
+    }
     // Somebody with the database changes a row.
     world.ask("UPDATE entries SET body = replace(body, 'admit', 'refer') WHERE seq = 50");
     let output = world.run(&["verify", "--post", "广州南站 3", "--json"]);
     let text = String::from_utf8(output.stdout).expect("text");
     assert!(!output.status.success() && text.contains("\"row\":50,\"what\":\"changed\""), "{text}");
+    if tools.is_some() {
+        assert!(python().contains("row 50 was changed"), "{}", python());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 //! The first two see to what a bare Debian with Rust lacks (libclang for the camera bindings, a browser and a broker for the
 //! tests), so that a newcomer types one line. Nothing is installed when it is there already.
 
+mod centre;
 mod check;
 mod manifest;
 mod package;
@@ -49,6 +50,7 @@ const TEST: &[(&str, &str)] = &[
 
 const HELP: &str = "\
 cargo xtask demo [ARGUMENTS…]   install what the build needs, build, and watch travellers at a gate
+cargo xtask centre [ARGUMENTS…] PostgreSQL, an operations centre and five gates, with its board to look at
 cargo xtask quick               the inner loop: format, lints and tests of what changed since main, and of the pure crates
 cargo xtask check [--fast]      install what the tests need; format, lints, each set of features, documents, dependencies,
                                 advisories, licences, units, all tests (--fast: the tests alone)
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
     }
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["demo", rest @ ..] => demo(rest),
+        ["centre", rest @ ..] => centre::centre(rest),
         ["quick"] => quick::quick(),
         ["check"] => check::everything(),
         ["check", "--fast"] => check::tests(),

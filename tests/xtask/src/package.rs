@@ -7,7 +7,7 @@ use crate::{
     shell::{install, output, run, succeeds, there},
 };
 
-/// Packages for a gate (without the demonstration's signing code) and for an authority.
+/// Packages for a gate (without the demonstration's signing code), for an authority, and for an operations centre.
 pub fn deb() -> bool {
     if !there("cargo-deb") {
         eprintln!("xtask: cargo-deb is not installed: cargo install --locked cargo-deb");
@@ -16,6 +16,7 @@ pub fn deb() -> bool {
     install(BUILD)
         && run("cargo", &["deb", "--strip", "--package", "scanner"])
         && run("cargo", &["deb", "--strip", "--package", "authority"])
+        && run("cargo", &["deb", "--strip", "--package", "centre"])
 }
 
 /// A board's architecture, in everybody's spelling.

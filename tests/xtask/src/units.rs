@@ -9,7 +9,7 @@ pub fn check() -> bool {
     let folder = env::temp_dir().join(format!("checkpointd-units-{}", std::process::id()));
     let mut units = Vec::new();
     let written = fs::create_dir_all(&folder).and_then(|()| {
-        for entry in Path::new("systemd").read_dir()? {
+        for entry in Path::new("systemd").read_dir()?.chain(Path::new("systemd/centre").read_dir()?) {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if !(name.ends_with(".service") || name.ends_with(".path") || name.ends_with(".timer")) {
@@ -32,7 +32,8 @@ pub fn check() -> bool {
         return false;
     }
     let all: Vec<&str> = units.iter().map(String::as_str).collect();
-    let daemon = |unit: &&&str| unit.ends_with("/checkpointd.service") || unit.ends_with("/checkpointd-sync.service");
+    let confined_ones = ["/checkpointd.service", "/checkpointd-sync.service", "/checkpoint-centre.service"];
+    let daemon = |unit: &&&str| confined_ones.iter().any(|name| unit.ends_with(name));
     let sound = run("systemd-analyze", &[&["verify", "--man=no"], all.as_slice()].concat())
         && all.iter().filter(daemon).all(|unit| confined(unit));
     // Only copies: what is left of them is nobody's loss.
