@@ -187,7 +187,7 @@ impl Front {
     }
 
     /// A stranger, or a post that is not enrolled (any more).
-    fn stranger(&self, from: IpAddr, text: &str) -> Answer {
+    pub(crate) fn stranger(&self, from: IpAddr, text: &str) -> Answer {
         self.answers.strangers.fetch_add(1, Ordering::Relaxed);
         match self.strike(from, 1.0) {
             Err(answer) => answer,

@@ -20,6 +20,7 @@ pub mod facts;
 pub mod front;
 pub mod health;
 pub mod limits;
+pub mod mqtt;
 pub mod place;
 pub mod registry;
 pub mod server;

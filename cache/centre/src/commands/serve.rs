@@ -7,6 +7,7 @@ use centre::{
     board::{self, Board},
     front::{Front, routes},
     health::HealthWriter,
+    mqtt::Broker,
     registry::Directory,
     server,
     writer::{Settings, Writer},
@@ -54,6 +55,21 @@ pub struct Serve {
     /// How long a batch waits for others to be committed with it, in milliseconds
     #[arg(long, default_value_t = 8)]
     gather_ms: u64,
+    /// Also hear posts over this MQTT 5 broker: mqtt://HOST:PORT or mqtts://HOST:PORT
+    #[arg(long, env = "CENTRE_MQTT")]
+    mqtt: Option<String>,
+    /// Who vouches for the broker's certificate (PEM)
+    #[arg(long, env = "CENTRE_MQTT_CA")]
+    mqtt_ca: Option<PathBuf>,
+    /// User name at the broker
+    #[arg(long, env = "CENTRE_MQTT_USER", requires = "mqtt_secret")]
+    mqtt_user: Option<String>,
+    /// A file with the password at the broker
+    #[arg(long, env = "CENTRE_MQTT_SECRET")]
+    mqtt_secret: Option<PathBuf>,
+    /// First part of the topics
+    #[arg(long, env = "CENTRE_MQTT_TOPIC", default_value = "checkpoint")]
+    mqtt_topic: String,
     /// Bring the schema up to date first
     #[arg(long)]
     migrate: bool,
@@ -86,6 +102,16 @@ impl Serve {
         let door = server::listen(self.listen).await?;
         let (address, room) = (door.local_addr()?, server::listen(self.board).await?);
         let seen = room.local_addr()?;
+        if let Some(url) = self.mqtt {
+            let login = self.mqtt_user.zip(self.mqtt_secret);
+            let broker = Broker { url, ca: self.mqtt_ca, login, topic: self.mqtt_topic };
+            let front = front.clone();
+            tokio::spawn(async move {
+                if let Err(error) = broker.serve(front).await {
+                    ::log::error!("no post is heard over MQTT: {error}");
+                }
+            });
+        }
         tokio::spawn(server::serve(door, tls, routes(front.clone())));
         tokio::spawn(server::serve(room, None, board::routes(Arc::new(Board::new(database, front, zone)))));
         println!("posts send to {address}; the board is at http://{seen}/; store {store}");
