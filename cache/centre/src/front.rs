@@ -292,8 +292,8 @@ impl Front {
         };
         let keys = vec![self.signer.verifier().to_string()];
         match registry::enrol(&self.database, &request, &self.url, &keys).await {
-            Ok(place) => {
-                let _ = self.directory.refresh().await;
+            Ok((no, place)) => {
+                self.directory.learn(&place.post, Enrolled { no, device: request.device.clone() });
                 ::log::info!("{} is enrolled", place.post);
                 Answer::new(200, Assignment { device: request.device, place }.sign(&self.signer))
             }

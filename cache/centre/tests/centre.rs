@@ -449,3 +449,71 @@ fn the_shipped_alerts_fire_for_the_dead_and_reach_their_receivers() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn posts_behind_a_broker_get_receipts_and_a_broker_that_was_killed_loses_them_nothing() {
+    let Some(world) = World::new() else { return };
+    let Some(mut broker) = programs::broker::Broker::start(world.directory.path(), "allow_anonymous true") else {
+        return;
+    };
+    let (Some(publish), Some(subscribe)) =
+        (programs::find("mosquitto_pub", "mosquitto-clients"), programs::find("mosquitto_sub", "mosquitto-clients"))
+    else {
+        return;
+    };
+    let port = broker.port;
+    let path = |name: &str| world.directory.path().join(name);
+    let centre = world.serve("127.0.0.1:0", &["--mqtt", &format!("mqtt://127.0.0.1:{port}")]);
+    let (mut gate, _) = world.gate(&centre, "gate-1", 1).await;
+    let send = |kind: &str, bytes: Vec<u8>| {
+        std::fs::write(path("message"), bytes).expect("written");
+        let mut command = std::process::Command::new(&publish);
+        command.args(["-V", "5", "-q", "1", "-p", &port.to_string(), "-t", &format!("checkpoint/gate-1/{kind}")]);
+        let status = command.arg("-f").arg(path("message")).stderr(std::process::Stdio::null()).status();
+        status.expect("started").success()
+    };
+    let receipt = || {
+        let mut command = std::process::Command::new(&subscribe);
+        command.args([
+            "-V",
+            "5",
+            "-W",
+            "2",
+            "-C",
+            "1",
+            "-N",
+            "-p",
+            &port.to_string(),
+            "-t",
+            "checkpoint/gate-1/receipt",
+        ]);
+        String::from_utf8(command.output().expect("started").stdout).expect("text")
+    };
+    // As a post does: the same batch until a receipt covers it. Whether the broker took it means nothing.
+    let deliver = async |gate: &mut Gate| {
+        let bytes = Gate::packed(&gate.rows(100, now()));
+        for _ in 0..60 {
+            let _ = send("batch", bytes.clone());
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            if gate.hear(&receipt()).is_ok() && gate.owed.1.is_empty() {
+                return;
+            }
+        }
+        panic!("no receipt");
+    };
+    scans(&mut gate, 20);
+    deliver(&mut gate).await;
+    // The broker dies, with its receipts; nothing of it is kept.
+    broker.program.kill();
+    scans(&mut gate, 20);
+    broker.restart();
+    deliver(&mut gate).await;
+    assert_eq!(world.ask("SELECT count(*), count(DISTINCT seq) FROM entries"), "41|41");
+    // A neighbour cannot speak in its topic's name, nor in another's.
+    let mut neighbour = Gate::new("gate-1", 9, centre.pinned.clone(), now()).expect("a name");
+    scans(&mut neighbour, 1);
+    assert!(send("batch", Gate::packed(&neighbour.rows(10, now()))));
+    until("the dead letter", || world.ask("SELECT string_agg(reason, ' ') FROM dead_letters") == "bad-signature").await;
+    assert!(send("health", gate.health(now()).into_bytes()));
+    until("the line", || world.ask("SELECT count(*) FROM health") == "1").await;
+}
