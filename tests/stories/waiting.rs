@@ -62,7 +62,7 @@ fn a_revocation_that_stops_everybody_waits_for_an_officer_and_is_shown_and_taken
     assert!(daemon.get("/status.json").contains("\"waiting\":\"440000: 100 % of"));
     assert!(command(&world, &["sync", "status"]).contains("waiting       440000: 100 % of"));
     let difference = command(&world, &["trust", "diff"]);
-    assert!(difference.contains(&format!("+ key 440000 {kid} Revoked")), "{difference}");
+    assert!(difference.contains(&format!("+ key 440000 {kid} revoked")), "{difference}");
     assert!(difference.contains("440000  admit ok -> refuse key-revoked"), "{difference}");
     assert!(!daemon.get("/status.json").contains("key-revoked"), "nobody is refused meanwhile");
 
