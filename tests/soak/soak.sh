@@ -39,6 +39,7 @@ listen = "127.0.0.1:$page"
 mirrors = ["http://127.0.0.1:$mirror"]
 every = "30s"
 [upload]
+receipts = "none"
 url = "http://127.0.0.1:$centre/rows"
 [[lane]]
 id = "1"

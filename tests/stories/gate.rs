@@ -331,8 +331,10 @@ fn rows_reach_the_centre_while_the_lane_works_and_only_once() {
     let server = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/python/rows_server.py");
     let received = world.path("received");
     fs::write(world.path("secret"), "word\n").expect("written");
-    let upload =
-        format!("[upload]\nurl = \"http://127.0.0.1:{port}/rows\"\nsecret = \"{}\"\n", world.path("secret").display());
+    let upload = format!(
+        "[upload]\nurl = \"http://127.0.0.1:{port}/rows\"\nreceipts = \"none\"\nsecret = \"{}\"\n",
+        world.path("secret").display()
+    );
     let daemon = Daemon::start_with(&world, "", 0, &upload);
     eventually("the page says why rows wait", || !daemon.get("/status.json").contains("\"upload_waits\":null"));
     let mut centre = Command::new("python3")

@@ -9,6 +9,7 @@
 mod admissions;
 pub mod anchor;
 pub mod attestation;
+pub mod batch;
 pub mod chain;
 mod commit;
 pub mod day_keys;

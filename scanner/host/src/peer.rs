@@ -35,6 +35,8 @@ pub enum PeerError {
     Url(String),
     /// A file that cannot be read, or holds something else.
     File(PathBuf, String),
+    /// Keys of a centre that are none, too many, or missing.
+    Keys(String),
 }
 
 impl fmt::Display for PeerError {
@@ -42,6 +44,11 @@ impl fmt::Display for PeerError {
         match self {
             Self::Url(url) => write!(f, "{url:?} must be mqtt://, mqtts://, https:// or http:// with a host"),
             Self::File(path, why) => write!(f, "{}: {why}", path.display()),
+            Self::Keys(why) => write!(
+                f,
+                "upload.centre_keys: {why}; pin what the centre prints when it starts, or say receipts = \"none\" where it \
+                 signs none"
+            ),
         }
     }
 }

@@ -97,9 +97,9 @@ pub async fn work(
         }
     }
     out_of_service(without_gate, &shared)?;
-    let upload = log.as_ref().map(|log| start::upload(&shared, log)).transpose()?.flatten();
-    let keeper = start::keeper(&shared, setup)?;
     let (status_to_page, mut status) = watch::channel(Status::default());
+    let upload = log.as_ref().map(|log| start::upload(&shared, log, status.clone())).transpose()?.flatten();
+    let keeper = start::keeper(&shared, setup)?;
     let overrides = Box::new(LoggedOverrides::new(Arc::clone(&shared), log.as_ref().map(|log| log.writer.clone())));
     let page = Arc::new(PageState {
         hub,

@@ -27,6 +27,7 @@ use tokio::sync::watch;
 
 use super::{
     error::DaemonError,
+    health,
     lane_worker::{Inputs, LaneWorker},
     list_updater, reporter,
     scan_log::OpenLog,
@@ -119,7 +120,11 @@ fn camera(
 }
 
 /// Rows go to a centre on a thread of their own, where one is configured.
-pub fn upload(shared: &Arc<Shared>, log: &OpenLog) -> Result<Option<Worker>, DaemonError> {
+pub fn upload(
+    shared: &Arc<Shared>,
+    log: &OpenLog,
+    state: watch::Receiver<Status>,
+) -> Result<Option<Worker>, DaemonError> {
     let config = &shared.config;
     let Some(mut options) = upload::Options::configured(config) else { return Ok(None) };
     let mut centre: Box<dyn upload::Centre> = if config.network.apart {
@@ -140,7 +145,10 @@ pub fn upload(shared: &Arc<Shared>, log: &OpenLog) -> Result<Option<Worker>, Dae
     let (stop, stops) = mpsc::sync_channel(1);
     let thread = thread::Builder::new()
         .name("upload".to_owned())
-        .spawn(move || upload::run(&options, centre.as_mut(), &writer, &reader, &stops, &shared.upload))
+        .spawn(move || {
+            let describe = || health::describe(&options.post, &state.borrow());
+            upload::run(&options, centre.as_mut(), (&writer, &reader), &describe, &stops, &shared.upload);
+        })
         .map_err(|error| DaemonError::Thread("the upload's thread", error))?;
     Ok(Some((stop, thread)))
 }

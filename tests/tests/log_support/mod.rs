@@ -15,6 +15,7 @@ use std::{
 pub mod programs;
 
 use cache::{
+    exchange::{Health, Vitals},
     log::{
         Admissions, Direction, Options, Owed, Passage, Reader, ScanLog, ScanRow, UnixMillis, Writer, Written,
         note::NoteSigner, openings::Bounds,
@@ -94,7 +95,8 @@ impl Post {
         let (sender, status) = watch::channel(upload::Status::default());
         let (writer, reader) = (self.writer.clone(), self.reader());
         let thread = std::thread::spawn(move || {
-            upload::run(&options, &mut *centre, &writer, &reader, &stopped, &sender);
+            let describe = || health(&options.post);
+            upload::run(&options, &mut *centre, (&writer, &reader), &describe, &stopped, &sender);
         });
         Uploading { stop: Some(stop), thread: Some(thread), status }
     }
@@ -110,6 +112,18 @@ impl Post {
             let counts = reader.outbox_counts().expect("counted");
             (counts.pending == 0).then_some(counts)
         })
+    }
+}
+
+/// A post that is well.
+fn health(post: &str) -> Health {
+    Health {
+        post: post.to_owned(),
+        log: uuid::Uuid::nil(),
+        counter: 0,
+        at: UnixMillis(1_612_137_600_000),
+        time_trust: TimeTrust::Synced,
+        vitals: Vitals { build: "test".to_owned(), ..Vitals::default() },
     }
 }
 

@@ -152,6 +152,8 @@ settings! {
         secret: Option<PathBuf> = None,
         /// What counts as the centre's word that it has stored rows.
         receipts: Receipts = Receipts::Signed,
+        /// The centre's keys whose receipts count: one, or two while one takes over from the other.
+        centre_keys: Vec<String> = Vec::new(),
         /// First part of the MQTT topics.
         topic: String = "checkpoint".to_owned(),
     }

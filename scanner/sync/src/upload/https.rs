@@ -6,6 +6,9 @@
 //! | 400, 409, 413, 415, 422 | the rows are not acceptable: smaller batches find the guilty one, which becomes a dead letter |
 //! | anything else, or none | not now: tried again later |
 //!
+//! That is how a receiver speaks that signs no receipts. One that does ([`super::receipts`]) is asked below the same address, at
+//! `/v1/batch` and `/v1/health`.
+//!
 //! A missing endpoint (404) or a wrong token (401, 403) says nothing about the rows, so nothing is given up for it.
 
 use std::time::Duration;
@@ -14,10 +17,15 @@ use cache::outbox::{Answer, Item};
 use host::peer::PeerError;
 use ureq::Agent;
 
-use super::{Centre, Options};
+use super::{
+    Centre, Options,
+    receipts::{Errand, Reply},
+};
 
 /// What is kept of an answer's text.
 const ANSWER: u64 = 400;
+/// Longest note that a centre answers with.
+const NOTE: u64 = cache::exchange::MAX_NOTE as u64;
 
 /// An endpoint that takes JSON lines.
 pub struct Endpoint {
@@ -82,6 +90,26 @@ impl Centre for Endpoint {
         let post = serde_json::to_string(&self.post).expect("a text always serialises");
         let note = serde_json::to_string(note).expect("a text always serialises");
         self.send(format!("{{\"post\":{post},\"anchor\":{note}}}\n"))
+    }
+
+    fn exchange(&mut self, errand: Errand, body: Vec<u8>) -> Result<Reply, String> {
+        let base = self.url.trim_end_matches('/');
+        let (url, encoding) = match errand {
+            Errand::Batch => (format!("{base}/v1/batch"), "gzip"),
+            Errand::Health => (format!("{base}/v1/health"), "identity"),
+        };
+        let request = self
+            .agent
+            .post(&url)
+            .header("content-type", "application/x-ndjson")
+            .header("content-encoding", encoding)
+            .header("user-agent", format!("checkpointd/{}", host::BUILD));
+        let mut response = request.send(&body[..]).map_err(|error| format!("{url}: {error}"))?;
+        let retry_after = response.headers().get("retry-after").and_then(|wait| wait.to_str().ok()?.parse().ok());
+        let status = response.status().as_u16();
+        let text = response.body_mut().with_config().limit(NOTE).read_to_string();
+        let text = text.map_err(|error| format!("{url}: {status}, and then {error}"))?;
+        Ok(Reply { status, text, retry_after: retry_after.map(Duration::from_secs) })
     }
 
     fn idle(&mut self, at_most: Duration) {

@@ -6,6 +6,7 @@
 pub mod https;
 #[cfg(feature = "mqtt")]
 pub mod mqtt;
+pub mod receipts;
 #[cfg(unix)]
 pub mod relay;
 
@@ -16,13 +17,15 @@ use std::{
 };
 
 use cache::{
+    exchange::Pinned,
     log::{Fault, Reader, Writer, Written},
     outbox::{Answer, Backoff, Item, OutboxScheduler, OutboxUpdate, Step},
 };
 use host::{
-    config::Config,
+    config::{Config, Receipts},
     peer::{Peer, PeerError},
 };
+use receipts::{Describe, Errand, Reply};
 use tokio::sync::watch;
 
 /// Longest pause between two looks into the outbox: what a fresh row waits at most when the centre is there.
@@ -37,6 +40,9 @@ pub trait Centre: Send {
 
     /// Delivers a signed head of the chain.
     fn anchor(&mut self, note: &str) -> Answer;
+
+    /// Carries a batch or a health line to a centre that signs receipts, and brings its reply; or says why there is none.
+    fn exchange(&mut self, errand: Errand, body: Vec<u8>) -> Result<Reply, String>;
 
     /// Keeps the connection alive for this long; returns early when it is lost.
     fn idle(&mut self, at_most: Duration);
@@ -57,6 +63,10 @@ pub struct Options {
     pub user: Option<String>,
     /// File with the MQTT password, or the HTTPS bearer token.
     pub secret: Option<PathBuf>,
+    /// What counts as the centre's word that it has stored rows.
+    pub receipts: Receipts,
+    /// The centre's keys, as `receipts = "signed"` pins them.
+    pub centre_keys: Vec<String>,
     /// Rows at once.
     pub batch: usize,
     /// Longest wait for one answer.
@@ -76,6 +86,8 @@ impl Options {
             ca: None,
             user: None,
             secret: None,
+            receipts: Receipts::None,
+            centre_keys: Vec::new(),
             batch: 256,
             timeout: Duration::from_secs(20),
             backoff: Backoff::default(),
@@ -92,10 +104,23 @@ impl Options {
             ca: upload.ca.clone(),
             user: upload.user.clone(),
             secret: upload.secret.clone(),
+            receipts: upload.receipts,
+            centre_keys: upload.centre_keys.clone(),
             batch: usize::try_from(upload.batch).unwrap_or(usize::MAX),
             timeout: upload.timeout,
             ..Options::new(&url.0, &config.checkpoint.id)
         })
+    }
+
+    /// The keys whose receipts count; `None` where the centre signs none.
+    pub fn pinned(&self) -> Result<Option<Pinned>, PeerError> {
+        if self.receipts == Receipts::None {
+            return Ok(None);
+        }
+        let wrong = |why: String| PeerError::Keys(why);
+        let key = |text: &String| text.parse().map_err(|error| wrong(format!("{text:?}: {error}")));
+        let keys = self.centre_keys.iter().map(key).collect::<Result<Vec<_>, _>>()?;
+        Ok(Some(Pinned::new(keys).map_err(|error| wrong(error.to_string()))?))
     }
 
     /// The machine behind it.
@@ -112,6 +137,7 @@ impl Options {
 
 /// The driver the URL asks for.
 pub fn centre(options: &Options) -> Result<Box<dyn Centre>, PeerError> {
+    options.pinned()?;
     match options.url.split_once("://").map(|(scheme, _)| scheme) {
         Some("https" | "http") => Ok(Box::new(https::Endpoint::new(options)?)),
         #[cfg(feature = "mqtt")]
@@ -133,15 +159,23 @@ pub struct Status {
     pub refused: u64,
 }
 
-/// Uploads until the other end of `stop` is dropped. Run it on a thread of its own.
+/// Uploads until the other end of `stop` is dropped. Run it on a thread of its own. `describe` says how the post is, for health lines.
 pub fn run(
     options: &Options,
     centre: &mut dyn Centre,
-    writer: &Writer,
-    reader: &Reader,
+    (writer, reader): (&Writer, &Reader),
+    describe: &Describe<'_>,
     stop: &Receiver<()>,
     status: &watch::Sender<Status>,
 ) {
+    match options.pinned() {
+        Ok(None) => {}
+        Ok(Some(pinned)) => {
+            return receipts::run(options, &pinned, centre, (writer, reader), describe, stop, status);
+        }
+        // It was looked at when the configuration was put in force.
+        Err(error) => return ::log::error!("rows stay here: {error}"),
+    }
     let mut upload = Upload {
         scheduler: OutboxScheduler::new(options.batch, options.backoff),
         start: Instant::now(),

@@ -20,7 +20,10 @@ use std::{
 use cache::outbox::{Answer, Item};
 use serde::{Deserialize, Serialize};
 
-use super::Centre;
+use super::{
+    Centre,
+    receipts::{Errand, Reply},
+};
 
 /// Longest line. Stops a peer that never ends its line; a batch of [`MAX_BATCH`] rows is far below.
 const MAX_LINE: u64 = 8 * 1024 * 1024;
@@ -28,6 +31,8 @@ const MAX_LINE: u64 = 8 * 1024 * 1024;
 pub const MAX_BATCH: usize = 1000;
 /// How often the network side looks after its connection while nothing is asked of it.
 const LOOK: Duration = Duration::from_millis(200);
+/// The network side is of another release.
+const UNASKED: &str = "checkpointd-sync.service answers what it was not asked: restart it";
 /// Pause before another attempt to find the scanning side.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -36,6 +41,10 @@ const PAUSE: Duration = Duration::from_secs(1);
 enum RelayRequest {
     Rows(Vec<Row>),
     Anchor(String),
+    /// A batch for a centre that signs receipts: gzip, in Base64.
+    Batch(String),
+    /// A health line.
+    Health(String),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -53,6 +62,12 @@ enum RelayReply {
     Accepted,
     Again(String),
     Refused(String),
+    /// What a centre that signs receipts replied; only the scanning side judges it.
+    Replied {
+        status: u16,
+        text: String,
+        retry_after_s: Option<u64>,
+    },
 }
 
 /// The scanning side: a centre that is whoever has connected.
@@ -90,20 +105,27 @@ impl Relay {
         }
     }
 
-    fn ask(&mut self, request: &RelayRequest) -> Answer {
+    /// What the network side says; or why there is nobody to say anything.
+    fn carried(&mut self, request: &RelayRequest) -> Result<RelayReply, String> {
         self.meet();
         let Some(peer) = &mut self.peer else {
-            return Answer::Again("nobody carries rows to the centre: is checkpointd-sync.service running?".to_owned());
+            return Err("nobody carries rows to the centre: is checkpointd-sync.service running?".to_owned());
         };
-        let answer = send(peer.get_mut(), request).and_then(|()| receive::<RelayReply>(peer, &mut Vec::new()));
-        match answer {
-            Ok(Some(RelayReply::Accepted)) => Answer::Accepted,
-            Ok(Some(RelayReply::Again(why))) => Answer::Again(why),
-            Ok(Some(RelayReply::Refused(why))) => Answer::Refused(why),
+        match send(peer.get_mut(), request).and_then(|()| receive::<RelayReply>(peer, &mut Vec::new())) {
+            Ok(Some(reply)) => Ok(reply),
             Ok(None) | Err(_) => {
                 self.peer = None;
-                Answer::Again("checkpointd-sync.service went away before it had an answer".to_owned())
+                Err("checkpointd-sync.service went away before it had an answer".to_owned())
             }
+        }
+    }
+
+    fn ask(&mut self, request: &RelayRequest) -> Answer {
+        match self.carried(request) {
+            Ok(RelayReply::Accepted) => Answer::Accepted,
+            Ok(RelayReply::Refused(why)) => Answer::Refused(why),
+            Ok(RelayReply::Again(why)) | Err(why) => Answer::Again(why),
+            Ok(RelayReply::Replied { .. }) => Answer::Again(UNASKED.to_owned()),
         }
     }
 }
@@ -122,6 +144,20 @@ impl Centre for Relay {
 
     fn anchor(&mut self, note: &str) -> Answer {
         self.ask(&RelayRequest::Anchor(note.to_owned()))
+    }
+
+    fn exchange(&mut self, errand: Errand, body: Vec<u8>) -> Result<Reply, String> {
+        let request = match errand {
+            Errand::Batch => RelayRequest::Batch(data_encoding::BASE64.encode(&body)),
+            Errand::Health => RelayRequest::Health(String::from_utf8_lossy(&body).into_owned()),
+        };
+        match self.carried(&request)? {
+            RelayReply::Replied { status, text, retry_after_s } => {
+                Ok(Reply { status, text, retry_after: retry_after_s.map(Duration::from_secs) })
+            }
+            RelayReply::Again(why) | RelayReply::Refused(why) => Err(why),
+            RelayReply::Accepted => Err(UNASKED.to_owned()),
+        }
     }
 
     fn idle(&mut self, at_most: Duration) {
@@ -163,16 +199,36 @@ fn errands(stream: UnixStream, centre: &mut dyn Centre, alone: &mut bool) -> io:
             }
             Err(error) => return Err(error),
         };
-        let answer = match request {
-            RelayRequest::Rows(rows) => centre.deliver(&rows.into_iter().map(item).collect::<io::Result<Vec<_>>>()?),
-            RelayRequest::Anchor(note) => centre.anchor(&note),
-        };
-        let word = match answer {
-            Answer::Accepted => RelayReply::Accepted,
-            Answer::Again(why) => RelayReply::Again(why),
-            Answer::Refused(why) => RelayReply::Refused(why),
+        let word = match request {
+            RelayRequest::Rows(rows) => {
+                said(centre.deliver(&rows.into_iter().map(item).collect::<io::Result<Vec<_>>>()?))
+            }
+            RelayRequest::Anchor(note) => said(centre.anchor(&note)),
+            RelayRequest::Batch(text) => {
+                let bytes = data_encoding::BASE64.decode(text.as_bytes());
+                let bytes = bytes.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+                replied(centre.exchange(Errand::Batch, bytes))
+            }
+            RelayRequest::Health(note) => replied(centre.exchange(Errand::Health, note.into_bytes())),
         };
         send(stream.get_mut(), &word)?;
+    }
+}
+
+fn said(answer: Answer) -> RelayReply {
+    match answer {
+        Answer::Accepted => RelayReply::Accepted,
+        Answer::Again(why) => RelayReply::Again(why),
+        Answer::Refused(why) => RelayReply::Refused(why),
+    }
+}
+
+fn replied(reply: Result<Reply, String>) -> RelayReply {
+    match reply {
+        Ok(Reply { status, text, retry_after }) => {
+            RelayReply::Replied { status, text, retry_after_s: retry_after.map(|wait| wait.as_secs()) }
+        }
+        Err(why) => RelayReply::Again(why),
     }
 }
 
@@ -232,6 +288,11 @@ mod tests {
             self.answer(vec![note.to_owned()])
         }
 
+        fn exchange(&mut self, errand: Errand, body: Vec<u8>) -> Result<Reply, String> {
+            self.answer(vec![format!("{errand:?} {}", String::from_utf8_lossy(&body))]);
+            Ok(Reply { status: 429, text: "later".to_owned(), retry_after: Some(Duration::from_secs(7)) })
+        }
+
         fn idle(&mut self, at_most: Duration) {
             thread::sleep(at_most.min(Duration::from_millis(5)));
         }
@@ -271,7 +332,11 @@ mod tests {
         let rows = [row(1), row(2)];
         assert_eq!(asked(|| relay.deliver(&rows)), Answer::Accepted);
         assert_eq!(relay.anchor("gate\n7\n"), Answer::Accepted);
-        let expected = [row(1).line("gate"), row(2).line("gate"), "gate\n7\n".to_owned()];
+        let packed = b"\x1f\x8bbatch".to_vec();
+        let later = Reply { status: 429, text: "later".to_owned(), retry_after: Some(Duration::from_secs(7)) };
+        assert_eq!(relay.exchange(Errand::Batch, packed.clone()), Ok(later));
+        let carried = format!("Batch {}", String::from_utf8_lossy(&packed));
+        let expected = [row(1).line("gate"), row(2).line("gate"), "gate\n7\n".to_owned(), carried];
         assert_eq!(*centre.got.lock().expect("whole"), expected);
     }
 
