@@ -52,20 +52,22 @@ fn what_run_needs_is_missed_by_check_config_already() {
     fs::write(top.join("empty"), "\u{feff}\n").expect("written");
     fs::write(top.join("marked"), "\u{feff}word\r\n").expect("written");
     let checked = |upload: &str| {
-        let config = format!("[checkpoint]\nid = \"a+b\"\nrelying = \"440000\"\n[upload]\n{upload}\n");
+        let config =
+            format!("[checkpoint]\nid = \"a+b\"\nrelying = \"440000\"\n[upload]\nreceipts = \"none\"\n{upload}\n");
         fs::write(top.join("check.toml"), config).expect("written");
         let output = checkpointd(&top, &["--config", "check.toml", "check-config"], "");
         (output.status.code(), said(&output))
     };
     let file = |name: &str| format!("\"{}\"", top.join(name).display());
-    for upload in [
-        format!("url = \"https://centre.example/rows\"\nsecret = {}", file("missing")),
-        format!("url = \"https://centre.example/rows\"\nsecret = {}", file("empty")),
-        format!("url = \"https://centre.example/rows\"\nca = {}", file("missing")),
-        "url = \"mqtt://centre.example\"".to_owned(),
+    for (upload, named) in [
+        (format!("url = \"https://centre.example/rows\"\nsecret = {}", file("missing")), "missing"),
+        (format!("url = \"https://centre.example/rows\"\nsecret = {}", file("empty")), "empty"),
+        (format!("url = \"https://centre.example/rows\"\nca = {}", file("missing")), "missing"),
+        ("url = \"mqtt://centre.example\"".to_owned(), "mqtt"),
     ] {
         let (status, told) = checked(&upload);
         assert_eq!(status, Some(78), "{upload}: {told}");
+        assert!(told.contains(named), "{upload}: {told}");
     }
     let (status, told) = checked(&format!("url = \"https://centre.example/rows\"\nsecret = {}", file("marked")));
     assert_eq!(status, Some(0), "{told}");

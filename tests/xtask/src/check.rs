@@ -49,9 +49,10 @@ pub fn tests() -> bool {
     if !(install(BUILD) && install(TEST)) {
         return false;
     }
-    announce("cargo test --workspace");
+    announce("cargo test --workspace --no-fail-fast");
     let mut tests = Command::new("cargo");
-    tests.args(["test", "--workspace"]);
+    // One failing package hides none of the others.
+    tests.args(["test", "--workspace", "--no-fail-fast"]);
     if TEST.iter().all(|(_, witness)| there(witness)) {
         tests.env("CHECKPOINT_TESTS", "all");
     }
