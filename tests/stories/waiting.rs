@@ -116,7 +116,10 @@ fn lists_that_change_under_a_stream_of_travellers_cost_nobody_a_verdict() {
         eventually("the daemon takes it over", || {
             // Somebody stands before the gate all the time.
             stream(&publisher);
-            daemon.get("/status.json").contains(&format!("\"generation\":{generation}"))
+            let status = daemon.get("/status.json");
+            let shown = |generation: u64| status.contains(&format!("\"generation\":{generation}}}"));
+            // The issuers' lists are taken over one after the other.
+            shown(generation) && !shown(generation - 1)
         });
         let all = format!(r#"checkpoint_scans_total{{lane="1",reason="ok",verdict="admit"}} {}"#, stream(&publisher));
         eventually("everybody is admitted", || daemon.get("/metrics").lines().any(|line| line == all));
