@@ -23,6 +23,7 @@ use cache::{
         retention::Retention,
         verify::{Evidence, verify},
     },
+    machine::Machine,
     outbox::OutboxUpdate,
 };
 use trustlist::{
@@ -65,13 +66,18 @@ fn token(n: i64) -> Token {
     }))
 }
 
+/// Benchmarks measure real time.
+fn machine() -> Machine {
+    Machine::new(Instant::now, getrandom::fill)
+}
+
 fn signer() -> NoteSigner {
     NoteSigner::new("bench", &[1; 32]).expect("a name")
 }
 
 fn spawn(options: Options) -> (Writer, std::thread::JoinHandle<()>) {
     let log = ScanLog::open(options, UnixMillis(0)).expect("opened");
-    Writer::spawn(log, Admissions::new(Bounds::default()).expect("randomness"))
+    Writer::spawn(log, Admissions::new(Bounds::default(), machine()).expect("randomness"))
 }
 
 fn wait(receipt: &Receipt) {
@@ -95,7 +101,7 @@ fn written() -> Option<u64> {
 
 fn wear(path: &Path, uploads: bool) {
     let owed = if uploads { Owed::Receipt } else { Owed::Nothing };
-    let (writer, thread) = spawn(Options { owed, ..Options::new(path, signer()) });
+    let (writer, thread) = spawn(Options { owed, ..Options::new(path, signer(), machine()) });
     fill(&writer, 0..BEFORE);
     let Some(before) = written() else { return println!("  this kernel does not count") };
     for n in BEFORE..BEFORE + WORN {
@@ -114,7 +120,7 @@ fn wear(path: &Path, uploads: bool) {
 }
 
 fn million(path: &Path, rows: i64) {
-    let (writer, thread) = spawn(Options::new(path, signer()));
+    let (writer, thread) = spawn(Options::new(path, signer(), machine()));
     fill(&writer, 0..rows);
     drop(writer);
     thread.join().expect("an orderly end");
@@ -122,7 +128,7 @@ fn million(path: &Path, rows: i64) {
     println!("{rows} rows, {} MiB ({} bytes a row):", size >> 20, size / rows as u64);
     let clock = |name: &str, start: Instant| println!("  {name:<34} {:>9.3} ms", start.elapsed().as_secs_f64() * 1e3);
     let start = Instant::now();
-    drop(ScanLog::open(Options::new(path, signer()), UnixMillis(0)).expect("opened"));
+    drop(ScanLog::open(Options::new(path, signer(), machine()), UnixMillis(0)).expect("opened"));
     clock("open", start);
     let reader = Reader::open(path).expect("opened");
     let start = Instant::now();
@@ -145,12 +151,12 @@ fn million(path: &Path, rows: i64) {
 /// A lane passes rows while everything older is deleted beside it.
 fn pruned(path: &Path) {
     const OLD: i64 = 300_000;
-    let (writer, thread) = spawn(Options::new(path, signer()));
+    let (writer, thread) = spawn(Options::new(path, signer(), machine()));
     fill(&writer, 0..OLD);
     drop(writer);
     thread.join().expect("an orderly end");
     // The same device, a month of its life later.
-    let mut options = Options::new(path, signer());
+    let mut options = Options::new(path, signer(), machine());
     options.uptime = options.uptime.map(|uptime| Uptime { up: uptime.up + Duration::from_secs(30 * 86_400), ..uptime });
     let (writer, thread) = spawn(options);
     let day = 86_400_000 / 500;

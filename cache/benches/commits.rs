@@ -21,6 +21,7 @@ use cache::{
         retention::Retention,
         verify::{Evidence, verify},
     },
+    machine::Machine,
     outbox::OutboxUpdate,
 };
 use rusqlite::Connection;
@@ -96,8 +97,13 @@ fn insert_plain(connection: &Connection, n: i64) {
         .expect("inserted");
 }
 
+/// Benchmarks measure real time.
+fn machine() -> Machine {
+    Machine::new(Instant::now, getrandom::fill)
+}
+
 fn admissions() -> Arc<Admissions> {
-    Admissions::new(Bounds::default()).expect("randomness")
+    Admissions::new(Bounds::default(), machine()).expect("randomness")
 }
 
 fn report(name: &str, mut times: Vec<Duration>) {
@@ -121,7 +127,8 @@ fn main() {
     }
     .expect("a directory");
     let signer = NoteSigner::new("bench", &[1; 32]).expect("a name");
-    let log = ScanLog::open(Options::new(directory.path().join("scans.db"), signer), UnixMillis(0)).expect("opened");
+    let log = ScanLog::open(Options::new(directory.path().join("scans.db"), signer, machine()), UnixMillis(0))
+        .expect("opened");
     let (writer, _thread) = Writer::spawn(log, admissions());
     let connection = plain(&directory.path().join("plain.db"));
 
@@ -175,8 +182,8 @@ fn main() {
 /// One lane while a backlog is marked sent as fast as the disk allows.
 fn draining(path: &Path, rows: usize) {
     let signer = NoteSigner::new("bench", &[1; 32]).expect("a name");
-    let log =
-        ScanLog::open(Options { owed: Owed::Receipt, ..Options::new(path, signer) }, UnixMillis(0)).expect("opened");
+    let log = ScanLog::open(Options { owed: Owed::Receipt, ..Options::new(path, signer, machine()) }, UnixMillis(0))
+        .expect("opened");
     let (writer, _thread) = Writer::spawn(log, admissions());
     let backlog: Vec<_> = (0..20_000).map(|n| (n, patiently(&writer, n))).collect();
     for (_, receipt) in &backlog {
@@ -211,8 +218,10 @@ fn draining(path: &Path, rows: usize) {
 fn grown(path: &Path) {
     const ROWS: i64 = 300_000;
     let signer = || NoteSigner::new("bench", &[1; 32]).expect("a name");
-    let (writer, thread) =
-        Writer::spawn(ScanLog::open(Options::new(path, signer()), UnixMillis(0)).expect("opened"), admissions());
+    let (writer, thread) = Writer::spawn(
+        ScanLog::open(Options::new(path, signer(), machine()), UnixMillis(0)).expect("opened"),
+        admissions(),
+    );
     for group in 0..ROWS / 1000 {
         let receipts: Vec<_> = (group * 1000..group * 1000 + 1000)
             .map(|n| {
@@ -232,7 +241,7 @@ fn grown(path: &Path) {
     let clock = |name: &str, start: Instant| println!("  {name:<34} {:>9.3} ms", start.elapsed().as_secs_f64() * 1e3);
 
     let start = Instant::now();
-    let mut log = ScanLog::open(Options::new(path, signer()), UnixMillis(0)).expect("opened");
+    let mut log = ScanLog::open(Options::new(path, signer(), machine()), UnixMillis(0)).expect("opened");
     clock("open, with its check", start);
     let reader = Reader::open(path).expect("opened");
     let start = Instant::now();

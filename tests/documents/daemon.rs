@@ -13,7 +13,11 @@ use std::{
     time::SystemTime,
 };
 
-use cache::log::{Direction, Options, Passage, ScanLog, ScanRow, UnixMillis, note::NoteSigner};
+use cache::{
+    log::{Direction, Options, Passage, ScanLog, ScanRow, UnixMillis, note::NoteSigner},
+    machine::Machine,
+};
+use host::{chance, clock};
 use scanner::demo::country;
 use trustlist::{
     time::{TimeTrust, UnixTime},
@@ -68,7 +72,9 @@ fn keep(folder: &Path) {
     let codes: String = country.travellers.iter().map(|traveller| traveller.text.clone() + "\n").collect();
     fs::write(folder.join("codes.txt"), codes).expect("written");
     let signer = NoteSigner::new("gate-3", &[5; 32]).expect("a name");
-    let mut log = ScanLog::open(Options::new(folder.join("scans.db"), signer), UnixMillis(now * 1000)).expect("opened");
+    let machine = Machine::new(clock::monotonic, chance::fill);
+    let options = Options::new(folder.join("scans.db"), signer, machine);
+    let mut log = ScanLog::open(options, UnixMillis(now * 1000)).expect("opened");
     for reason in [Reason::UnknownIssuer, Reason::Malformed] {
         log.append(&row(UnixMillis(now * 1000), reason)).expect("appended");
     }

@@ -22,6 +22,7 @@ use cache::{
     },
     outbox::{Answer, Backoff, OutboxScheduler, OutboxUpdate, Step},
 };
+use tests::machine;
 use trustlist::{
     time::TimeTrust,
     verdict::{Reason, Verdict},
@@ -65,9 +66,9 @@ fn row(lane: usize, n: i64) -> ScanRow {
 fn victim() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let path = Path::new(&directory).join("scans.db");
-    let options = Options { owed: Owed::Receipt, ..Options::new(&path, signer()) };
+    let options = Options { owed: Owed::Receipt, ..Options::new(&path, signer(), machine()) };
     let log = ScanLog::open(options, UnixMillis(1_612_137_600_000)).expect("opens after every crash");
-    let (writer, _thread) = Writer::spawn(log, Admissions::new(Bounds::default()).expect("randomness"));
+    let (writer, _thread) = Writer::spawn(log, Admissions::new(Bounds::default(), machine()).expect("randomness"));
     for lane in 0..3 {
         let writer = writer.clone();
         std::thread::spawn(move || {
@@ -173,7 +174,7 @@ fn whatever_moment_the_process_is_killed_nothing_acknowledged_is_lost_or_sent_ag
 
 fn check(path: &Path, gates: &HashSet<String>, round: u64) {
     // The next start is the recovery; what it leaves is what counts.
-    drop(ScanLog::open(Options::new(path, signer()), UnixMillis(0)).expect("opens"));
+    drop(ScanLog::open(Options::new(path, signer(), machine()), UnixMillis(0)).expect("opens"));
     let reader = Reader::open(path).expect("opened");
     let evidence = Evidence { keys: vec![signer().verifier()], ..Evidence::default() };
     let report = verify(&reader, &evidence).expect("read");

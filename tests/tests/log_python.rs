@@ -13,6 +13,7 @@ use cache::log::{
     note::NoteSigner,
     retention::Retention,
 };
+use tests::machine;
 use trustlist::{
     time::{Moment, TimeTrust, UnixTime},
     verdict::{Reason, Verdict},
@@ -70,14 +71,14 @@ fn a_second_implementation_agrees_across_a_retention_cut_and_about_a_doctored_ro
     let path = directory.path().join("scans.db");
     let key = directory.path().join("device.pub");
     std::fs::write(&key, signer().verifier().to_string()).expect("written");
-    let mut log = ScanLog::open(Options::new(&path, signer()), UnixMillis(START)).expect("opened");
+    let mut log = ScanLog::open(Options::new(&path, signer(), machine()), UnixMillis(START)).expect("opened");
     for n in 0..300 {
         log.append(&row(n)).expect("appended");
     }
     log.anchor().expect("anchored");
     drop(log);
     // The same device, a fortnight of its life later.
-    let mut options = Options::new(&path, signer());
+    let mut options = Options::new(&path, signer(), machine());
     options.uptime = options.uptime.map(|uptime| Uptime { up: uptime.up + Duration::from_secs(14 * 86_400), ..uptime });
     let mut log = ScanLog::open(options, UnixMillis(START)).expect("opened");
     for n in 300..600 {

@@ -14,6 +14,7 @@ use sync::{
     lists,
     update::{TrustAnchor, activation},
 };
+use tests::machine;
 use trust_support::{HOUR, NOW, Post, region};
 use trustlist::{
     code::{KeyState, StatusRef},
@@ -203,7 +204,7 @@ impl Gate {
         let signer = NoteSigner::new("gate", &[5; 32]).expect("a name");
         let path = self.folder.path().join("scans.db");
         let at = UnixMillis::from(NOW.plus(120));
-        let mut log = ScanLog::open(Options::new(path, signer), at).expect("opened");
+        let mut log = ScanLog::open(Options::new(path, signer, machine()), at).expect("opened");
         for decision in judged(&codes(&self.post.federation, each), &trust, NOW.plus(120)) {
             let word = |word: &'static str| Some(word.to_owned());
             log.append(&ScanRow {

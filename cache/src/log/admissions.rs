@@ -20,6 +20,7 @@ use super::{
     row::Direction,
     unix_millis::UnixMillis,
 };
+use crate::machine::Machine;
 
 /// Codes reserved at once. Stops a crowd before a disk that hangs from filling the memory; the bound of openings is far below.
 const RESERVED: usize = 4096;
@@ -37,6 +38,7 @@ pub struct PassbackScope<'a> {
 pub struct Admissions {
     state: Mutex<State>,
     freed: Condvar,
+    machine: Machine,
     start: Instant,
     /// Names codes in memory, for this process only.
     secret: [u8; 32],
@@ -58,13 +60,13 @@ impl Admissions {
     ///
     /// # Errors
     /// The system has no randomness.
-    pub fn new(bounds: Bounds) -> Result<Arc<Admissions>, getrandom::Error> {
-        let mut secret = [0; 32];
-        getrandom::fill(&mut secret)?;
+    pub fn new(bounds: Bounds, machine: Machine) -> Result<Arc<Admissions>, getrandom::Error> {
+        let secret = machine.random()?;
         Ok(Arc::new(Admissions {
             state: Mutex::new(State { openings: Openings::new(bounds), reservations: Reservations::new(RESERVED) }),
             freed: Condvar::new(),
-            start: Instant::now(),
+            start: machine.now(),
+            machine,
             secret,
         }))
     }
@@ -102,7 +104,7 @@ impl Admissions {
     /// # Errors
     /// When the gates are too far ahead of the disk already.
     pub(super) fn opening(self: &Arc<Self>, at: UnixMillis, wait: Duration) -> Result<InFlight, Objection> {
-        let until = Instant::now() + wait;
+        let (began, mut waited) = (self.now(), false);
         let mut state = self.lock();
         loop {
             match state.openings.opening(self.now(), wait, at) {
@@ -111,11 +113,13 @@ impl Admissions {
                     return Ok(self.in_flight(ticket, None));
                 }
                 Err(objection @ Objection::TooMany(_)) if state.openings.ahead() == 0 => {
-                    let left = until.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
+                    let left = wait.saturating_sub(self.now().saturating_sub(began));
+                    // A simulated clock may stand still meanwhile.
+                    if waited || left.is_zero() {
                         return Err(objection);
                     }
-                    state = self.freed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+                    let (again, end) = self.freed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+                    (state, waited) = (again, end.timed_out());
                 }
                 Err(objection) => return Err(objection),
             }
@@ -166,7 +170,7 @@ impl Admissions {
     }
 
     fn now(&self) -> Duration {
-        self.start.elapsed()
+        self.machine.since(self.start)
     }
 
     /// Nothing under this lock can panic half way; should it nevertheless, the bound must go on counting.
@@ -277,7 +281,7 @@ mod tests {
 
     #[test]
     fn one_code_at_two_lanes_at_the_same_instant_is_admitted_once() {
-        let admissions = Admissions::new(Bounds::default()).expect("randomness");
+        let admissions = Admissions::new(Bounds::default(), Machine::real()).expect("randomness");
         for round in 0..200_u32 {
             let id = round.to_be_bytes();
             let barrier = std::sync::Barrier::new(2);
@@ -295,7 +299,7 @@ mod tests {
 
     #[test]
     fn groups_directions_and_issuers_each_have_their_own_reservations() {
-        let admissions = Admissions::new(Bounds::default()).expect("randomness");
+        let admissions = Admissions::new(Bounds::default(), Machine::real()).expect("randomness");
         let _first = admissions.reserve(&entry("hall"), &code(b"1")).expect("free");
         assert_eq!(admissions.reserve(&entry("hall"), &code(b"1")).err(), Some(Denied::Taken));
         let exit = PassbackScope { group: "hall", direction: Direction::Exit };
@@ -307,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_reservation_ends_with_its_row_or_stands_for_the_window_where_the_gate_moved_without_one() {
-        let admissions = Admissions::new(Bounds::default()).expect("randomness");
+        let admissions = Admissions::new(Bounds::default(), Machine::real()).expect("randomness");
         let opening = || {
             let reserved = admissions.reserve(&entry("hall"), &code(b"1")).expect("free");
             admissions.opening(AT, Duration::from_millis(50)).expect("room").using(Some(reserved), WINDOW)
@@ -325,7 +329,8 @@ mod tests {
 
     #[test]
     fn a_burst_at_many_lanes_waits_for_a_place_and_is_not_taken_for_a_disk_that_hangs() {
-        let admissions = Admissions::new(Bounds { openings: 1, ..Bounds::default() }).expect("randomness");
+        let admissions =
+            Admissions::new(Bounds { openings: 1, ..Bounds::default() }, Machine::real()).expect("randomness");
         let first = admissions.opening(AT, Duration::from_millis(50)).expect("room");
         std::thread::scope(|scope| {
             let second = scope.spawn(|| admissions.opening(AT, Duration::from_secs(1)).is_ok());

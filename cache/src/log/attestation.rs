@@ -150,13 +150,15 @@ impl Attestation {
 mod tests {
     use super::*;
     use crate::log::{Options, note::NoteSigner};
+    use crate::machine::Machine;
 
     #[test]
     fn an_inspector_with_the_public_key_reads_what_the_device_said_and_nothing_else_passes() {
         let folder = tempfile::tempdir().expect("a folder");
         let signer = || NoteSigner::new("gate-7", &[7; 32]).expect("a name");
         let at = UnixMillis(1_612_137_600_000);
-        let mut log = ScanLog::open(Options::new(folder.path().join("scans.db"), signer()), at).expect("opened");
+        let mut log =
+            ScanLog::open(Options::new(folder.path().join("scans.db"), signer(), Machine::real()), at).expect("opened");
         let statement = Statement {
             checkpoint: "gate 7\nforged line".to_owned(),
             build: "0.1.0".to_owned(),

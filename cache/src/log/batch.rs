@@ -105,6 +105,7 @@ mod tests {
     use trustlist::time::TimeTrust;
 
     use super::*;
+    use crate::machine::Machine;
     use crate::{
         exchange::{Batch, Draft, Vitals},
         log::{Options, note::NoteSigner, row::tests::row},
@@ -112,7 +113,8 @@ mod tests {
 
     fn log(folder: &std::path::Path) -> ScanLog {
         let signer = NoteSigner::new("gate-3", &[5; 32]).expect("a name");
-        let mut log = ScanLog::open(Options::new(folder.join("scans.db"), signer), row(0).at_ms).expect("opened");
+        let mut log = ScanLog::open(Options::new(folder.join("scans.db"), signer, Machine::real()), row(0).at_ms)
+            .expect("opened");
         for n in 0..20 {
             log.append(&row(n)).expect("committed");
         }
@@ -166,7 +168,7 @@ mod tests {
         let path = first.path().to_owned();
         drop(first);
         let signer = NoteSigner::new("gate-3", &[5; 32]).expect("a name");
-        let mut again = ScanLog::open(Options::new(path, signer), row(0).at_ms).expect("opened");
+        let mut again = ScanLog::open(Options::new(path, signer, Machine::real()), row(0).at_ms).expect("opened");
         assert_eq!(counter(again.sign_health(health()).expect("signed")), 2);
     }
 }

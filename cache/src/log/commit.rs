@@ -24,8 +24,9 @@ const ROLLED_UP: usize = 1024;
 impl ScanLog {
     /// Commits everything in one transaction; for each the chain's head after it.
     pub(crate) fn commit(&mut self, changes: &[Change]) -> Result<Vec<Head>, Fault> {
-        let elapsed = i64::try_from(self.floor.since.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let elapsed = i64::try_from(self.machine().since(self.floor.since).as_millis()).unwrap_or(i64::MAX);
         let (lived, stored) = (self.lived(), self.lived_then());
+        let machine = &self.options.machine;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if changes.iter().any(|change| matches!(change, Change::Row { .. })) {
             let wal = wal_bytes(&self.options.path);
@@ -55,10 +56,10 @@ impl ScanLog {
                 Change::Floor { to, evidence, at } => {
                     let old_ms = (floor.0 != i64::MIN).then_some(floor);
                     let event = Event::Floor { old_ms, new_ms: *to, evidence: evidence.clone() };
-                    head = insert(&transaction, head, &event.body(&row::new_id(*at)?, *at))?;
+                    head = insert(&transaction, head, &event.body(&row::new_id(machine, *at)?, *at))?;
                     floor = *to;
                 }
-                Change::DayKey(day) => day_keys::ensure(&transaction, *day)?,
+                Change::DayKey(day) => day_keys::ensure(&transaction, machine, *day)?,
                 Change::Outbox(update) => receipt = outbox_table::write(update, &transaction)?.or(receipt),
             }
             heads.push(head);
@@ -69,8 +70,8 @@ impl ScanLog {
         if day.is_some() && day != self.keys_made_for {
             // Tomorrow's key too, so that no lane waits for one at midnight.
             let day = day.unwrap_or_default();
-            day_keys::ensure(&transaction, day)?;
-            day_keys::ensure(&transaction, day + 1)?;
+            day_keys::ensure(&transaction, machine, day)?;
+            day_keys::ensure(&transaction, machine, day + 1)?;
         }
         let anchor = head.seq >= anchored(&transaction)? + self.options.anchor_rows.max(1);
         let books = Books { floor, lived: stored, steady: steady.text() };
@@ -83,7 +84,7 @@ impl ScanLog {
         }
         transaction.commit()?;
         if floor != known {
-            self.floor = Floor::known(floor);
+            self.floor = Floor::known(floor, self.options.machine.now());
         }
         (self.steady, self.keys_made_for) = (steady, day);
         self.witness(head, receipt, anchor);

@@ -11,6 +11,7 @@ use sha2::Sha256;
 use trustlist::region::Region;
 
 use super::{fault::Fault, row::Token};
+use crate::machine::Machine;
 
 /// What names a code among all codes: who issued it, and the id it carries. Neither is ever stored.
 #[derive(Clone, Copy)]
@@ -65,13 +66,12 @@ impl DayKey {
 }
 
 /// Makes the day's key unless there is one.
-pub(super) fn ensure(connection: &Connection, day: i64) -> Result<(), Fault> {
+pub(super) fn ensure(connection: &Connection, machine: &Machine, day: i64) -> Result<(), Fault> {
     let mut exists = connection.prepare_cached("SELECT 1 FROM day_keys WHERE day = ?1")?;
     if exists.exists([day])? {
         return Ok(());
     }
-    let mut key = [0; 32];
-    getrandom::fill(&mut key)?;
+    let key: [u8; 32] = machine.random()?;
     connection.prepare_cached("INSERT OR IGNORE INTO day_keys (day, key) VALUES (?1, ?2)")?.execute((day, key))?;
     Ok(())
 }

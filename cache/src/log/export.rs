@@ -248,11 +248,12 @@ mod tests {
         row::{self, tests::row},
         verify::{Evidence, verify},
     };
+    use crate::machine::Machine;
 
     fn log(directory: &Path) -> Reader {
         let path = directory.join("scans.db");
         let signer = NoteSigner::new("gate-3", &[5; 32]).expect("a name");
-        let mut log = ScanLog::open(Options::new(&path, signer), row(0).at_ms).expect("opened");
+        let mut log = ScanLog::open(Options::new(&path, signer, Machine::real()), row(0).at_ms).expect("opened");
         for group in 0..6 {
             let changes: Vec<_> = (group * 100..group * 100 + 100)
                 .map(|n| {
@@ -260,7 +261,7 @@ mod tests {
                     if n == 150 {
                         scan.lane = "=1+1, \"north\"".into();
                     }
-                    let id = row::new_id(scan.at_ms).expect("randomness");
+                    let id = row::new_id(&Machine::real(), scan.at_ms).expect("randomness");
                     Change::Row { body: scan.body(&id), at: scan.at_ms, trust: scan.time_trust }
                 })
                 .collect();

@@ -26,8 +26,8 @@ use uuid::Uuid;
 
 use super::{
     chain::Head,
-    open::beside,
     row::{Witness, WitnessKind},
+    side_files::beside,
 };
 
 const TITLE: &str = "checkpointd head 1";

@@ -232,6 +232,7 @@ impl Reader {
 mod tests {
     use super::*;
     use crate::log::{Options, ScanLog, row::tests::row, tests::signer};
+    use crate::machine::Machine;
 
     #[test]
     fn times_are_packed_and_unpacked_as_they_were() {
@@ -245,7 +246,7 @@ mod tests {
     fn figures_are_the_same_rolled_up_and_row_by_row_for_every_span() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("scans.db");
-        let mut log = ScanLog::open(Options::new(&path, signer()), row(0).at_ms).expect("opened");
+        let mut log = ScanLog::open(Options::new(&path, signer(), Machine::real()), row(0).at_ms).expect("opened");
         let changes: Vec<_> = (0..9000)
             .map(|n| {
                 let mut scan = row(n);

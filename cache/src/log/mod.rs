@@ -31,6 +31,7 @@ pub mod reservations;
 pub mod retention;
 pub mod row;
 mod schema;
+mod side_files;
 mod space;
 pub mod stats;
 mod table;
@@ -49,7 +50,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use trustlist::time::TimeTrust;
 use uuid::Uuid;
 
-use crate::outbox::OutboxUpdate;
+use crate::{machine::Machine, outbox::OutboxUpdate};
 pub use admissions::{Admissions, PassbackScope, Reserved};
 use chain::Head;
 use commit::{insert, write_anchor};
@@ -89,6 +90,8 @@ pub struct Options {
     pub max_bytes: u64,
     /// How long this machine has been up, for lived time; `None` where nobody knows.
     pub uptime: Option<Uptime>,
+    /// The clock of its durations, and the randomness of its ids and keys.
+    pub machine: Machine,
 }
 
 /// What must have happened to a row before it may be given up.
@@ -106,7 +109,7 @@ pub enum Owed {
 impl Options {
     /// A log at `path` that uploads nothing, is anchored every 256 rows or 60 seconds, and may grow to 2 GiB.
     #[must_use]
-    pub fn new(path: impl Into<PathBuf>, signer: NoteSigner) -> Options {
+    pub fn new(path: impl Into<PathBuf>, signer: NoteSigner, machine: Machine) -> Options {
         Options {
             path: path.into(),
             signer,
@@ -115,6 +118,7 @@ impl Options {
             anchor_within: Duration::from_secs(60),
             max_bytes: 2 << 30,
             uptime: Uptime::of_this_machine(),
+            machine,
         }
     }
 
@@ -158,8 +162,8 @@ struct Floor {
 }
 
 impl Floor {
-    fn known(known: UnixMillis) -> Floor {
-        Floor { known, since: Instant::now() }
+    fn known(known: UnixMillis, since: Instant) -> Floor {
+        Floor { known, since }
     }
 }
 
@@ -225,9 +229,10 @@ impl ScanLog {
                 open::unwitnessed(path)?
             }
         };
-        let floor = Floor::known(open::floor(&connection)?);
+        let now = options.machine.now();
+        let floor = Floor::known(open::floor(&connection)?, now);
         let stored = Stored::parse(&meta(&connection, "lived")?.unwrap_or_default());
-        let lived = (stored.now(options.uptime), Instant::now());
+        let lived = (stored.now(options.uptime), now);
         let steady = Steadiness::parse(&meta(&connection, "steady")?.unwrap_or_default());
         let booted = stored.then.zip(options.uptime).is_some_and(|(then, now)| then.boot != now.boot);
         let mut log = ScanLog {
@@ -267,11 +272,11 @@ impl ScanLog {
     /// How long this device has lived.
     #[must_use]
     pub fn lived(&self) -> Duration {
-        self.lived.0 + self.lived.1.elapsed()
+        self.lived.0 + self.machine().since(self.lived.1)
     }
 
     fn lived_then(&self) -> Stored {
-        let passed = self.lived.1.elapsed();
+        let passed = self.machine().since(self.lived.1);
         let then = self.options.uptime.map(|uptime| Uptime { up: uptime.up + passed, ..uptime });
         Stored { lived: self.lived.0 + passed, then }
     }
@@ -280,6 +285,12 @@ impl ScanLog {
     #[must_use]
     pub fn set_aside(&self) -> Option<&Path> {
         self.set_aside.as_deref()
+    }
+
+    /// What it was given of the machine.
+    #[must_use]
+    pub fn machine(&self) -> &Machine {
+        &self.options.machine
     }
 
     /// The database file.
@@ -296,14 +307,14 @@ impl ScanLog {
 
     /// Appends one row and waits for the disk. The lane uses a [`writer::Writer`], which groups what waits.
     pub fn append(&mut self, row: &ScanRow) -> Result<(Uuid, Head), Fault> {
-        let id = row::new_id(row.at_ms)?;
+        let id = row::new_id(self.machine(), row.at_ms)?;
         let heads = self.commit(&[Change::Row { body: row.body(&id), at: row.at_ms, trust: row.time_trust }])?;
         Ok((id, heads[0]))
     }
 
     /// Appends one event and waits for the disk.
     pub fn record(&mut self, event: &Event, at: UnixMillis, trust: TimeTrust) -> Result<(Uuid, Head), Fault> {
-        let id = row::new_id(at)?;
+        let id = row::new_id(self.machine(), at)?;
         let heads = self.commit(&[Change::Row { body: event.body(&id, at), at, trust }])?;
         Ok((id, heads[0]))
     }
@@ -312,7 +323,7 @@ impl ScanLog {
     #[cfg(test)]
     pub(crate) fn append_all(&mut self, rows: &[ScanRow]) -> Result<(), Fault> {
         let changes = rows.iter().map(|row| {
-            let id = row::new_id(row.at_ms)?;
+            let id = row::new_id(self.machine(), row.at_ms)?;
             Ok(Change::Row { body: row.body(&id), at: row.at_ms, trust: row.time_trust })
         });
         let changes = changes.collect::<Result<Vec<_>, Fault>>()?;
@@ -368,7 +379,7 @@ impl ScanLog {
         let known = meta(&transaction, "log")?.and_then(|text| text.parse().ok());
         self.log = match known {
             Some(log) => log,
-            None => row::random_id()?,
+            None => self.options.machine.random_id()?,
         };
         let mut events = Vec::new();
         if known.is_none() {
@@ -390,7 +401,7 @@ impl ScanLog {
         if !events.is_empty() {
             set_meta(&transaction, "key", &key)?;
             for event in events {
-                end = insert(&transaction, end, &event.body(&row::new_id(at)?, at))?;
+                end = insert(&transaction, end, &event.body(&row::new_id(&self.options.machine, at)?, at))?;
             }
             write_anchor(&transaction, self.log, end, &self.options.signer, lived_ms)?;
         }

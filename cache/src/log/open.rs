@@ -22,6 +22,7 @@ use super::{
     head_file::KnownEnd,
     row::{UnixMillis, Witness},
     schema,
+    side_files::beside,
     table::{hash_of, head, meta_number},
 };
 
@@ -326,13 +327,6 @@ fn explain(path: &Path, error: rusqlite::Error) -> Fault {
 /// A write-ahead log without its database: the rest of a [`set_aside`] that was cut off. SQLite would delete it.
 pub(super) fn orphaned(path: &Path) -> bool {
     !path.exists() && beside(path, "-wal").exists()
-}
-
-/// A file that lies beside the database, by what its name ends with.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 /// Moves the database and its side files to names that say when; returns the database's new place.

@@ -194,6 +194,7 @@ impl Reader {
 mod tests {
     use super::*;
     use crate::log::{Body, Event, Options, Passage, ScanLog, note::NoteSigner, row::tests::row};
+    use crate::machine::Machine;
     use trustlist::time::TimeTrust;
 
     #[test]
@@ -201,7 +202,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let signer = NoteSigner::new("gate-3", &[5; 32]).expect("a name");
         let path = directory.path().join("scans.db");
-        let mut log = ScanLog::open(Options::new(&path, signer), row(0).at_ms).expect("opened");
+        let mut log = ScanLog::open(Options::new(&path, signer, Machine::real()), row(0).at_ms).expect("opened");
         let mut ids = Vec::new();
         for n in 0..12 {
             let mut scan = row(n);

@@ -287,7 +287,7 @@ fn receipt_with(
     let Planned { through, removed, keys_through_day, why } = planned;
     let Removed { rows, unsent, .. } = removed;
     let event = Event::Retention { through, head: hash, rows, unsent, keys_through_day, why };
-    let end = commit::insert(connection, head(connection)?, &event.body(&row::new_id(at)?, at))?;
+    let end = commit::insert(connection, head(connection)?, &event.body(&row::new_id(&options.machine, at)?, at))?;
     commit::write_anchor(connection, log, end, &options.signer, u128::try_from(lived_ms).unwrap_or(0))?;
     set_meta(connection, "cut", &through.to_string())
 }

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 pub use super::unix_millis::UnixMillis;
 use super::{chain::Head, officer::Word};
+use crate::machine::Machine;
 
 /// Which way the traveller goes through the lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -405,21 +406,10 @@ impl Entry {
 ///
 /// # Errors
 /// The system has no randomness.
-pub(crate) fn new_id(at: UnixMillis) -> Result<Uuid, getrandom::Error> {
-    let mut random = [0; 10];
-    getrandom::fill(&mut random)?;
+pub(crate) fn new_id(machine: &Machine, at: UnixMillis) -> Result<Uuid, getrandom::Error> {
+    let random = machine.random()?;
     let millis = u64::try_from(at.0).unwrap_or(0) & 0xffff_ffff_ffff;
     Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
-}
-
-/// UUIDv4 (RFC 9562 §5.4), for the name of a log: nothing of it can be guessed, and two boxes set up in the same second have two.
-///
-/// # Errors
-/// The system has no randomness.
-pub(crate) fn random_id() -> Result<Uuid, getrandom::Error> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random)?;
-    Ok(uuid::Builder::from_random_bytes(random).into_uuid())
 }
 
 mod hex32 {
@@ -464,7 +454,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_row_is_read_back_as_it_was_written() {
-        let id = new_id(UnixMillis(1_612_137_600_000)).expect("randomness");
+        let id = new_id(&Machine::real(), UnixMillis(1_612_137_600_000)).expect("randomness");
         assert_eq!(id.get_version_num(), 7);
         let body = row(0).body(&id);
         let entry = Entry::parse(1, &body).expect("readable");
@@ -474,7 +464,7 @@ pub(crate) mod tests {
 
     #[test]
     fn every_event_is_read_back_as_it_was_written() {
-        let id = new_id(UnixMillis(5)).expect("randomness");
+        let id = new_id(&Machine::real(), UnixMillis(5)).expect("randomness");
         for event in [
             Event::Begin { log: id, key: "k".into(), follows: Some("scans.db.damaged".into()), witness: None },
             Event::Begin {

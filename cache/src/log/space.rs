@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Change, Fault, ScanLog, WriteFault, chain::Head, open::beside};
+use super::{Change, Fault, ScanLog, WriteFault, chain::Head, side_files::beside};
 
 /// Size of the reserve: more than the write-ahead log of giving up one portion of rows.
 const RESERVE: usize = 8 << 20;

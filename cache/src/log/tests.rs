@@ -13,11 +13,11 @@ pub(super) fn signer() -> NoteSigner {
 const NOW: UnixMillis = UnixMillis(1_612_137_600_000);
 
 fn open(directory: &Path) -> Result<ScanLog, Fault> {
-    ScanLog::open(Options::new(directory.join("scans.db"), signer()), NOW)
+    ScanLog::open(Options::new(directory.join("scans.db"), signer(), Machine::real()), NOW)
 }
 
 pub(super) fn writer(log: ScanLog) -> (Writer, std::thread::JoinHandle<()>) {
-    Writer::spawn(log, Admissions::new(openings::Bounds::default()).expect("randomness"))
+    Writer::spawn(log, Admissions::new(openings::Bounds::default(), Machine::real()).expect("randomness"))
 }
 
 fn code(id: &[u8]) -> CodeId<'_> {
@@ -235,7 +235,7 @@ mod bad_input {
         for group in 0..80 {
             let changes: Vec<_> = (group * 500..group * 500 + 500)
                 .map(|n| {
-                    let id = row::new_id(row(n).at_ms).expect("randomness");
+                    let id = row::new_id(&Machine::real(), row(n).at_ms).expect("randomness");
                     Change::Row { body: row(n).body(&id), at: row(n).at_ms, trust: TimeTrust::Synced }
                 })
                 .collect();
@@ -284,7 +284,7 @@ mod witnesses {
         for n in 0..rows {
             log.append(&row(n)).expect("appended");
         }
-        (log.id(), open::beside(log.path(), "-wal"))
+        (log.id(), side_files::beside(log.path(), "-wal"))
     }
 
     #[test]
@@ -364,7 +364,7 @@ mod witnesses {
         drop(log);
         fs::write(&path, copy).expect("put back");
         for side in ["-wal", "-shm"] {
-            let _ = fs::remove_file(open::beside(&path, side));
+            let _ = fs::remove_file(side_files::beside(&path, side));
         }
         let log = open(directory.path()).expect("goes on");
         assert_ne!(log.id(), id);
@@ -425,7 +425,7 @@ mod version_1 {
 
     /// A log as version 1 wrote it: its schema, its pages, its rows, its outbox.
     fn old(path: &Path, rows: i64) -> Uuid {
-        let log = row::new_id(NOW).expect("randomness");
+        let log = row::new_id(&Machine::real(), NOW).expect("randomness");
         let connection = Connection::open(path).expect("opened");
         connection.execute_batch("PRAGMA page_size = 4096; PRAGMA auto_vacuum = incremental;").expect("set");
         connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).expect("set");
@@ -435,7 +435,7 @@ mod version_1 {
         set_meta(&connection, "log", &log.to_string()).expect("set");
         set_meta(&connection, "key", &signer().verifier().to_string()).expect("set");
         set_meta(&connection, "floor_ms", &NOW.plus(5000).0.to_string()).expect("set");
-        let id = |n: i64| row::new_id(row(n).at_ms).expect("randomness");
+        let id = |n: i64| row::new_id(&Machine::real(), row(n).at_ms).expect("randomness");
         let begin = format!(
             r#"{{"v":1,"kind":"begin","id":"{}","at_ms":{},"log":"{log}","key":"{}"}}"#,
             id(0),
@@ -471,7 +471,8 @@ mod version_1 {
         drop(before);
 
         let mut log =
-            ScanLog::open(Options { owed: Owed::Receipt, ..Options::new(&path, signer()) }, NOW).expect("opened");
+            ScanLog::open(Options { owed: Owed::Receipt, ..Options::new(&path, signer(), Machine::real()) }, NOW)
+                .expect("opened");
         assert_eq!(log.id(), id);
         assert_eq!(log.time_floor(), Some(NOW.plus(5000)));
         log.append(&row(9)).expect("appended");
@@ -521,7 +522,7 @@ fn another_program_that_reads_a_log_in_use_takes_nothing_from_it() {
     // What a lane, the page and the upload do in the same process.
     drop(Reader::open(log.path()).expect("opened"));
     drop(Reader::open(log.path()).expect("opened"));
-    let wal = open::beside(log.path(), "-wal");
+    let wal = side_files::beside(log.path(), "-wal");
     let other = std::process::Command::new("python3")
         .args(["-c", "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute('SELECT count(*) FROM entries').fetchone(); d.close()"])
         .arg(log.path())
@@ -650,7 +651,7 @@ mod hangs {
         let (log, other) = held(directory.path(), Duration::ZERO);
         let path = log.path().to_owned();
         drop(log);
-        let pending = ScanLog::open_aside(Options::new(path, signer()), NOW).expect("a thread");
+        let pending = ScanLog::open_aside(Options::new(path, signer(), Machine::real()), NOW).expect("a thread");
         assert!(pending.wait(Duration::from_millis(20)).is_none(), "somebody holds it");
         other.execute_batch("ROLLBACK").expect("released");
         assert!(pending.wait(LONG).expect("open in time").is_ok());

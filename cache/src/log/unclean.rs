@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{open::beside, openings::Bounds};
+use super::{openings::Bounds, side_files::beside};
 
 fn place(database: &Path) -> PathBuf {
     beside(database, "-ahead")

@@ -5,7 +5,7 @@
 use std::{
     path::Path,
     sync::{Mutex, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use trustlist::time::{
@@ -58,6 +58,13 @@ pub fn now(known: &Known, runtime: &Path) -> Judged {
 fn heard_at(at: UnixTime, poll: Duration, now: UnixTime) -> Option<Service> {
     let ago = now.since(at);
     (ago >= -SKEW).then(|| Service { heard_ago: Duration::from_secs(ago.max(0).unsigned_abs()), poll })
+}
+
+/// The moment on the monotonic clock: for deadlines and durations, whatever the calendar does.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "the one place that asks")]
+pub fn monotonic() -> Instant {
+    Instant::now()
 }
 
 /// Milliseconds since 1970, for rows: the same clock, one digit finer.

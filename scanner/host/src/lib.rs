@@ -6,6 +6,7 @@
 
 pub mod atomic_file;
 pub mod causes;
+pub mod chance;
 pub mod chrony;
 pub mod clock;
 pub mod config;

@@ -27,7 +27,7 @@ mod threads;
 use std::time::Duration;
 
 pub use error::DaemonError;
-pub use scan_log::owed;
+pub use scan_log::{machine, owed};
 pub use setup::{DaemonEvent, LoadConfig, LoadLists, OpenSource, Setup};
 
 /// Runs until a signal or `setup.stop` ends it, or every lane's source has ended.

@@ -14,11 +14,12 @@ use cache::{
         Admissions, Event, Options, Owed, PendingOpen, ScanLog, UnixMillis, Writer, device_key, openings::Bounds,
         retention::Retention,
     },
+    machine::Machine,
     state_lock::StateLock,
 };
 use data_encoding::HEXLOWER;
 use host::{
-    clock,
+    chance, clock,
     config::{Config, Receipts},
     places::LogPlace,
 };
@@ -80,7 +81,7 @@ impl LogKeeper {
     /// # Errors
     /// The system has no randomness.
     pub fn new() -> Result<LogKeeper, String> {
-        let admissions = Admissions::new(Bounds::default()).map_err(|error| error.to_string())?;
+        let admissions = Admissions::new(Bounds::default(), machine()).map_err(|error| error.to_string())?;
         Ok(LogKeeper { admissions, folder: None, pending: None, kept: None })
     }
 
@@ -137,7 +138,7 @@ impl LogKeeper {
                 owed: owed(place),
                 anchor_rows: u64::from(config.log.anchor_rows),
                 anchor_within: config.log.anchor_every,
-                ..Options::new(&place.database, signer)
+                ..Options::new(&place.database, signer, machine())
             };
             let pending =
                 ScanLog::open_aside(options, UnixMillis(clock::unix_millis())).map_err(|error| error.to_string())?;
@@ -155,6 +156,11 @@ impl LogKeeper {
         drop(log);
         join_within(thread, PATIENCE);
     }
+}
+
+/// The machine that the log runs on: its clock, its chance.
+pub fn machine() -> Machine {
+    Machine::new(clock::monotonic, chance::fill)
 }
 
 /// What must have happened to a row before it may be given up.

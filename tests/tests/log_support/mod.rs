@@ -24,6 +24,7 @@ use cache::{
 };
 use programs::wait_for;
 use sync::upload;
+use tests::machine;
 use tokio::sync::watch;
 use trustlist::{
     time::TimeTrust,
@@ -61,9 +62,9 @@ impl Post {
     pub fn open(directory: &Path) -> Post {
         let path = directory.join("scans.db");
         let signer = NoteSigner::new("gate-3", &[5; 32]).expect("a name");
-        let options = Options { owed: Owed::Receipt, ..Options::new(&path, signer) };
+        let options = Options { owed: Owed::Receipt, ..Options::new(&path, signer, machine()) };
         let log = ScanLog::open(options, UnixMillis(1_612_137_600_000)).expect("opened");
-        let admissions = Admissions::new(Bounds::default()).expect("randomness");
+        let admissions = Admissions::new(Bounds::default(), machine()).expect("randomness");
         Post { writer: Writer::spawn(log, admissions).0, path }
     }
 

@@ -4,6 +4,7 @@ use trustlist::time::UnixTime;
 use uuid::Uuid;
 
 use super::*;
+use crate::machine::Machine;
 use crate::{
     log::{
         Change, Reader, ScanRow,
@@ -27,7 +28,7 @@ fn signer() -> NoteSigner {
 fn opened(directory: &std::path::Path, owed: Owed, millis: i64, trust: TimeTrust) -> ScanLog {
     let up = Duration::from_millis(u64::try_from(100 * DAY + millis).expect("after boot"));
     let uptime = Some(Uptime { boot: Uuid::from_u128(1), up });
-    let options = Options { owed, uptime, ..Options::new(directory.join("scans.db"), signer()) };
+    let options = Options { owed, uptime, ..Options::new(directory.join("scans.db"), signer(), Machine::real()) };
     let mut log = ScanLog::open(options, START.plus(millis)).expect("opened");
     log.note_time(START.plus(millis), trust).expect("noted");
     log
@@ -238,11 +239,11 @@ fn a_log_that_may_not_grow_gives_up_acknowledged_rows_and_nothing_else() {
     let options = Options {
         owed: Owed::Receipt,
         max_bytes: 1 << 20,
-        ..Options::new(directory.path().join("scans.db"), signer())
+        ..Options::new(directory.path().join("scans.db"), signer(), Machine::real())
     };
     let mut log = ScanLog::open(options, START).expect("opened");
     let change = |n| {
-        let id = row::new_id(row(n).at_ms).expect("randomness");
+        let id = row::new_id(&Machine::real(), row(n).at_ms).expect("randomness");
         Change::Row { body: row(n).body(&id), at: row(n).at_ms, trust: TimeTrust::Synced }
     };
     let mut written = 0;

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
+use crate::machine::Machine;
 use trustlist::{time::TimeTrust, verdict::Verdict};
 
 use crate::log::{
@@ -25,11 +26,11 @@ fn signer() -> NoteSigner {
 fn log(rows: i64) -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("scans.db");
-    let mut log = ScanLog::open(Options::new(&path, signer()), NOW).expect("opened");
+    let mut log = ScanLog::open(Options::new(&path, signer(), Machine::real()), NOW).expect("opened");
     let ids: Vec<_> = (0..rows)
         .map(|n| {
             let row = row(n);
-            let id = crate::log::row::new_id(row.at_ms).expect("randomness");
+            let id = crate::log::row::new_id(&Machine::real(), row.at_ms).expect("randomness");
             crate::log::Change::Row { body: row.body(&id), at: row.at_ms, trust: row.time_trust }
         })
         .collect();
@@ -196,7 +197,7 @@ fn without_a_key_from_outside_the_logs_own_is_used_and_the_report_says_so() {
 #[test]
 fn an_officers_word_proves_itself_and_one_that_nobody_signed_is_found_however_well_it_is_chained() {
     let directory = tempfile::tempdir().expect("a directory");
-    let options = Options::new(directory.path().join("scans.db"), signer());
+    let options = Options::new(directory.path().join("scans.db"), signer(), Machine::real());
     let mut log = ScanLog::open(options, NOW).expect("opened");
     let (scan, _) = log.append(&row(0)).expect("appended");
     let good = signed(scan, Verdict::Admit, 1);

@@ -18,7 +18,7 @@ use crate::{
         failure::{Exit, Failure},
         owner,
     },
-    daemon::owed,
+    daemon::{machine, owed},
 };
 
 /// Pause between two steps of deleting, in which a daemon writes its rows.
@@ -150,6 +150,6 @@ pub(super) fn write(place: &LogPlace) -> Result<ScanLog, Failure> {
     }
     let signer = device_key::open_or_make(&place.key, &place.post)
         .map_err(|error| Failure::new(error.to_string()).because(error))?;
-    let options = Options { owed: owed(place), ..Options::new(&place.database, signer) };
+    let options = Options { owed: owed(place), ..Options::new(&place.database, signer, machine()) };
     ScanLog::open(options, cache::log::UnixMillis(clock::unix_millis())).map_err(wrong)
 }

@@ -13,6 +13,7 @@ use trustlist::{
 };
 
 use super::*;
+use crate::daemon::machine;
 
 #[derive(Debug, Parser)]
 struct Line {
@@ -54,7 +55,7 @@ fn post() -> (tempfile::TempDir, LogPlace) {
         retention_days: 14,
     };
     let signer = device_key::open_or_make(&place.key, &place.post).expect("a key");
-    let options = Options { owed: Owed::Receipt, ..Options::new(&place.database, signer) };
+    let options = Options { owed: Owed::Receipt, ..Options::new(&place.database, signer, machine()) };
     let mut log = ScanLog::open(options, UnixMillis(START)).expect("opened");
     for n in 0..90 {
         log.append(&row(n)).expect("appended");
@@ -142,7 +143,7 @@ fn pruning_deletes_old_rows_and_the_log_still_verifies() {
     drop(log);
     // The same device, two months of its life later.
     let signer = device_key::open_or_make(&place.key, &place.post).expect("a key");
-    let mut options = Options::new(&place.database, signer);
+    let mut options = Options::new(&place.database, signer, machine());
     options.uptime = options.uptime.map(|uptime| Uptime { up: uptime.up + Duration::from_secs(60 * 86_400), ..uptime });
     let mut log = ScanLog::open(options, UnixMillis(START)).expect("opened");
     let text = maintain::forget(&mut log, 1, now).expect("forgotten");
