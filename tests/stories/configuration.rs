@@ -133,3 +133,39 @@ fn a_wireless_passphrase_goes_into_one_file_of_its_owners_and_nowhere_else() {
     }
     assert!(rows(&world).contains(r#""sets":["wifi"]"#), "{}", rows(&world));
 }
+
+#[test]
+fn a_slip_in_a_language_or_a_recording_is_told_before_travellers_meet_it() {
+    let world = World::new();
+    fs::create_dir_all(world.path("strings")).expect("made");
+    fs::create_dir_all(world.path("voice/en")).expect("made");
+    let check = |page: &str| {
+        let config = format!(
+            "[checkpoint]\nrelying = \"440000\"\n[page]\nstrings = \"{0}/strings\"\n{page}\n[[lane]]\n[lane.gate]\ndriver = \"log\"\n",
+            world.path("").display()
+        );
+        fs::write(world.path("gate.toml"), config).expect("written");
+        let output = checkpointd(&world.path(""), &["--config", "gate.toml", "check-config"], "");
+        (output.status.code(), said(&output))
+    };
+    let (code, told) = check("languages = [\"zh-CN\", \"en\"]");
+    assert_eq!(code, Some(0), "{told}");
+    let words = |text: &str| fs::write(world.path("strings/de.json"), text).expect("written");
+    for (text, expected) in [
+        ("{\"verdict.admit\": \"Bitte durchgehen\"", "de.json: no object of words"),
+        ("{\"verdict.admit\": \"Bitte durchgehen\"}", "de lacks "),
+        ("{\"verdict.admitt\": \"Bitte durchgehen\"}", "did you mean verdict.admit?"),
+        (&format!("{{\"verdict.admit\": \"{}\"}}", "durch".repeat(20)), "verdict.admit has more than 64 characters"),
+        (&" ".repeat(300_000), "de.json: larger than 262144 bytes"),
+    ] {
+        words(text);
+        let (code, told) = check("languages = [\"zh-CN\", \"de\"]");
+        assert!(code == Some(78) && told.contains(expected), "{expected}: {code:?} {told}");
+    }
+    fs::remove_file(world.path("strings/de.json")).expect("there");
+    let (code, told) = check("languages = [\"de\"]");
+    assert!(code == Some(78) && told.contains("no words for de: put de.json into page.strings"), "{told}");
+    fs::write(world.path("voice/en/pass.ogg"), "").expect("written");
+    let (code, told) = check(&format!("voice = \"{}\"", world.path("voice").display()));
+    assert!(code == Some(78) && told.contains("pass.ogg: not played"), "{told}");
+}

@@ -4,7 +4,7 @@ use trustlist::verdict::Reason;
 
 use super::{
     browser::Browser,
-    gate::{Daemon, eventually, nobody, picture, today},
+    gate::{Daemon, also, eventually, nobody, picture, today},
     support::checkpointd,
 };
 
@@ -236,4 +236,57 @@ fn the_verdict_is_large_enough_for_three_metres_and_every_reason_fits_on_the_scr
             assert!(!from_afar || word >= least, "{language} on {width}x{height}: {word:.1}'");
         }
     }
+}
+
+/// An expression that gives the page its rule.
+const MEASURE: &str = include_str!("measure.js");
+
+/// Every language that comes with the package.
+fn languages() -> Vec<String> {
+    let words = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("page/words");
+    let files = std::fs::read_dir(words).expect("the package's words").filter_map(Result::ok);
+    let name = |file: std::fs::DirEntry| Some(file.file_name().to_str()?.strip_suffix(".json")?.to_owned());
+    let mut languages: Vec<String> = files.filter_map(name).collect();
+    languages.sort();
+    languages
+}
+
+#[test]
+fn nothing_on_a_lanes_screen_overlaps_or_is_cut_in_any_state_language_or_size() {
+    let Some(browser) = Browser::start() else { return };
+    let world = today();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("page/words");
+    let reasons: Vec<(String, String)> =
+        Reason::ALL.iter().map(|reason| (reason.to_string(), reason.verdict().to_string())).collect();
+    let reasons = serde_json::to_string(&reasons).expect("texts");
+    // Desks as they are called where there is little to say, and where there is much.
+    let desks = [
+        ("", ""),
+        ("desk = [\"西广场二号人工复核窗口\", \"manual check, window 12 west\"]\n", "desk_side = \"left\"\n"),
+    ];
+    let mut wrong = Vec::new();
+    for (desk, side) in desks {
+        also(
+            &world,
+            &format!("[page]\nlanguages = [\"zh-CN\", \"en\"]\nstrings = \"{}\"\n{desk}{side}", folder.display()),
+        );
+        let daemon = Daemon::start(&world, "");
+        for language in languages() {
+            browser.open(&format!("{}/?lang={language}", daemon.page()));
+            eventually("the screen is there", || browser.ask("document.documentElement.lang") == language);
+            eventually("the sign is there", || browser.ask("document.getElementById('staff').hidden") == "false");
+            browser.ask(MEASURE);
+            for (width, height) in [(320, 480), (800, 480), (1280, 720), (1920, 1080), (1080, 1920)] {
+                browser.size(width, height);
+                let found = browser.ask(&format!("measure({reasons})"));
+                let found: Vec<String> = serde_json::from_str(&found).expect("JSON");
+                wrong.extend(found.into_iter().map(|one| format!("{language} {width}x{height} {desk:.10}: {one}")));
+                if language == "ug" && width == 800 && !side.is_empty() {
+                    browser.ask("show({ kind: 'verdict', verdict: 'refer', reason: 'code-too-old', number: 'K7' })");
+                    keep(&browser.picture(), "lane-ug.png");
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }

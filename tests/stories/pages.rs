@@ -309,3 +309,80 @@ fn another_language_is_a_file_and_a_discreet_lane_refuses_without_telling_bystan
     eventually("it sounds like a referral", || browser.ask("(window.played.at(-1) || {}).name") == "refer");
     eventually("the officer knows", || discreet.get("/status.json").contains("bad-signature"));
 }
+
+/// A tenth of a second of silence, as a WAV file (RIFF, PCM, 8 bits, 8 kHz).
+fn recording() -> Vec<u8> {
+    let mut wav = b"RIFF".to_vec();
+    let number = |wav: &mut Vec<u8>, number: u32, bytes: usize| wav.extend(&number.to_le_bytes()[..bytes]);
+    number(&mut wav, 36 + 800, 4);
+    wav.extend(b"WAVEfmt ");
+    for (value, bytes) in [(16, 4), (1, 2), (1, 2), (8000, 4), (8000, 4), (1, 2), (8, 2)] {
+        number(&mut wav, value, bytes);
+    }
+    wav.extend(b"data");
+    number(&mut wav, 800, 4);
+    wav.extend([128; 800]);
+    wav
+}
+
+#[test]
+fn what_a_site_recorded_is_spoken_verdict_side_and_number_in_the_order_of_the_languages() {
+    let Some(browser) = Browser::start() else { return };
+    let world = today();
+    let names = ["admit", "refer", "left"].map(str::to_owned).into_iter();
+    let characters = ('A'..='Z').chain('0'..='9').map(String::from);
+    for name in names.chain(characters) {
+        fs::create_dir_all(world.path("voice/zh-CN")).expect("made");
+        fs::write(world.path("voice/zh-CN").join(name + ".wav"), recording()).expect("written");
+    }
+    fs::create_dir_all(world.path("voice/en")).expect("made");
+    fs::write(world.path("voice/en/refer.wav"), recording()).expect("written");
+    fs::write(world.path("voice/en/left.wav"), "this is no sound").expect("written");
+    also(&world, &format!("[page]\nvoice = \"{}\"\ndesk_side = \"left\"\n", world.path("voice").display()));
+    nobody(&world.path("frames"));
+    let daemon = Daemon::start(&world, "");
+    browser.open(daemon.page());
+    // 3 + 36 of one language, and one of the other.
+    eventually("the recordings are decoded", || browser.ask("recordings.size") == "40");
+    picture(&world.path("frames"), world.text("from Hebei, whose recognition is suspended"));
+    eventually("it is spoken", || browser.ask("(window.spoken || []).length") == "5");
+    let number = browser.ask("document.getElementById('number').textContent");
+    let characters: Vec<String> = number.chars().map(|one| format!("zh-CN/{one}")).collect();
+    assert_eq!(
+        browser.ask("window.spoken.join()"),
+        format!("zh-CN/refer,zh-CN/left,{},en/refer", characters.join(","))
+    );
+    let missing = ureq::get(format!("{}/voice/zh-CN/..%2f..%2fgate.toml", daemon.page())).call();
+    assert!(missing.is_err(), "no file is asked for by its path");
+}
+
+#[test]
+fn a_screen_whose_daemon_hangs_or_ends_shows_that_it_knows_nothing_and_no_old_verdict() {
+    let Some(browser) = Browser::start() else { return };
+    let world = today();
+    picture(&world.path("frames"), world.text("from Guangdong, green"));
+    let port =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
+    let daemon = Daemon::start_at(&world, "", port);
+    browser.open(&format!("{}/?lang=en", daemon.page()));
+    let state = || browser.ask(STATE);
+    eventually("the verdict is shown", || state() == "admit");
+    eventually("the camera's picture, too", || browser.ask("document.getElementById('preview').width") != "1");
+    // It hangs: the connection stays, and nothing comes.
+    daemon.signal("-STOP");
+    eventually("the verdict went", || state() == "connecting");
+    assert_eq!(browser.ask("document.getElementById('preview').width"), "1", "the old picture went, too");
+    eventually("whoever waits is sent elsewhere", || state() == "silent");
+    assert!(browser.ask("document.getElementById('next').textContent").contains("another lane"));
+    nobody(&world.path("frames"));
+    daemon.signal("-CONT");
+    eventually("it is heard again", || state() == "idle");
+    assert_eq!(daemon.stop(), Some(0));
+    eventually("nothing is known", || state() == "connecting");
+    browser.ask("(window.states = [], new MutationObserver(() => states.push(document.body.dataset.state)).observe(document.body, { attributes: true }))");
+    let again = Daemon::start_at(&world, "", port);
+    eventually("the screen is back by itself", || state() == "idle");
+    let between = browser.ask("window.states.filter((state) => ['admit', 'refer', 'refuse'].includes(state)).length");
+    assert_eq!(between, "0", "no verdict of the time before");
+    drop(again);
+}

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, Places, Receipts};
+use crate::config::{Config, Page, Places, Receipts};
 
 impl Places {
     /// The store of the accepted lists.
@@ -52,6 +52,14 @@ impl Places {
     #[must_use]
     pub fn device_key(&self) -> PathBuf {
         device_key(std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from), &self.state)
+    }
+}
+
+impl Page {
+    /// Where the words of the screens lie beside the built-in ones: those that came with the package, and this site's own.
+    #[must_use]
+    pub fn word_folders(&self) -> [&Path; 2] {
+        [Path::new("/usr/share/checkpointd/strings"), &self.strings]
     }
 }
 

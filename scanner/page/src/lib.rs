@@ -14,3 +14,4 @@ pub mod status;
 pub mod strings;
 pub mod view;
 pub mod visitor;
+pub mod voice;

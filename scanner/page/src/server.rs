@@ -9,7 +9,7 @@ use std::{convert::Infallible, future::pending, io, net::SocketAddr, sync::Arc, 
 use axum::{
     Extension, Router,
     body::{Body, Bytes},
-    extract::{Query, Request, State},
+    extract::{Path, Query, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -42,6 +42,7 @@ use super::{
     second_line::{DealtWith, SecondLineBoard},
     status::Status,
     visitor::{House, Visitor},
+    voice::Voice,
 };
 use crate::metrics::Metrics;
 
@@ -73,6 +74,8 @@ pub struct PageState {
     pub metrics: Metrics,
     /// The strings of all languages, as JSON.
     pub strings: String,
+    /// What the site recorded, to be spoken.
+    pub voice: Voice,
     /// The device's state, renewed once a second.
     pub status: watch::Receiver<Status>,
     /// What the page may do.
@@ -175,6 +178,7 @@ fn router(shown: Arc<PageState>) -> Router {
         .route("/desk.json", get(waiting))
         .route(DONE, post(done))
         .route("/strings.json", get(strings))
+        .route("/voice/{language}/{name}", get(recording))
         .route("/status.json", get(status))
         .route("/events", get(events))
         .route("/metrics", get(metrics))
@@ -236,6 +240,13 @@ async fn asset(kind: &'static str, bytes: &'static [u8]) -> Response {
 
 async fn strings(State(shown): State<Arc<PageState>>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], shown.strings.clone()).into_response()
+}
+
+async fn recording(State(shown): State<Arc<PageState>>, Path((language, name)): Path<(String, String)>) -> Response {
+    match shown.voice.recording(&language, &name) {
+        Some(recording) => ([(header::CONTENT_TYPE, recording.kind)], recording.bytes.clone()).into_response(),
+        None => (StatusCode::NOT_FOUND, "nobody recorded this\n").into_response(),
+    }
 }
 
 async fn status(State(shown): State<Arc<PageState>>) -> Response {
@@ -364,7 +375,7 @@ impl Listener {
                 changed = band.changed() => changed.ok().map(|()| event("band", &*band.borrow_and_update())),
             }
         };
-        timeout(KEEP_ALIVE, changed).await.unwrap_or_else(|_| Some(": alive\n\n".to_owned()))
+        timeout(KEEP_ALIVE, changed).await.unwrap_or_else(|_| Some(event("alive", &true)))
     }
 }
 

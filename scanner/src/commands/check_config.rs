@@ -1,7 +1,8 @@
 //! `checkpointd check-config`: reads the configuration as the daemon would, and prints what holds.
 
 use clap::Args;
-use host::causes::WithCauses;
+use host::{causes::WithCauses, config::Config};
+use page::{strings::Strings, voice::Voice};
 
 use crate::{
     commands::failure::{Exit, Failure},
@@ -32,5 +33,16 @@ pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failu
     };
     super::output::print(&format!("{}\n", shown.trim_end()));
     in_force::check(&config).map_err(|error| Failure::configuration(WithCauses(&error).to_string()))?;
-    Ok(Exit::Ok)
+    let troubles = screens(&config);
+    if troubles.is_empty() { Ok(Exit::Ok) } else { Err(Failure::configuration(troubles.join("\n"))) }
+}
+
+/// What is wrong with the words and recordings of the screens. A lane works all the same, with what there is; so this is told here, before
+/// travellers meet it.
+fn screens(config: &Config) -> Vec<String> {
+    let (strings, slips) = Strings::with_folders(&config.page.word_folders());
+    let words = slips.into_iter().chain(strings.lacking(&config.page.languages));
+    let voice = config.page.voice.as_deref().map(|folder| Voice::of_folder(folder).1).unwrap_or_default();
+    let words = words.map(|trouble| format!("page.strings: {trouble}"));
+    words.chain(voice.iter().map(|trouble| format!("page.voice: {trouble}"))).collect()
 }

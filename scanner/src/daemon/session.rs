@@ -17,7 +17,7 @@ use host::{
 };
 use lane::watchdog::{CameraState, LaneHealth, Stall, Watchdog};
 use nix::unistd::{Uid, User};
-use page::{hub::Hub, server::PageState, status::Status, strings::Strings, view::Hello, visitor::House};
+use page::{hub::Hub, server::PageState, status::Status, strings::Strings, view::Hello, visitor::House, voice::Voice};
 use sync::lists::LoadedLists;
 use tokio::{
     sync::watch,
@@ -86,7 +86,8 @@ pub async fn work(
     begin_log(&shared, log.as_ref());
     let names: Vec<String> = shared.config.lane.iter().map(|lane| lane.id.clone()).collect();
     let strings = words(&shared.config);
-    let hub = Hub::new(&hello(&shared.config, &strings), &names);
+    let voice = voice(&shared.config);
+    let hub = Hub::new(&hello(&shared.config, &strings, &voice), &names);
     let stop = Arc::new(AtomicBool::new(false));
     let mut threads = Threads::default();
     let mut without_gate = Vec::new();
@@ -105,6 +106,7 @@ pub async fn work(
         hub,
         metrics: shared.metrics.clone(),
         strings: strings.json(),
+        voice,
         status: status.clone(),
         overrides,
         second_line: shared.second_line.clone(),
@@ -161,15 +163,25 @@ fn house(viewers: &[String]) -> House {
 
 /// The words of the screens. What is wrong with a translation is told once a shift.
 fn words(config: &Config) -> Strings {
-    let (strings, troubles) = Strings::with_folder(&config.page.strings);
+    let (strings, troubles) = Strings::with_folders(&config.page.word_folders());
     for trouble in troubles {
         log::warn!("page.strings: {trouble}");
     }
     strings
 }
 
+/// What the screens speak with. What cannot be played is told once a shift.
+fn voice(config: &Config) -> Voice {
+    let Some(folder) = &config.page.voice else { return Voice::default() };
+    let (voice, troubles) = Voice::of_folder(folder);
+    for trouble in troubles {
+        log::warn!("page.voice: {trouble}");
+    }
+    voice
+}
+
 /// What every page is told first. A language without words is left out; without any, Chinese and English remain.
-fn hello(config: &Config, strings: &Strings) -> Hello {
+fn hello(config: &Config, strings: &Strings, voice: &Voice) -> Hello {
     let (mut languages, dumb): (Vec<_>, Vec<_>) =
         config.page.languages.iter().cloned().partition(|language| strings.speaks(language));
     for language in dumb {
@@ -182,6 +194,7 @@ fn hello(config: &Config, strings: &Strings) -> Hello {
     let signals = &config.signals;
     let desk = languages.iter().cloned().zip(config.page.desk.iter().cloned()).collect();
     Hello {
+        voice: voice.names(),
         desk,
         desk_side: config.page.desk_side.map(config::Side::code),
         place: config.checkpoint.id.clone(),

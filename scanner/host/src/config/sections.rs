@@ -92,7 +92,9 @@ settings! {
         desk: Vec<String> = Vec::new(),
         /// On which side of the screen that desk is.
         desk_side: Option<Side> = None,
-        /// A folder with more languages, `<language>.json` each.
+        /// A folder of recordings that the lane's screen speaks with; it does not speak when absent.
+        voice: Option<PathBuf> = None,
+        /// A folder with more languages, `<language>.json` each; its words outrank those that came with the package.
         strings: PathBuf = PathBuf::from("/etc/checkpointd/strings"),
         /// Whether it is served at all.
         enabled: bool = true,

@@ -74,7 +74,7 @@ const draw = (card) => {
       make("kbd", {}, key.toUpperCase()), ` ${say("decide." + verdict)}`));
   const whys = WHYS.map((why, at) =>
     make("button", { type: "button", "data-why": why, "aria-keyshortcuts": String(at + 1) }, make("kbd", {}, String(at + 1)), ` ${say("override.why." + why)}`));
-  const issuer = card.issuer ? `${named(card.issuer_names)} ${card.issuer}` : "";
+  const issuer = card.issuer ? `${named(card.issuer, card.issuer_names)} ${card.issuer}` : "";
   return make("article", { tabindex: "0", "data-scan": card.scan, "data-number": card.number, class: card.verdict, "aria-label": `${say("number")} ${card.number}` },
     make("h2", {}, card.number, make("span", { class: `tag ${card.verdict}` }, say("tag." + card.verdict))),
     make("p", { class: "why" }, say("why." + card.reason) || card.reason),

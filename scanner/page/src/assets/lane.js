@@ -46,16 +46,49 @@ const TUNES = {
   attention: [[880, 0.1], [0, 0.1], [880, 0.1]],
 };
 let audio = null, signals = { sound: true, read_cue: true, discreet: false };
+// What the site recorded, decoded once; what is being said, so that a new verdict falls silent of the old one.
+const recordings = new Map();
+let saying = [];
+const listenTo = async (names) => {
+  for (const name of names) {
+    if (recordings.has(name) || !audio) continue;
+    try {
+      const answer = await fetch(`/voice/${name.split("/").map(encodeURIComponent).join("/")}`);
+      if (answer.ok) recordings.set(name, await audio.decodeAudioData(await answer.arrayBuffer()));
+    } catch { /* A file that is no sound is not played; the words and the tune are there. */ }
+  }
+};
+// The verdict, the side and the number, in each language that was recorded, behind the tune.
+const speak = (state, after) => {
+  saying.forEach((source) => source.stop());
+  saying = [];
+  if (!audio || !signals.sound || state.kind !== "verdict") return;
+  const side = state.verdict === "admit" ? "" : document.body.dataset.side;
+  const what = [state.verdict, side, ...(state.number || "")].filter(Boolean);
+  let at = audio.currentTime + after;
+  const said = languages.flatMap((language) => (recordings.has(`${language}/${state.verdict}`) ? what.map((name) => `${language}/${name}`) : []))
+    .filter((name) => recordings.has(name));
+  for (const name of said) {
+    const source = audio.createBufferSource();
+    source.buffer = recordings.get(name);
+    source.connect(audio.destination);
+    source.start(at);
+    at += source.buffer.duration + 0.08;
+    saying.push(source);
+  }
+  window.spoken = said;
+};
 // What was sounded, as it was handed to the sound card: for whoever tests the screen.
 window.played = [];
 const hearing = () => {
   if (!audio && window.AudioContext && signals.sound) audio = new AudioContext();
   if (audio && audio.state === "suspended") audio.resume();
   element("sound").hidden = !audio || audio.state === "running";
+  listenTo(signals.voice || []);
 };
 const play = (name) => {
   const tune = TUNES[name];
-  if (!tune || !signals.sound || !audio || (name === "read" && !signals.read_cue)) return;
+  if (!tune || !signals.sound || !audio || (name === "read" && !signals.read_cue)) return 0;
   const begins = audio.currentTime, tones = [];
   let at = begins;
   for (const [hertz, seconds] of tune) {
@@ -74,6 +107,7 @@ const play = (name) => {
   }
   window.played.push({ name, tones, at: performance.now(), running: audio.state === "running" });
   if (window.played.length > 32) window.played.shift();
+  return at - begins;
 };
 
 // A language, or a band of many lines, may need more room than there is: then the words shrink until all of them are on the screen.
@@ -104,6 +138,7 @@ const show = (told) => {
   document.body.dataset.state = state.kind === "verdict" ? state.verdict : state.kind;
   document.body.dataset.reason = state.reason || "";
   document.documentElement.lang = languages[0];
+  document.documentElement.dir = (strings[languages[0]] || {})["text.direction"] || "ltr";
   element("number").textContent = (state.kind === "verdict" && state.number) || "";
   element("notice").textContent = (state.kind === "verdict" && state.notice) || "";
   if (state.kind === "verdict") {
@@ -114,11 +149,12 @@ const show = (told) => {
     for (const [id, word] of [["next", "word"], ["next2", "word2"]]) {
       if (element(id).textContent === element(word).textContent) element(id).textContent = "";
     }
-    play(state.verdict);
+    speak(state, play(state.verdict));
   } else {
+    speak(state, 0);
     const away = state.hint === "camera-lost" && besides.lanes.length > 0;
     put("word", state.kind === "hint" ? `hint.${state.hint}` : `state.${state.kind}`);
-    put("next", state.kind === "idle" || state.kind === "referring" ? `state.${state.kind}.next` :
+    put("next", ["idle", "referring", "silent"].includes(state.kind) ? `state.${state.kind}.next` :
       state.kind === "attention" ? `attention.${state.hint}` : state.kind === "configured" ? `configured.${state.outcome}` : "");
     put("why", away ? "attention.other-lanes" : "", besides.lanes.join(" · "));
     if (state.kind === "reading") play("read");
@@ -163,12 +199,35 @@ const name = (text) => {
   if (text) nameGoes = setTimeout(name, 2000, null);
 };
 
+// What stands on the screen is worth as much as the last word of the daemon is young. It says every five seconds that it is there; when
+// it does not, this page knows nothing, and shows that. Who has waited a while is sent to another lane.
+const SILENT = 12000, LONG = 10000;
+let source = null, heard = 0, lostSince = null;
+const lost = () => {
+  if (source) source.close();
+  source = null;
+  name(null);
+  preview({ width: 1, height: 1, luma: "AA==" });
+  staff([]);
+  besides = { lanes: [], refers_everybody: false };
+  lostSince ??= performance.now();
+  show({ kind: performance.now() - lostSince > LONG ? "silent" : "connecting" });
+};
+const watch = () => {
+  if (source && performance.now() - heard < SILENT) return;
+  lost();
+  listen();
+};
+
 const listen = () => {
-  const source = new EventSource("/events" + (lane ? `?lane=${encodeURIComponent(lane)}` : ""));
+  heard = performance.now();
+  source = new EventSource("/events" + (lane ? `?lane=${encodeURIComponent(lane)}` : ""));
+  for (const event of ["hello", "state", "band", "besides", "name", "preview", "alive"]) source.addEventListener(event, () => { heard = performance.now(); });
   source.addEventListener("hello", (event) => {
     const hello = JSON.parse(event.data);
     languages = wanted ? [wanted, ...hello.languages.filter((language) => language !== wanted)] : hello.languages;
     signals = hello;
+    lostSince = null;
     place = { desk: hello.desk || {} };
     document.body.dataset.side = hello.desk_side || "";
     element("place").textContent = hello.place;
@@ -187,18 +246,22 @@ const listen = () => {
   });
   source.addEventListener("name", (event) => name(JSON.parse(event.data)));
   source.addEventListener("preview", (event) => preview(JSON.parse(event.data)));
-  source.onerror = () => {
-    source.close();
-    name(null);
-    show({ kind: "connecting" });
-    setTimeout(listen, 1000);
-  };
+  // The next round of the watch tries again.
+  source.onerror = lost;
 };
 
 element("sound").addEventListener("click", hearing);
 document.addEventListener("keydown", hearing);
-fetch("/strings.json").then((answer) => answer.json()).then((all) => {
-  strings = all;
+// The daemon may begin after the screen does, or end while this page asks.
+const begin = async () => {
+  try {
+    strings = await (await fetch("/strings.json")).json();
+  } catch {
+    setTimeout(begin, 1000);
+    return;
+  }
   show({ kind: "connecting" });
   listen();
-});
+  setInterval(watch, 1000);
+};
+begin();

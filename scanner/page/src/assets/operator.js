@@ -52,7 +52,7 @@ const reasons = (counts) =>
 // A region as its people call it. What a fault names may be a region's code.
 const region = (code, lists) => {
   const list = lists.find((list) => list.issuer === code);
-  return list ? `${named(list.names)} ${code}` : code;
+  return list ? `${named(list.issuer, list.names)} ${code}` : code;
 };
 // What needs a hand comes first: what it is, where, what to do next; a command only for who opens the fold.
 const fault = (fault, lists) => {
@@ -93,7 +93,7 @@ const scan = (scan, lists) => make("tr", { "data-key": scan.scan || `${scan.time
   make("td", {}, say("why." + scan.reason) || scan.reason), make("td", {}, scan.issuer ? region(scan.issuer, lists) : ""), make("td", {}, byHand(scan)));
 
 const list = (list) => make("tr", { "data-key": list.issuer },
-  make("td", {}, list.issuer), make("td", {}, named(list.names)), make("td", {}, make("span", { class: `tag ${list.freshness}` }, say("fresh." + list.freshness))),
+  make("td", {}, list.issuer), make("td", {}, named(list.issuer, list.names)), make("td", {}, make("span", { class: `tag ${list.freshness}` }, say("fresh." + list.freshness))),
   make("td", {}, age(list.age_s)), make("td", {}, String(list.generation ?? "")));
 
 const draw = (state) => {

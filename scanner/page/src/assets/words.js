@@ -4,8 +4,8 @@
 let words = {}, language = "en", dictionary = {};
 const element = (id) => document.getElementById(id);
 const say = (key, what = "") => (words[key] ?? key).replaceAll("{desk}", words["desk.name"] ?? "").replaceAll("{}", what);
-// A name in the page's language; a list has Chinese and English ones.
-const named = (names) => (names ? (language.startsWith("zh") ? names.zh : names.en) || names.zh || names.en : "");
+// A region's name in the page's language; a list has Chinese and English ones, a translation may bring its own.
+const named = (code, names) => words[`region.${code}`] ?? (names ? (language.startsWith("zh") ? names.zh : names.en) || names.zh || names.en : "");
 
 const make = (tag, attributes = {}, ...children) => {
   const space = ["svg", "rect"].includes(tag) ? "http://www.w3.org/2000/svg" : "http://www.w3.org/1999/xhtml";
