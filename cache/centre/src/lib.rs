@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod board;
+pub mod commands;
 pub mod database;
 pub mod facts;
 pub mod front;

@@ -2,10 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-mod commands;
-
 use std::process::ExitCode;
 
+use centre::commands;
 use clap::Parser;
 
 fn main() -> ExitCode {

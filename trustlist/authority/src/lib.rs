@@ -8,6 +8,8 @@
 pub mod authority;
 pub mod changes;
 pub mod code;
+#[cfg(feature = "commands")]
+pub mod commands;
 pub mod deltas;
 pub mod fault;
 pub mod federation;

@@ -6,7 +6,7 @@ mod simulate;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use centre::database::Database;
+use crate::database::Database;
 use clap::{Args, Parser, Subcommand};
 
 type Done = Result<ExitCode, Box<dyn std::error::Error>>;
@@ -68,6 +68,10 @@ struct KeyArgument {
 }
 
 impl Arguments {
+    /// Does what the line says.
+    ///
+    /// # Errors
+    /// With what happened, whatever part of the centre it happened to.
     pub async fn run(self) -> Done {
         match self.command {
             Command::Serve(serve) => serve.run().await,

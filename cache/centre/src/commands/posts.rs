@@ -2,11 +2,11 @@
 
 use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
 
-use cache::{exchange::Slip, log::device_key::open_or_make};
-use centre::{
+use crate::{
     registry::{self, Entry, Invitation},
     verify,
 };
+use cache::{exchange::Slip, log::device_key::open_or_make};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 

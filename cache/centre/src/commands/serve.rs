@@ -2,8 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
-use cache::log::device_key::open_or_make;
-use centre::{
+use crate::{
     board::{self, Board},
     front::{Front, routes},
     health::HealthWriter,
@@ -12,6 +11,7 @@ use centre::{
     server,
     writer::{Settings, Writer},
 };
+use cache::log::device_key::open_or_make;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -128,9 +128,9 @@ impl Serve {
 }
 
 /// Partitions of days that come and go.
-async fn sweep(database: centre::database::Database, retention_days: i32) {
+async fn sweep(database: crate::database::Database, retention_days: i32) {
     loop {
-        let today = i32::try_from(centre::front::now().day()).unwrap_or(0);
+        let today = i32::try_from(crate::front::now().day()).unwrap_or(0);
         if let Err(error) = database.sweep(today, retention_days).await {
             ::log::warn!("days are not swept: {error}");
         }

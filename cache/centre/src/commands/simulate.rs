@@ -2,8 +2,8 @@
 
 use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
 
+use crate::simulate::{Fault, Plan, Report, enrol, run};
 use cache::exchange::Pinned;
-use centre::simulate::{Fault, Plan, Report, enrol, run};
 use clap::Args;
 use serde::Serialize;
 
@@ -90,7 +90,7 @@ impl Simulate {
         let size = || async {
             let connection = database.connection().await?;
             let sql = "SELECT pg_database_size(current_database())";
-            Ok::<i64, centre::database::DatabaseError>(connection.query_one(sql, &[]).await?.get(0))
+            Ok::<i64, crate::database::DatabaseError>(connection.query_one(sql, &[]).await?.get(0))
         };
         let before = (size().await?, self.centre_pid.and_then(ticks), postgres_ticks());
         let report = run(&plan, gates, |line| eprintln!("{line}")).await?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use authority::{Workspace, WorkspaceError, last::Found, place::Place};
+use crate::{Workspace, WorkspaceError, last::Found, place::Place};
 use clap::Args;
 use serde_json::json;
 

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use authority::{
+use crate::{
     Workspace, WorkspaceError,
     code::{
         ConfigurationDraft, issue_configuration,

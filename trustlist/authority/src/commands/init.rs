@@ -1,6 +1,6 @@
 //! `authority init`.
 
-use authority::{Authority, Plan, RolePlan, Source, Workspace, key::KeyType, metadata, place::Place, terms::Terms};
+use crate::{Authority, Plan, RolePlan, Source, Workspace, key::KeyType, metadata, place::Place, terms::Terms};
 use clap::Args;
 use trustlist::{region::Region, time::UnixTime};
 

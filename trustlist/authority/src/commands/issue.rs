@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use authority::{
+use crate::{
     Authority, Workspace, WorkspaceError,
     code::{
         Flaw,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use authority::{
+use crate::{
     Authority, Plan, Source, Workspace, WorkspaceError,
     import::{Found, NOWHERE},
     key::{KeyType, SigningKey},

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use authority::{Workspace, WorkspaceError, policy};
+use crate::{Workspace, WorkspaceError, policy};
 use clap::{Args, Subcommand};
 use trustlist::{
     lists::{

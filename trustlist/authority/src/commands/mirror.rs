@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use authority::mirror::{self, FILE};
+use crate::mirror::{self, FILE};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -46,7 +46,7 @@ impl Index {
         let mirror: &Path = &self.mirror;
         let index = mirror::Index::of_mirror(mirror)?;
         if index.listed.is_empty() && index.left_out.is_empty() {
-            return Err(authority::WorkspaceError::Usage(format!(
+            return Err(crate::WorkspaceError::Usage(format!(
                 "{} holds no repository; name the folder above 000000",
                 mirror.display()
             )));

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use authority::{
+use crate::{
     Workspace, WorkspaceError,
     key::{KeyType, SigningKey},
 };
@@ -21,20 +21,99 @@ macro_rules! complain {
     ($($part:tt)*) => { $crate::commands::warn(&format!($($part)*)) };
 }
 
-pub mod backup;
-pub mod clock;
-pub mod config_code;
-pub mod init;
-pub mod issue;
-pub mod issuer;
-pub mod lists;
-pub mod mirror;
-pub mod publishing;
-pub mod root;
-pub mod show;
-pub mod statuses;
+mod backup;
+mod clock;
+mod config_code;
+mod init;
+mod issue;
+mod issuer;
+mod lists;
+mod mirror;
+mod publishing;
+mod root;
+mod show;
+mod statuses;
 
 type Done = Result<(), WorkspaceError>;
+
+/// Keys, trust lists, publishing and test codes: what a province, a city or the national platform runs, each on its own machine.
+#[derive(clap::Parser)]
+#[command(name = "authority", version, propagate_version = true, after_help = EXAMPLE)]
+pub struct Arguments {
+    /// Folder of the authority
+    #[arg(long, short, global = true, default_value = ".", value_name = "FOLDER")]
+    dir: PathBuf,
+    /// The time (of the clock, or of --at) is right although no time service confirms it and nothing was signed for long
+    #[arg(long, global = true)]
+    clock_is_right: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLE: &str = "\
+Example: a province and the national platform
+  authority --dir hubei init 420000
+  authority --dir hubei publish
+  authority --dir nation init 000000
+  authority --dir nation issuer add 420000 --root hubei/roots/1.root.json
+  authority --dir nation arrange 420000 '*' --route direct
+  authority --dir nation publish
+  authority --dir hubei issue --colour green --out code.png
+
+Times are RFC 3339 (2021-02-01T08:00:00+08:00). Exit status: 0 done, 1 failed, 2 usage.";
+
+#[derive(clap::Subcommand)]
+enum Command {
+    Init(init::Init),
+    Show(show::Show),
+    #[command(subcommand)]
+    Issuer(issuer::Issuer),
+    Arrange(lists::Arrange),
+    Suspend(lists::Suspend),
+    Resume(lists::Resume),
+    RiskArea(lists::Area),
+    #[command(subcommand)]
+    Policy(lists::PolicyCommand),
+    #[command(subcommand)]
+    StatusList(statuses::StatusList),
+    Publish(publishing::Publish),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
+    #[command(subcommand)]
+    Root(root::RootCommand),
+    Issue(Box<issue::Issue>),
+    ConfigCode(Box<config_code::ConfigCode>),
+    #[command(subcommand)]
+    Mirror(mirror::Mirror),
+}
+
+impl Arguments {
+    /// Does what the line says.
+    ///
+    /// # Errors
+    /// With what happened and what to do about it.
+    pub fn run(self) -> Result<(), WorkspaceError> {
+        let global = &Global { dir: self.dir, clock_is_right: self.clock_is_right };
+        match self.command {
+            Command::Init(command) => command.run(global),
+            Command::Show(command) => command.run(global),
+            Command::Issuer(command) => command.run(global),
+            Command::Arrange(command) => command.run(global),
+            Command::Suspend(command) => command.run(global),
+            Command::Resume(command) => command.run(global),
+            Command::RiskArea(command) => command.run(global),
+            Command::Policy(command) => command.run(global),
+            Command::StatusList(command) => command.run(global),
+            Command::Publish(command) => command.run(global),
+            Command::Backup(command) => command.run(global),
+            Command::Restore(command) => command.run(global),
+            Command::Root(command) => command.run(global),
+            Command::Issue(command) => command.run(global),
+            Command::ConfigCode(command) => command.run(global),
+            Command::Mirror(command) => command.run(),
+        }
+    }
+}
 
 /// What may stand before every command.
 pub struct Global {
@@ -84,7 +163,7 @@ impl TokenArgs {
 #[cfg(feature = "pkcs11")]
 fn made_in_token(arguments: TokenArgs, number: u32, key_type: KeyType) -> Result<Vec<SigningKey>, WorkspaceError> {
     let (Some(module), Some(label)) = (arguments.pkcs11, arguments.token) else { return Ok(Vec::new()) };
-    let token = authority::token::Token { module, label };
+    let token = crate::token::Token { module, label };
     Ok((0..number).map(|_| SigningKey::generate_in(token.clone(), key_type)).collect::<Result<_, _>>()?)
 }
 
@@ -157,4 +236,28 @@ pub fn print(line: &str) {
 /// Prints a line on standard error. When that cannot be written either, there is nobody left to tell.
 pub fn warn(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_command_shows_an_example() {
+        let mut command = Arguments::command();
+        command.build();
+        fn examine(command: &clap::Command) {
+            if command.get_name() == "help" {
+                return;
+            }
+            assert!(command.get_about().is_some(), "{} says what it does", command.get_name());
+            let leaf = command.get_subcommands().next().is_none();
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(!leaf || help.contains("Example"), "{} shows an example", command.get_name());
+            command.get_subcommands().for_each(examine);
+        }
+        examine(&command);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use authority::{Workspace, WorkspaceError, changes::Changes, place::Place, publish::Publication};
+use crate::{Workspace, WorkspaceError, changes::Changes, place::Place, publish::Publication};
 use clap::Args;
 use serde_json::json;
 use trustlist::time::UnixTime;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use authority::{
+use crate::{
     Workspace, WorkspaceError,
     key::{KeyType, SigningKey},
     metadata::{self, Role},
@@ -122,7 +122,7 @@ impl Fingerprint {
             (None, Some(issuer)) => {
                 let workspace = Workspace::open(&global.dir)?;
                 let pinned = workspace.authority.national()?.roots.get(&issuer);
-                pinned.cloned().ok_or(authority::national::ListError::UnknownIssuer(issuer))?
+                pinned.cloned().ok_or(crate::national::ListError::UnknownIssuer(issuer))?
             }
             (None, None) => Workspace::open(&global.dir)?.authority.first_root().to_vec(),
         };

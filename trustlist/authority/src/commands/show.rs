@@ -1,6 +1,6 @@
 //! `authority show`.
 
-use authority::{
+use crate::{
     Workspace,
     authority::entry_kid,
     metadata::{self, Role},

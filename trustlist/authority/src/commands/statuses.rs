@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use authority::{Workspace, WorkspaceError, changes::is_much, statuses};
+use crate::{Workspace, WorkspaceError, changes::is_much, statuses};
 use clap::{Args, Subcommand};
 use trustlist::{status::Status, time::UnixTime};
 
