@@ -5,6 +5,7 @@
 
 mod centre;
 mod check;
+mod documents;
 mod manifest;
 mod package;
 mod quick;
@@ -55,8 +56,8 @@ cargo xtask quick               the inner loop: format, lints and tests of what 
 cargo xtask check [--fast]      install what the tests need; format, lints, each set of features, documents, dependencies,
                                 advisories, licences, units, all tests (--fast: the tests alone)
 cargo xtask units               the systemd units, in the eyes of systemd itself (part of check)
-cargo xtask deb                 the Debian packages, in target/debian
-cargo xtask board NAME          the daemon for a board: aarch64 or armv7
+cargo xtask package [--gate] [ARCHITECTURE…]
+                                the Debian packages, in target/debian: for amd64, arm64 and armhf where none is named (--gate: a gate's alone)
 cargo xtask setup               only install what both need";
 
 fn main() -> ExitCode {
@@ -73,8 +74,7 @@ fn main() -> ExitCode {
         ["check"] => check::everything(),
         ["check", "--fast"] => check::tests(),
         ["units"] => install(TEST) && units::check(),
-        ["deb"] => package::deb(),
-        ["board", name] => package::board(name),
+        ["package", rest @ ..] => package::package(rest),
         ["setup"] => install(BUILD) && install(TEST),
         _ => {
             eprintln!("{HELP}");
