@@ -36,6 +36,6 @@ pub mod track;
 
 pub use eye::Eye;
 pub use grid::SoftGrid;
-pub use luma::{Luma, LumaError, MAX_HEIGHT, MAX_WIDTH};
+pub use luma::{Luma, LumaError, MAX_PIXELS, MAX_SIDE, within_limits};
 pub use reader::{Budget, Effort, Hint, MAX_UNREAD, Reader, Reading, Sighting, Statistics};
 pub use symbol::{EcLevel, Point, StructuredAppend, Symbol, Version};

@@ -5,10 +5,18 @@
 
 use std::fmt;
 
-/// Widest frame accepted; bounds every allocation the eye makes from a stranger's picture.
-pub const MAX_WIDTH: usize = 4096;
-/// Tallest frame accepted.
-pub const MAX_HEIGHT: usize = 3072;
+/// Most pixels a frame may have, a photograph of 12 megapixels whichever way it was held; bounds every allocation the eye makes
+/// from a stranger's picture.
+pub const MAX_PIXELS: usize = 4096 * 3072;
+/// Longest side a frame may have: places in a row are kept in 16 bits, and a strip of a few rows shows nobody's code.
+pub const MAX_SIDE: usize = 16_384;
+
+/// Whether a frame of that size is neither empty nor larger than what is looked at.
+#[must_use]
+pub const fn within_limits(width: usize, height: usize) -> bool {
+    // Neither product can overflow once the sides are bounded.
+    width >= 1 && height >= 1 && width <= MAX_SIDE && height <= MAX_SIDE && width * height <= MAX_PIXELS
+}
 
 /// A borrowed plane of 8-bit brightness, row by row.
 ///
@@ -26,7 +34,7 @@ pub struct Luma<'a> {
 pub enum LumaError {
     /// Width or height is zero.
     Empty,
-    /// Larger than [`MAX_WIDTH`] × [`MAX_HEIGHT`].
+    /// More than [`MAX_PIXELS`], or longer than [`MAX_SIDE`].
     TooLarge {
         /// Width asked for.
         width: usize,
@@ -54,7 +62,7 @@ impl fmt::Display for LumaError {
         match self {
             Self::Empty => write!(f, "the frame has no pixels"),
             Self::TooLarge { width, height } => {
-                write!(f, "the frame is {width}x{height}; at most {MAX_WIDTH}x{MAX_HEIGHT} is read: scale it down")
+                write!(f, "the frame is {width}x{height}; at most {MAX_PIXELS} pixels are read: scale it down")
             }
             Self::ShortStride { width, stride } => {
                 write!(f, "rows of {width} pixels do not fit a stride of {stride} bytes")
@@ -79,7 +87,7 @@ impl<'a> Luma<'a> {
         if width == 0 || height == 0 {
             return Err(LumaError::Empty);
         }
-        if width > MAX_WIDTH || height > MAX_HEIGHT {
+        if !within_limits(width, height) {
             return Err(LumaError::TooLarge { width, height });
         }
         if stride < width {
@@ -151,7 +159,16 @@ mod tests {
         assert_eq!(Luma::new(&data, 10, 11).err(), Some(LumaError::ShortBuffer { needed: 110, given: 100 }));
         assert_eq!(Luma::with_stride(&data, 10, 2, 9).err(), Some(LumaError::ShortStride { width: 10, stride: 9 }));
         assert!(matches!(Luma::with_stride(&data, 1, 3, usize::MAX).err(), Some(LumaError::ShortBuffer { .. })));
-        assert!(matches!(Luma::new(&data, 5000, 1).err(), Some(LumaError::TooLarge { .. })));
+        assert!(matches!(Luma::new(&data, MAX_SIDE + 1, 1).err(), Some(LumaError::TooLarge { .. })));
+        assert!(matches!(Luma::new(&data, usize::MAX, usize::MAX).err(), Some(LumaError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn a_photograph_of_twelve_megapixels_is_taken_upright_and_lying() {
+        let data = vec![0_u8; MAX_PIXELS];
+        assert!(Luma::new(&data, 4096, 3072).is_ok() && Luma::new(&data, 3072, 4096).is_ok());
+        assert!(matches!(Luma::new(&data, 4096, 3073).err(), Some(LumaError::TooLarge { .. })));
+        assert!(matches!(Luma::new(&data, 3073, 4096).err(), Some(LumaError::TooLarge { .. })));
     }
 
     #[test]

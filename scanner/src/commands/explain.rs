@@ -25,7 +25,7 @@ pub fn write(eye: &mut Eye, folder: &Path, picture: &Path, frame: &Frame) -> Res
     fs::write(&text, told).map_err(|error| failed(&text).because(error))?;
     for stage in explain::pictures(frame.luma(), &notes) {
         let path = folder.join(format!("{name}-{}.png", stage.name));
-        let size = |side: usize| u32::try_from(side).expect("frames are at most 4096 wide");
+        let size = |side: usize| u32::try_from(side).expect("a frame's sides are bounded");
         let (width, height) = (size(stage.width), size(stage.height));
         image::save_buffer_with_format(&path, &stage.rgb, width, height, ExtendedColorType::Rgb8, ImageFormat::Png)
             .map_err(|error| failed(&path).because(error))?;

@@ -60,7 +60,7 @@ impl fmt::Display for Damage {
         match self {
             Self::Short { needed, given } => write!(f, "the buffer has {given} of {needed} bytes"),
             Self::TooLarge { width, height } => {
-                write!(f, "{width}x{height} is more than {}x{}", eye::MAX_WIDTH, eye::MAX_HEIGHT)
+                write!(f, "{width}x{height} is more than {} pixels", eye::MAX_PIXELS)
             }
             Self::OtherSize { width, height } => write!(f, "the picture is {width}x{height}, not what was agreed"),
             Self::NoStart => f.write_str("no JPEG start marker"),
@@ -79,7 +79,7 @@ pub(super) fn bounded(width: usize, height: usize) -> Result<usize, Damage> {
     if width == 0 || height == 0 {
         return Err(Damage::NoPicture);
     }
-    if width > eye::MAX_WIDTH || height > eye::MAX_HEIGHT {
+    if !eye::within_limits(width, height) {
         return Err(Damage::TooLarge { width, height });
     }
     Ok(width * height)

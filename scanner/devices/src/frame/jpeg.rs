@@ -98,8 +98,8 @@ pub(super) fn decode(bytes: &[u8], pool: &Pool) -> Result<(Buffer, usize, usize)
     let end = JpegEnd::find(bytes)?;
     let pixels = bounded(end.width, end.height)?;
     let options = DecoderOptions::default()
-        .set_max_width(eye::MAX_WIDTH)
-        .set_max_height(eye::MAX_HEIGHT)
+        .set_max_width(eye::MAX_SIDE)
+        .set_max_height(eye::MAX_SIDE)
         .jpeg_set_max_scans(MAX_SCANS)
         .set_strict_mode(true)
         .jpeg_set_out_colorspace(ColorSpace::Luma);
@@ -173,6 +173,21 @@ pub(super) mod tests {
         let again = decode(&short, &pool).expect("what came").0.to_vec();
         assert_eq!(once[..320 * 64], first_rows);
         assert_eq!(once, again, "a used buffer shows through");
+    }
+
+    #[test]
+    fn the_bound_of_a_picture_is_one_of_area_whichever_way_it_was_held() {
+        for (width, height, fits) in [(3072_u16, 4096_u16, true), (4096, 3072, true), (3072, 4104, false)] {
+            let mut jpeg = picture(16, 16);
+            let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).expect("a frame header");
+            jpeg[frame + 5..frame + 7].copy_from_slice(&height.to_be_bytes());
+            jpeg[frame + 7..frame + 9].copy_from_slice(&width.to_be_bytes());
+            // What fits is taken for a picture whose end is missing.
+            let refused = matches!(decode(&jpeg, &Pool::new()), Err(Damage::TooLarge { .. }));
+            assert_eq!(refused, !fits, "{width}x{height}");
+        }
+        let (luma, width, height) = decode(&picture(480, 640), &Pool::new()).expect("a whole picture");
+        assert_eq!((luma.len(), width, height), (480 * 640, 480, 640));
     }
 
     #[test]

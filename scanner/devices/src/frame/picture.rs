@@ -2,7 +2,7 @@
 
 use std::{fmt, fs::File, io, io::Read, path::Path, time::Instant};
 
-use image::{DynamicImage, ImageError, ImageReader, Limits, error::LimitErrorKind};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, error::LimitErrorKind};
 
 use super::Frame;
 
@@ -10,7 +10,7 @@ use super::Frame;
 pub const MAX_FILE: u64 = 32 << 20;
 
 /// Memory a decoder may take: the largest frame with four 16-bit channels, and half as much to work with.
-const MAX_DECODER: u64 = (eye::MAX_WIDTH * eye::MAX_HEIGHT) as u64 * 12;
+const MAX_DECODER: u64 = eye::MAX_PIXELS as u64 * 12;
 
 /// Why a file is no picture.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl fmt::Display for PictureError {
             Self::Unreadable(cause) => write!(f, "cannot be read: {cause}"),
             Self::FileTooLarge => write!(f, "is larger than {} MiB", MAX_FILE >> 20),
             Self::TooLarge => {
-                write!(f, "is larger than {}x{}: scale it down", eye::MAX_WIDTH, eye::MAX_HEIGHT)
+                write!(f, "has more than {} pixels: scale it down", eye::MAX_PIXELS)
             }
             Self::NotAPicture => f.write_str("is no PNG, JPEG, WebP or BMP picture"),
             Self::Damaged(cause) => write!(f, "is damaged: {cause}"),
@@ -71,17 +71,16 @@ pub fn read_picture_bytes(bytes: &[u8]) -> Result<Frame, PictureError> {
         return Err(PictureError::NotAPicture);
     }
     let mut limits = Limits::default();
-    limits.max_image_width = Some(eye::MAX_WIDTH as u32);
-    limits.max_image_height = Some(eye::MAX_HEIGHT as u32);
+    limits.max_image_width = Some(eye::MAX_SIDE as u32);
+    limits.max_image_height = Some(eye::MAX_SIDE as u32);
     limits.max_alloc = Some(MAX_DECODER);
     reader.limits(limits);
-    let picture = reader.decode().map_err(|error| match error {
-        ImageError::Limits(limit) if !matches!(limit.kind(), LimitErrorKind::Unsupported { .. }) => {
-            PictureError::TooLarge
-        }
-        ImageError::Unsupported(_) => PictureError::NotAPicture,
-        error => PictureError::Damaged(error),
-    })?;
+    let decoder = reader.into_decoder().map_err(refused)?;
+    let (width, height) = decoder.dimensions();
+    if !eye::within_limits(width as usize, height as usize) {
+        return Err(PictureError::TooLarge);
+    }
+    let picture = DynamicImage::from_decoder(decoder).map_err(refused)?;
     let luma = match picture {
         DynamicImage::ImageLuma8(luma) => luma,
         // Codes are printed on something: what is transparent is seen as paper.
@@ -90,6 +89,16 @@ pub fn read_picture_bytes(bytes: &[u8]) -> Result<Frame, PictureError> {
     };
     let (width, height) = (luma.width() as usize, luma.height() as usize);
     Frame::new(luma.into_raw().into(), width, height, 0, began).map_err(|_| PictureError::TooLarge)
+}
+
+fn refused(error: ImageError) -> PictureError {
+    match error {
+        ImageError::Limits(limit) if !matches!(limit.kind(), LimitErrorKind::Unsupported { .. }) => {
+            PictureError::TooLarge
+        }
+        ImageError::Unsupported(_) => PictureError::NotAPicture,
+        error => PictureError::Damaged(error),
+    }
 }
 
 fn over_white(picture: &DynamicImage) -> image::GrayImage {
@@ -137,13 +146,24 @@ mod tests {
     }
 
     #[test]
+    fn a_photograph_of_twelve_megapixels_is_read_upright_and_lying_and_one_row_more_is_not() {
+        let black = |width, height| encoded(&GrayImage::new(width, height).into(), ImageFormat::Png);
+        for (width, height) in [(3072, 4096), (4096, 3072)] {
+            let frame = read_picture_bytes(&black(width, height)).expect("a picture");
+            assert_eq!((frame.width(), frame.height()), (width as usize, height as usize));
+        }
+        for (width, height) in [(3072, 4097), (eye::MAX_SIDE as u32 + 1, 2)] {
+            let picture = black(width, height);
+            assert!(matches!(read_picture_bytes(&picture), Err(PictureError::TooLarge)), "{width}x{height}");
+        }
+    }
+
+    #[test]
     fn what_is_no_picture_says_what_it_is_instead() {
         let png = encoded(&gradient(40, 30), ImageFormat::Png);
         assert!(matches!(read_picture_bytes(b"hello"), Err(PictureError::NotAPicture)));
         assert!(matches!(read_picture_bytes(b""), Err(PictureError::NotAPicture)));
         assert!(matches!(read_picture_bytes(&png[..png.len() / 2]), Err(PictureError::Damaged(_))));
-        let wide = encoded(&gradient(5000, 2), ImageFormat::Png);
-        assert!(matches!(read_picture_bytes(&wide), Err(PictureError::TooLarge)));
         assert!(matches!(read_picture(Path::new("/nonexistent")), Err(PictureError::Unreadable(_))));
     }
 }

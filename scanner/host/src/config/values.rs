@@ -120,12 +120,14 @@ pub struct Resolution {
 }
 
 impl Setting for Resolution {
-    const EXPECTED: &'static str = "a picture size such as \"1280x720\", at most 4096x3072";
+    const EXPECTED: &'static str = "a picture size such as \"1280x720\", at most 12.5 megapixels";
 
     fn parse(node: &Node) -> Option<Self> {
         let (width, height) = node.text()?.split_once('x')?;
         let (width, height) = (width.parse().ok()?, height.parse().ok()?);
-        ((16..=4096).contains(&width) && (16..=3072).contains(&height)).then_some(Resolution { width, height })
+        // The eye's limit is one of area, whichever way a camera is mounted.
+        let fits = (16..=16_384).contains(&width) && (16..=16_384).contains(&height) && width * height <= 4096 * 3072;
+        fits.then_some(Resolution { width, height })
     }
 
     fn show(&self) -> Option<toml::Value> {

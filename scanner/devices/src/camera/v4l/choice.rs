@@ -40,8 +40,7 @@ impl Offer {
 
 /// Whether pictures of this size are read at all.
 fn readable(size: Resolution) -> bool {
-    let (width, height) = (size.width as usize, size.height as usize);
-    (1..=eye::MAX_WIDTH).contains(&width) && (1..=eye::MAX_HEIGHT).contains(&height)
+    eye::within_limits(size.width as usize, size.height as usize)
 }
 
 /// How far one size is from another, in pixels too many or too few on either side.
