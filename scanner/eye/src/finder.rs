@@ -208,15 +208,23 @@ fn section(plane: &Plane<'_>, x: i32, y: i32, dx: i32, dy: i32, reach: i32) -> O
         return None;
     }
     let mut left = reach;
+    // Steps to the last pixel of the picture.
+    let room = |sign: i32| {
+        let along = |at: i32, step: i32, most: usize| match step.signum() {
+            1 => most as i32 - 1 - at,
+            -1 => at,
+            _ => i32::MAX,
+        };
+        along(x, sign * dx, plane.width()).min(along(y, sign * dy, plane.height()))
+    };
+    let rooms = [room(-1), room(1)];
     let mut run = |from: &mut i32, sign: i32, color: bool| {
         let mut length = 0;
-        while left > 0 {
+        let room = rooms[usize::from(sign > 0)];
+        // Beyond the picture everything is light; a run that ends there ends.
+        while left > 0 && *from <= room {
             let (px, py) = (x + dx * sign * *from, y + dy * sign * *from);
-            if plane.dark(px, py) != color {
-                break;
-            }
-            // Beyond the picture everything is light; a run that ends there ends.
-            if px < 0 || py < 0 || px as usize >= plane.width() || py as usize >= plane.height() {
+            if plane.dark_inside(px as usize, py as usize) != color {
                 break;
             }
             *from += 1;

@@ -8,10 +8,10 @@
 
 use std::ops::Range;
 
-use crate::light::Blocks;
+use crate::blocks::Blocks;
 
 /// Light that a block with two colours of a code has at least over its dark, as parts of the light: 2 of 5. Less is texture.
-const RANGE: (u16, u16) = (2, 5);
+const RANGE: (i16, i16) = (2, 5);
 /// By how much noise may make the same light lighter in one block than in the next.
 const ALIKE: u8 = 12;
 
@@ -27,7 +27,7 @@ pub(crate) enum Hold {
 
 impl Hold {
     /// A line within this many sixteenths of the range from either end is foreign.
-    const fn outside(self) -> u16 {
+    const fn outside(self) -> i16 {
         match self {
             Hold::Gentle => 4,
             Hold::Strict => 5,
@@ -36,12 +36,40 @@ impl Hold {
 }
 
 /// Sixteenths of the range that a foreign line is moved to, from the nearer end.
-const INSIDE: u16 = 7;
+const INSIDE: i16 = 7;
 /// Blocks of the same light among nine, two apart: a corner of a code has four, its quiet zone counted.
 const MIN_FELLOWS: u8 = 4;
 /// Side of the squares of blocks in which changes are counted, and how many of the sixteen have to be changed for another look.
 const CELL: usize = 4;
 const MIN_CHANGED: u16 = 4;
+
+/// The darkest and the lightest around each block of a row.
+#[derive(Clone, Debug, Default)]
+struct Ends {
+    lows: Vec<u8>,
+    highs: Vec<u8>,
+}
+
+impl Ends {
+    /// Moves the thresholds of a row that are foreign to it, and says the lines of those blocks that have one of their own. Written
+    /// for eight at a time: by index over slices of one length, without a branch, in the arithmetic that every machine has for lanes.
+    fn hold(&self, thresholds: &mut [u8], lines: &mut [u8], edges: &[u8], fellows: &[u8], how: Hold) {
+        let n = thresholds.len();
+        let (lines, edges, fellows) = (&mut lines[..n], &edges[..n], &fellows[..n]);
+        let (lows, highs) = (&self.lows[..n], &self.highs[..n]);
+        for i in 0..n {
+            let (low, high, threshold) = (i16::from(lows[i]), i16::from(highs[i]), i16::from(thresholds[i]));
+            let range = high - low;
+            let own = (edges[i] == 1) & (fellows[i] >= MIN_FELLOWS) & (range * RANGE.1 >= high * RANGE.0);
+            let (outside, inside) = (range * how.outside() / 16, range * INSIDE / 16);
+            let foreign = (threshold < low + outside) | (threshold > high - outside);
+            let moved = threshold.max(low + inside).min(high - inside);
+            let threshold = if own & foreign { moved } else { threshold };
+            thresholds[i] = threshold as u8;
+            lines[i] = if own { threshold as u8 } else { u8::MAX };
+        }
+    }
+}
 
 /// Buffers for a row of blocks, and the lines of all.
 #[derive(Clone, Debug, Default)]
@@ -52,7 +80,7 @@ pub(crate) struct Scratch {
     /// The range of lights that are alike, of each block.
     alike: (Vec<u8>, Vec<u8>),
     /// The darkest and the lightest of a block and those beside it that are of the same light.
-    ends: (Vec<u8>, Vec<u8>),
+    ends: Ends,
     /// How many around are of the same light.
     fellows: Vec<u8>,
 }
@@ -67,25 +95,15 @@ pub(crate) fn hold(
     scratch: &mut Scratch,
 ) {
     let rows = thresholds.len() / across.max(1);
-    scratch.lines.clear();
+    scratch.lines.resize(thresholds.len(), u8::MAX);
     for y in 0..rows {
         scratch.take_own(blocks, across, y);
         if how == Hold::Gentle {
             scratch.look_around(blocks, across, y, rows);
         }
         let row = y * across..(y + 1) * across;
-        let (lows, highs) = &scratch.ends;
-        let ends = lows.iter().zip(highs).zip(&scratch.fellows);
-        for ((threshold, edge), ((lo, hi), fellows)) in thresholds[row.clone()].iter_mut().zip(&edges[row]).zip(ends) {
-            let range = u16::from(hi - lo);
-            let own = *edge == 1 && *fellows >= MIN_FELLOWS && range * RANGE.1 >= u16::from(*hi) * RANGE.0;
-            let (outside, inside) = ((range * how.outside() / 16) as u8, (range * INSIDE / 16) as u8);
-            let foreign = *threshold < lo + outside || *threshold > hi - outside;
-            if own && foreign {
-                *threshold = (*threshold).clamp(lo + inside, hi - inside);
-            }
-            scratch.lines.push(if own { *threshold } else { u8::MAX });
-        }
+        let lines = &mut scratch.lines[row.clone()];
+        scratch.ends.hold(&mut thresholds[row.clone()], lines, &edges[row], &scratch.fellows, how);
     }
     let Scratch { lines, best, .. } = scratch;
     for y in 0..rows {
@@ -102,10 +120,10 @@ pub(crate) fn hold(
             continued(best, means, highs, lines, lights);
             continued(&mut best[..last], &means[..last], &highs[..last], &lines[1..], &lights[1..]);
         }
-        let evens = edges[row.clone()].iter().zip(means).zip(&*best);
-        for (threshold, ((edge, mean), line)) in thresholds[row].iter_mut().zip(evens) {
-            let taken_for_dark = *edge == 0 && *threshold > *mean;
-            *threshold = if taken_for_dark { (*threshold).min(*line) } else { *threshold };
+        let (thresholds, edges, best) = (&mut thresholds[row.clone()], &edges[row], &best[..across]);
+        for i in 0..across {
+            let taken_for_dark = (edges[i] == 0) & (thresholds[i] > means[i]);
+            thresholds[i] = thresholds[i].min(best[i] | !u8::from(taken_for_dark).wrapping_neg());
         }
     }
 }
@@ -114,7 +132,7 @@ impl Scratch {
     /// For a row of blocks what each holds itself.
     fn take_own(&mut self, blocks: &Blocks, across: usize, y: usize) {
         let row = y * across..(y + 1) * across;
-        let (lows, highs) = &mut self.ends;
+        let Ends { lows, highs } = &mut self.ends;
         lows.clear();
         lows.extend_from_slice(&blocks.lows[row.clone()]);
         highs.clear();
@@ -131,7 +149,7 @@ impl Scratch {
         from.extend(blocks.highs[row.clone()].iter().map(|high| high - high / 3));
         to.clear();
         to.extend(blocks.highs[row].iter().map(|high| high.saturating_add(high / 2 + ALIKE)));
-        let (lows, highs) = &mut self.ends;
+        let Ends { lows, highs } = &mut self.ends;
         for near in y.saturating_sub(1)..(y + 2).min(rows) {
             let at = near * across;
             for (to_left, to_right) in [(0, 1), (0, 0), (1, 0)] {
@@ -201,8 +219,12 @@ pub(crate) fn changed(now: &[u8], before: &[u8], edges: &[u8], across: usize, pa
     let mut counts = vec![0_u16; across.div_ceil(CELL)];
     for ((now, before), edges) in strips {
         counts.fill(0);
-        for (at, ((now, before), edge)) in now.iter().zip(before).zip(edges).enumerate() {
-            counts[at % across / CELL] += u16::from(now != before) & u16::from(*edge);
+        for ((now, before), edges) in now.chunks(across).zip(before.chunks(across)).zip(edges.chunks(across)) {
+            let cells = now.chunks(CELL).zip(before.chunks(CELL)).zip(edges.chunks(CELL));
+            for (count, ((now, before), edges)) in counts.iter_mut().zip(cells) {
+                let blocks = now.iter().zip(before).zip(edges);
+                *count += blocks.map(|((now, before), edge)| u16::from(now != before) & u16::from(*edge)).sum::<u16>();
+            }
         }
         let much = |count: &u16| *count >= MIN_CHANGED;
         let part = match (counts.iter().position(much), counts.iter().rposition(much)) {
@@ -218,41 +240,6 @@ pub(crate) fn changed(now: &[u8], before: &[u8], edges: &[u8], across: usize, pa
             if let Some(other) = alone.get(near).filter(|other| !other.is_empty()) {
                 let joined = part.start.min(other.start)..part.end.max(other.end);
                 *part = if part.start == part.end { (*other).clone() } else { joined };
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::{Luma, light::Light};
-
-    /// Bars of 4 pixels on a card with a quiet zone of 16, in the middle of a ground of another light.
-    fn card(dark: u8, light: u8, around: u8) -> Vec<u8> {
-        let bar = |x: usize, y: usize| (56..104).contains(&x) && (56..104).contains(&y) && (x / 4).is_multiple_of(2);
-        (0..160 * 160)
-            .map(|i| match (i % 160, i / 160) {
-                (x, y) if bar(x, y) => dark,
-                (x, y) if (40..120).contains(&x) && (40..120).contains(&y) => light,
-                _ => around,
-            })
-            .collect()
-    }
-
-    #[test]
-    fn a_card_keeps_its_own_dark_and_light_beside_any_other_light() {
-        for (dark, light, around) in [(14, 87, 200), (8, 33, 250), (20, 60, 130), (40, 200, 250), (20, 200, 5)] {
-            let data = card(dark, light, around);
-            let mut seen = Light::default();
-            seen.measure(Luma::new(&data, 160, 160).expect("fits"), 1);
-            let mut held = Light::default();
-            held.hold_strictly(&seen);
-            for y in 57..103 {
-                for x in 50..110 {
-                    let pixel = data[y * 160 + x];
-                    let line = held.threshold(x, y);
-                    assert_eq!(pixel < line, pixel == dark, "{pixel} by {line} at {x},{y}; around {around}");
-                }
             }
         }
     }

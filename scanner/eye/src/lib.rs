@@ -13,6 +13,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod blocks;
 pub mod decode;
 mod elastic;
 pub mod explain;

@@ -1,7 +1,6 @@
 //! One pass over the frame: how bright each small block is, and so where the line between dark and light runs.
 //!
-//! Blocks are [`BLOCK`] pixels square. Their sums, minima and maxima come from one vectorizable pass; the threshold
-//! of a block is the mean black point of the 5 × 5 blocks around it, as in ZXing's hybrid binarizer, because a gate's
+//! What each block holds is measured in one pass (`blocks.rs`); the threshold of a block is the mean black point of the 5 × 5 blocks around it, as in ZXing's hybrid binarizer, because a gate's
 //! light is never even. Where that neighbourhood is of another light than the block itself, as beside a bright hall or a
 //! dark card, the block is held to what it holds (`held.rs`). Pixels are compared with their block's threshold when
 //! somebody asks: most never are.
@@ -9,12 +8,11 @@
 use std::ops::Range;
 
 use crate::{
+    blocks::{BLOCK, Blocks},
     held::{self, Hold},
     luma::Luma,
 };
 
-/// Side of a block in pixels.
-pub const BLOCK: usize = 8;
 /// A block whose brightness varies less than this holds no edge: noise alone varies as much.
 const MIN_CONTRAST: u8 = 28;
 /// The same where every row is looked at: among twice as many pixels noise goes further.
@@ -59,14 +57,6 @@ pub struct Light {
     enough: u8,
 }
 
-/// What every block holds.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Blocks {
-    pub(crate) means: Vec<u8>,
-    pub(crate) lows: Vec<u8>,
-    pub(crate) highs: Vec<u8>,
-}
-
 /// Blocks by a value.
 #[derive(Clone, Debug)]
 struct Histogram([u32; 256]);
@@ -105,28 +95,11 @@ impl Histogram {
     }
 }
 
-/// Scratch for one row of blocks: sums, minima and maxima of the eight pixels below each other.
+/// Scratch for one row of blocks: weighted sums and weights of five blocks below each other.
 #[derive(Clone, Debug, Default)]
 struct Columns {
     sum: Vec<u16>,
-    min: Vec<u8>,
-    max: Vec<u8>,
     count: Vec<u16>,
-}
-
-impl Blocks {
-    fn clear(&mut self) {
-        self.means.clear();
-        self.lows.clear();
-        self.highs.clear();
-    }
-
-    fn push(&mut self, sum: &[u16], min: &[u8], max: &[u8], rows: usize) {
-        let total: u32 = sum.iter().map(|s| u32::from(*s)).sum();
-        self.means.push((total / (sum.len() * rows) as u32) as u8);
-        self.lows.push(min.iter().fold(u8::MAX, |a, b| a.min(*b)));
-        self.highs.push(max.iter().fold(0, |a, b| a.max(*b)));
-    }
 }
 
 /// Brightness of the frame as a whole.
@@ -143,20 +116,11 @@ pub struct Brightness {
 impl Light {
     /// Measures a plane. Reuses the buffers of the plane before.
     pub fn measure(&mut self, luma: Luma<'_>, edge_weight: u8) -> Brightness {
-        let (width, height) = (luma.width(), luma.height());
-        self.blocks_x = width.div_ceil(BLOCK);
-        self.blocks_y = height.div_ceil(BLOCK);
-        self.blocks.clear();
-        for histogram in [&mut self.lows, &mut self.highs, &mut self.ranges] {
-            histogram.0.fill(0);
-        }
         // On a whole camera frame every other row tells as much.
-        let (step, contrast) = if height >= 480 { (2, MIN_CONTRAST) } else { (1, MIN_CONTRAST_OF_ALL) };
-        for by in 0..self.blocks_y {
-            // The last row of blocks overlaps the one before when the height is no multiple of a block.
-            let y0 = (by * BLOCK).min(height.saturating_sub(BLOCK));
-            self.block_row(luma, y0, step);
-        }
+        let (step, contrast) = if luma.height() >= 480 { (2, MIN_CONTRAST) } else { (1, MIN_CONTRAST_OF_ALL) };
+        self.blocks.measure(luma, step);
+        (self.blocks_x, self.blocks_y) = (self.blocks.across, self.blocks.down);
+        self.count_blocks();
         self.find_edges(contrast);
         self.follow_edges();
         self.smooth(edge_weight);
@@ -183,35 +147,11 @@ impl Light {
         self.parts.iter().any(|part| !part.is_empty())
     }
 
-    fn block_row(&mut self, luma: Luma<'_>, y0: usize, step: usize) {
-        let width = luma.width();
-        let rows = BLOCK.min(luma.height());
-        let Columns { sum, min, max, .. } = &mut self.columns;
-        sum.clear();
-        sum.resize(width, 0);
-        min.clear();
-        min.resize(width, u8::MAX);
-        max.clear();
-        max.resize(width, 0);
-        for y in (y0..y0 + rows).step_by(step) {
-            let row = luma.row(y);
-            for (((p, s), lo), hi) in row.iter().zip(sum.iter_mut()).zip(min.iter_mut()).zip(max.iter_mut()) {
-                *s += u16::from(*p);
-                *lo = (*lo).min(*p);
-                *hi = (*hi).max(*p);
-            }
+    fn count_blocks(&mut self) {
+        for histogram in [&mut self.lows, &mut self.highs, &mut self.ranges] {
+            histogram.0.fill(0);
         }
-        let before = self.blocks.means.len();
-        let whole = sum.as_chunks::<BLOCK>().0.iter().zip(min.as_chunks::<BLOCK>().0).zip(max.as_chunks::<BLOCK>().0);
-        for ((sum, min), max) in whole {
-            self.blocks.push(sum, min, max, rows / step);
-        }
-        // The last block of a row overlaps the one before when the width is no multiple of a block.
-        if self.blocks.means.len() < before + self.blocks_x {
-            let rest = width.saturating_sub(BLOCK);
-            self.blocks.push(&sum[rest..], &min[rest..], &max[rest..], rows / step);
-        }
-        for (lo, hi) in self.blocks.lows[before..].iter().zip(&self.blocks.highs[before..]) {
+        for (lo, hi) in self.blocks.lows.iter().zip(&self.blocks.highs) {
             self.lows.0[usize::from(*lo)] += 1;
             self.highs.0[usize::from(*hi)] += 1;
             self.ranges.0[usize::from(*hi - *lo)] += u32::from(*lo > 4 && *hi < 251);
@@ -306,7 +246,7 @@ fn means(columns: &mut Columns, bw: usize, values: &[u8], weights: &[u8], least:
     let bh = values.len() / bw;
     means.clear();
     means.resize(values.len(), 0);
-    let Columns { sum, count, .. } = columns;
+    let Columns { sum, count } = columns;
     for by in 0..bh {
         let y0 = by.saturating_sub(2).min(bh.saturating_sub(5));
         let y1 = (y0 + 5).min(bh);
@@ -366,6 +306,36 @@ mod tests {
             let mut light = Light::default();
             let seen = light.measure(Luma::new(&data, w, h).expect("fits"), 1);
             assert_eq!((seen.dark, seen.mean, seen.light), (100, 100, 100));
+        }
+    }
+
+    /// Bars of 4 pixels on a card with a quiet zone of 16, in the middle of a ground of another light.
+    fn card(dark: u8, light: u8, around: u8) -> Vec<u8> {
+        let bar = |x: usize, y: usize| (56..104).contains(&x) && (56..104).contains(&y) && (x / 4).is_multiple_of(2);
+        (0..160 * 160)
+            .map(|i| match (i % 160, i / 160) {
+                (x, y) if bar(x, y) => dark,
+                (x, y) if (40..120).contains(&x) && (40..120).contains(&y) => light,
+                _ => around,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_card_keeps_its_own_dark_and_light_beside_any_other_light() {
+        for (dark, light, around) in [(14, 87, 200), (8, 33, 250), (20, 60, 130), (40, 200, 250), (20, 200, 5)] {
+            let data = card(dark, light, around);
+            let mut seen = Light::default();
+            seen.measure(Luma::new(&data, 160, 160).expect("fits"), 1);
+            let mut held = Light::default();
+            held.hold_strictly(&seen);
+            for y in 57..103 {
+                for x in 50..110 {
+                    let pixel = data[y * 160 + x];
+                    let line = held.threshold(x, y);
+                    assert_eq!(pixel < line, pixel == dark, "{pixel} by {line} at {x},{y}; around {around}");
+                }
+            }
         }
     }
 }

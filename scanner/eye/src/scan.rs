@@ -3,10 +3,9 @@
 //! A row is packed to one bit a pixel, 64 to a word, so that whole stretches without an edge cost nothing; a finder
 //! pattern is found by its run lengths whichever colour it starts with.
 
-use crate::{
-    light::{BLOCK, Light},
-    luma::Luma,
-};
+use wide::u8x16;
+
+use crate::{blocks::BLOCK, light::Light, luma::Luma};
 
 /// A place in one row where the run lengths fit a finder pattern.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,12 +49,16 @@ impl Scanner {
                 self.thresholds.extend_from_slice(&[*t; BLOCK]);
             }
         }
-        let first_dark = self.edges_of(row);
-        for (i, w) in self.edges.windows(6).enumerate() {
-            let [a, b, c, d, e, f] = [w[0], w[1], w[2], w[3], w[4], w[5]];
+        let (count, first_dark) = self.edges_of(row);
+        let edges = &self.edges[..count];
+        for (i, w) in edges.windows(6).enumerate() {
+            let &[a, b, c, d, e, f] = w else { continue };
+            // In noise most runs are shorter than that.
+            if d - c < 3 {
+                continue;
+            }
             let runs = [b - a, c - b, d - c, e - d, f - e];
-            if runs[2] >= 3
-                && runs[2] >= runs[1].max(runs[3])
+            if runs[2] >= runs[1].max(runs[3])
                 && runs[2] >= 2 * runs[0].max(runs[4])
                 && is_finder(runs.map(f32::from))
                 && stands_out(row, [b, c, d, e], light.faint())
@@ -67,10 +70,15 @@ impl Scanner {
         }
     }
 
-    /// Collects where the colour changes, with both ends of the row; says whether the first pixel is dark.
-    fn edges_of(&mut self, row: &[u8]) -> bool {
-        self.edges.clear();
-        self.edges.push(0);
+    /// Collects where the colour changes, with both ends of the row; says how many these are, and whether the first pixel is dark.
+    fn edges_of(&mut self, row: &[u8]) -> (usize, bool) {
+        // As many as there can be; what is left in it is written over.
+        if self.edges.len() < row.len() + 2 {
+            self.edges.resize(row.len() + 2, 0);
+        }
+        let edges = &mut self.edges[..row.len() + 2];
+        edges[0] = 0;
+        let mut count = 1;
         let mut last = 0;
         let mut first_dark = false;
         for (i, (pixels, thresholds)) in row.chunks(64).zip(self.thresholds.chunks(64)).enumerate() {
@@ -84,13 +92,14 @@ impl Scanner {
                 changes &= (1 << pixels.len()) - 1;
             }
             while changes != 0 {
-                self.edges.push((i * 64) as u16 + changes.trailing_zeros() as u16);
+                edges[count] = (i * 64) as u16 + changes.trailing_zeros() as u16;
+                count += 1;
                 changes &= changes - 1;
             }
             last = word >> 63;
         }
-        self.edges.push(row.len() as u16);
-        first_dark
+        edges[count] = row.len() as u16;
+        (count + 1, first_dark)
     }
 }
 
@@ -104,17 +113,19 @@ fn stands_out(row: &[u8], ends: [u16; 4], faint: u8) -> bool {
     mean([&row[c..d], &[]]).abs_diff(mean([&row[b..c], &row[d..e]])) >= u32::from(faint)
 }
 
-/// One bit a pixel, the first one lowest; set where the pixel is dark.
+/// One bit a pixel, the first one lowest; set where the pixel is dark. At most 64 pixels.
 fn pack(pixels: &[u8], thresholds: &[u8]) -> u64 {
-    let mut dark = [0_u8; 64];
-    for ((d, p), t) in dark.iter_mut().zip(pixels).zip(thresholds) {
-        *d = u8::from(p < t);
+    let (whole, rest) = pixels.as_chunks::<16>();
+    // The last block's thresholds may go on beyond the row.
+    let (whole_thresholds, rest_thresholds) = thresholds[..pixels.len()].as_chunks::<16>();
+    let mut word = 0;
+    for (i, (p, t)) in whole.iter().zip(whole_thresholds).enumerate() {
+        word |= u64::from(u8x16::new(*p).simd_lt(u8x16::new(*t)).to_bitmask()) << (16 * i);
     }
-    dark.as_chunks::<8>().0.iter().enumerate().fold(0, |word, (i, eight)| {
-        // The multiplication gathers the lowest bits of eight bytes in the top byte.
-        let byte = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        word | byte << (8 * i)
-    })
+    for (i, (p, t)) in rest.iter().zip(rest_thresholds).enumerate() {
+        word |= u64::from(p < t) << (16 * whole.len() + i);
+    }
+    word
 }
 
 /// Whether five runs are 1 : 1 : 3 : 1 : 1 with the tolerance that blur, tilt and ink spread ask for.
@@ -172,9 +183,11 @@ mod tests {
     }
 
     #[test]
-    fn packing_keeps_the_order_of_pixels() {
-        let pixels: Vec<u8> = (0..64).map(|i| if i % 3 == 0 { 10 } else { 200 }).collect();
-        let word = pack(&pixels, &[100; 64]);
-        assert!((0..64).all(|i| (word >> i & 1 == 1) == (i % 3 == 0)));
+    fn packing_keeps_the_order_of_pixels_to_the_end_of_any_row() {
+        for length in 1..=64 {
+            let pixels: Vec<u8> = (0..length).map(|i| if i % 3 == 0 { 10 } else { 200 }).collect();
+            let word = pack(&pixels, &[100; 64]);
+            assert!((0..length).all(|i| (word >> i & 1 == 1) == (i % 3 == 0)), "{length}");
+        }
     }
 }
