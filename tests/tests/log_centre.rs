@@ -14,9 +14,11 @@ use centre::{
     database::Database,
     front::{Front, routes},
     health::HealthWriter,
+    keys::Keys,
     mqtt,
     registry::{self, Directory, Entry, Invitation},
     server,
+    way::Direct,
     writer::{Settings, Writer},
 };
 use host::config::Receipts;
@@ -57,7 +59,9 @@ impl Centre {
             let settings = Settings { gather: Duration::from_millis(5), retention_days: 3650 };
             let writer = Writer::spawn(database.clone(), settings);
             let health = HealthWriter::spawn(database.clone(), Duration::from_millis(100));
-            let front = Arc::new(Front::new(database, directory, writer, health, signer, String::new()));
+            let keys = Arc::new(Keys::new(signer));
+            let way = Arc::new(Direct { writer, keys: keys.clone() });
+            let front = Arc::new(Front::new(database, directory, way, health, keys, String::new()));
             let door = server::listen(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("listens");
             let address = door.local_addr().expect("an address");
             tokio::spawn(server::serve(door, None, routes(front.clone())));
@@ -106,7 +110,7 @@ fn a_gates_rows_are_acknowledged_by_receipts_over_a_database_that_is_killed_and_
     ));
     assert_eq!(post.wait_until_delivered().acknowledged, 201);
     assert_eq!(postgres.ask("postgres", "SELECT count(*), count(DISTINCT seq) FROM entries"), "201|201");
-    let receipts = centre.front.writer.counts.batches.load(std::sync::atomic::Ordering::Relaxed);
+    let receipts = centre.front.way.counts().batches.load(std::sync::atomic::Ordering::Relaxed);
     assert!(receipts >= 3, "{receipts}");
 }
 

@@ -34,6 +34,15 @@ pub enum DatabaseError {
     NotDurable,
 }
 
+impl DatabaseError {
+    /// Whether a value that was to be stored is at fault (SQLSTATE classes 22, data exception, and 23, constraint), and not the database.
+    #[must_use]
+    pub fn is_about_values(&self) -> bool {
+        let Self::Statement(error) = self else { return false };
+        error.code().is_some_and(|code| code.code().starts_with("22") || code.code().starts_with("23"))
+    }
+}
+
 impl fmt::Display for DatabaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -149,27 +158,38 @@ impl Database {
         Ok(connection.query_one("SELECT id FROM store", &[]).await?.get(0))
     }
 
-    /// Makes the partition of a day (counted from 1970) unless it is there. Rows that lie in the default partition already keep it
-    /// from being made; they are found there as well.
+    /// Makes the partition of a day (counted from 1970) unless it is there. Rows of that day that lie in the default partition, because
+    /// a clock ran ahead, are moved into it: left there, one such row would keep the day's partition from being made for everybody.
     pub async fn make_day(&self, day: i32) -> Result<(), DatabaseError> {
-        let connection = self.connection().await?;
-        let sql = format!(
-            "CREATE TABLE IF NOT EXISTS {} PARTITION OF entries FOR VALUES FROM ('{}') TO ('{}')",
-            partition(day),
-            date(day),
-            date(day + 1)
-        );
-        match connection.batch_execute(&sql).await {
-            Err(error) if error.code() == Some(&SqlState::CHECK_VIOLATION) => Ok(()),
+        let mut connection = self.connection().await?;
+        let (name, from, to) = (partition(day), date(day), date(day + 1));
+        let bounds = format!("FOR VALUES FROM ('{from}') TO ('{to}')");
+        let made =
+            connection.batch_execute(&format!("CREATE TABLE IF NOT EXISTS {name} PARTITION OF entries {bounds}")).await;
+        match made {
+            Err(error) if error.code() == Some(&SqlState::CHECK_VIOLATION) => {}
             // Two fronts at once: one of them made it.
-            Err(error) if error.code() == Some(&SqlState::DUPLICATE_TABLE) => Ok(()),
-            Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => Ok(()),
-            answer => Ok(answer?),
+            Err(error) if error.code() == Some(&SqlState::DUPLICATE_TABLE) => return Ok(()),
+            Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => return Ok(()),
+            answer => return Ok(answer?),
         }
+        let transaction = connection.transaction().await?;
+        transaction
+            .batch_execute(&format!(
+                "LOCK TABLE entries IN SHARE ROW EXCLUSIVE MODE;
+                 CREATE TABLE {name} (LIKE entries);
+                 WITH moved AS (DELETE FROM entries_other WHERE at >= '{from}' AND at < '{to}' RETURNING log, seq, at, hash, body)
+                 INSERT INTO {name} (log, seq, at, hash, body) SELECT log, seq, at, hash, body FROM moved;
+                 ALTER TABLE entries ATTACH PARTITION {name} {bounds}"
+            ))
+            .await?;
+        transaction.commit().await?;
+        Ok(())
     }
 
     /// Partitions for the days to come, and none for those whose time is over: they are detached, then dropped; rows are never
-    /// deleted one by one. What clocks of other ages wrote stays in the default partition. Returns the days that are there.
+    /// deleted one by one. What clocks of other ages wrote lies in the default partition and goes with the rows that were written after it,
+    /// which is what is known of its age. Returns the days that are there.
     pub async fn sweep(&self, today: i32, retention_days: i32) -> Result<BTreeSet<i32>, DatabaseError> {
         for day in today - 1..=today + AHEAD {
             self.make_day(day).await?;
@@ -180,6 +200,7 @@ impl Database {
             let name: String = row.get(0);
             let Some(day) = name.strip_prefix("entries_d").and_then(|day| day.parse::<i32>().ok()) else { continue };
             if day < today - retention_days {
+                connection.batch_execute(&strays(&name)).await?;
                 connection
                     .batch_execute(&format!("ALTER TABLE entries DETACH PARTITION {name}; DROP TABLE {name}"))
                     .await?;
@@ -197,6 +218,14 @@ const SYSTEM: &str =
     "SELECT s.system_identifier || '/' || c.timeline_id || '/' || d.oid FROM pg_control_system() s, pg_control_checkpoint() c,
      pg_database d WHERE d.datname = current_database()";
 const PARTITIONS: &str = "SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'entries'::regclass";
+
+/// Forgets rows in the default partition that their log wrote before a row of a day that is being forgotten.
+fn strays(partition: &str) -> String {
+    format!(
+        "DELETE FROM entries_other o USING (SELECT log, max(seq) AS last FROM {partition} GROUP BY log) p
+         WHERE o.log = p.log AND o.seq < p.last"
+    )
+}
 
 fn missing_schema(error: tokio_postgres::Error) -> DatabaseError {
     if error.code() == Some(&SqlState::UNDEFINED_TABLE) { DatabaseError::NotMigrated } else { error.into() }

@@ -60,7 +60,9 @@ impl Facts {
     #[must_use]
     pub fn read(body: &str) -> Facts {
         let Ok(row) = serde_json::from_str::<Row>(body) else { return Facts::default() };
-        let word = |text: Option<Box<str>>| text.filter(|text| text.len() <= MAX_WORD);
+        // No word of a table holds a control character: PostgreSQL stores no NUL, and a page prints none of them.
+        let word =
+            |text: Option<Box<str>>| text.filter(|text| text.len() <= MAX_WORD && !text.chars().any(char::is_control));
         let at_ms = if (FIRST_MS..=LAST_MS).contains(&row.at_ms) { row.at_ms } else { FIRST_MS };
         let scan = || {
             Some(Scan {

@@ -1,8 +1,8 @@
 //! The memory of many gates: rows in, receipts out, a registry of posts, and a board for the room that watches them.
 //!
 //! ```text
-//! post ── HTTPS ──► front ──► writer ──► PostgreSQL ──► board, metrics
-//!      ◄─ receipt ──────┘ after the commit
+//! post ── HTTPS ──► front ── way ──► writer ──► PostgreSQL ──► board, metrics
+//!      ◄─ receipt ────────────────────┘ after the commit
 //! ```
 //!
 //! - A front ([`front`]) checks shape, sender, chain and limits, and remembers nothing: any number may stand side by side.
@@ -14,12 +14,15 @@
 
 #![forbid(unsafe_code)]
 
+pub mod answer;
 pub mod board;
+pub mod check;
 pub mod commands;
 pub mod database;
 pub mod facts;
 pub mod front;
 pub mod health;
+pub mod keys;
 pub mod limits;
 pub mod mqtt;
 pub mod place;
@@ -27,4 +30,5 @@ pub mod registry;
 pub mod server;
 pub mod simulate;
 pub mod verify;
+pub mod way;
 pub mod writer;

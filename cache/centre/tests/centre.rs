@@ -16,14 +16,18 @@ use cache::{
 use centre::{
     front::now,
     simulate::{
-        Plan, Report,
         client::Address,
-        enrol,
         gate::{Gate, Heard},
-        run,
     },
 };
-use support::{World, deliver, scans, slip, until};
+use support::{
+    World, deliver,
+    fleet::{fleet, whole},
+    scans, slip, until,
+};
+
+/// How long a fleet lives.
+const EIGHT: Duration = Duration::from_secs(8);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_are_acknowledged_by_a_receipt_and_each_is_there_once_however_often_it_comes() {
@@ -171,7 +175,8 @@ async fn a_slip_enrols_one_device_and_a_replaced_box_never_mixes_with_its_predec
         // The second time: the answer was lost.
         let answer = ask(gate.request(&slip_text, now())).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
-        let assignment = Assignment::open(&answer.text, &key, &gate.signer.verifier()).expect("signed");
+        let assignment =
+            Assignment::open(&answer.text, std::slice::from_ref(&key), &gate.signer.verifier()).expect("signed");
         assert_eq!((assignment.place.post.as_str(), assignment.place.lanes.len()), ("gate-1", 2));
     }
     // Somebody had photographed it.
@@ -259,50 +264,11 @@ async fn a_lost_database_has_another_store_id_and_posts_send_again_what_they_hol
     assert!(held.store.to_string() != anew.store && held.through.seq == 20, "{held:?}");
 }
 
-async fn fleet(world: &World, centre: &support::Centre, disturb: impl AsyncFnOnce()) -> Report {
-    let plan = Plan {
-        url: centre.url.clone(),
-        ca: None,
-        gates: 20,
-        rate: 400.0,
-        batch: 5,
-        time: Duration::from_secs(8),
-        backlog: 50,
-        health: Duration::from_secs(2),
-        faults: vec![
-            centre::simulate::Fault::Storm,
-            centre::simulate::Fault::Rubbish,
-            centre::simulate::Fault::Clock,
-            centre::simulate::Fault::Repeat,
-        ],
-        prefix: "sim".to_owned(),
-    };
-    let database =
-        centre::database::Database::new(&world.postgres.settings(&world.database), 2).expect("good settings");
-    let gates = enrol(&plan, &database, &centre.pinned).await.expect("enrolled");
-    let running = tokio::spawn(async move { run(&plan, gates, |_| {}).await });
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    disturb().await;
-    running.await.expect("ended").expect("ran")
-}
-
-fn whole(world: &World, report: &Report) {
-    assert_eq!((report.wrong, report.acknowledged), (0, report.made), "{report:?}");
-    assert!(report.refused > 0, "{report:?}");
-    let counted = world.ask("SELECT count(*), count(DISTINCT (log, seq)) FROM entries");
-    assert_eq!(counted, format!("{0}|{0}", report.made), "every row exactly once");
-    assert_eq!(world.ask("SELECT sum(seq) FROM logs"), report.made.to_string(), "and no gap");
-    for post in ["sim-1", "sim-2", "sim-11", "sim-20"] {
-        let verified = world.command(&["verify", "--post", post]);
-        assert!(verified.starts_with("sound"), "{verified}");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_killed_in_the_middle_of_a_load_loses_nothing_and_acknowledges_nothing_meanwhile() {
     let Some(world) = World::new() else { return };
     let centre = world.serve("127.0.0.1:0", &[]);
-    let report = fleet(&world, &centre, async || {
+    let report = fleet(&world, &centre, EIGHT, async || {
         world.postgres.down();
         let page = centre.see("/");
         assert!(page.contains("nothing on this page would be true"), "{page}");
@@ -330,7 +296,7 @@ async fn a_centre_killed_in_the_middle_of_a_load_goes_on_where_it_was() {
         store,
         pinned,
     };
-    let report = fleet(&world, &seen, async || {
+    let report = fleet(&world, &seen, EIGHT, async || {
         centre.program.kill();
         tokio::time::sleep(Duration::from_millis(500)).await;
         second = Some(world.serve(&format!("127.0.0.1:{port}"), &[]));

@@ -194,9 +194,9 @@ impl Assignment {
         centre.sign(&self.text())
     }
 
-    /// Reads an answer: only the centre of the slip may assign, and only to this device.
-    pub fn open(note: &str, centre: &NoteVerifier, device: &NoteVerifier) -> Result<Assignment, StatementError> {
-        let assignment: Assignment = read(note, std::slice::from_ref(centre))?;
+    /// Reads an answer: only the centre of the slip may assign, by a key that is pinned, and only to this device.
+    pub fn open(note: &str, centre: &[NoteVerifier], device: &NoteVerifier) -> Result<Assignment, StatementError> {
+        let assignment: Assignment = read(note, centre)?;
         if assignment.device == *device { Ok(assignment) } else { Err(StatementError::OtherKind) }
     }
 }
@@ -276,7 +276,7 @@ mod tests {
             },
         };
         let note = assignment.sign(&centre());
-        let open = |note: &str, device: &NoteSigner| Assignment::open(note, &centre().verifier(), &device.verifier());
+        let open = |note: &str, device: &NoteSigner| Assignment::open(note, &[centre().verifier()], &device.verifier());
         assert_eq!(open(&note, &device(5)), Ok(assignment.clone()));
         assert_eq!(open(&note, &device(6)), Err(StatementError::OtherKind));
         assert!(open(&assignment.sign(&device(1)), &device(5)).is_err());

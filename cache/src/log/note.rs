@@ -173,9 +173,20 @@ impl NoteSigner {
     #[must_use]
     pub fn sign(&self, text: &str) -> String {
         debug_assert!(text.ends_with('\n'), "a note's text ends with a newline");
+        format!("{text}\n{}", self.signature(text))
+    }
+
+    /// A signed note with this signer's signature beside those that it carries (C2SP signed-note: one or more signature lines).
+    #[must_use]
+    pub fn sign_too(&self, note: &str) -> String {
+        let text = note.rfind("\n\n").map_or(note, |split| &note[..=split]);
+        format!("{note}{}", self.signature(text))
+    }
+
+    fn signature(&self, text: &str) -> String {
         let mut bytes = key_id(&self.name, self.key.verifying_key().as_bytes()).to_vec();
         bytes.extend_from_slice(&self.key.sign(text.as_bytes()).to_bytes());
-        format!("{text}\n— {} {}\n", self.name, BASE64.encode(&bytes))
+        format!("— {} {}\n", self.name, BASE64.encode(&bytes))
     }
 }
 
@@ -206,6 +217,15 @@ mod tests {
         assert_eq!(signer.to_private(), GO_PRIVATE);
         assert_eq!(verifier.to_string(), GO_PUBLIC);
         assert_eq!(signer.sign(text), GO_NOTE);
+    }
+
+    #[test]
+    fn a_note_may_carry_two_signatures_and_each_holds_by_itself() {
+        let (old, new) = (NoteSigner::new("centre", &[1; 32]), NoteSigner::new("centre", &[2; 32]));
+        let (old, new) = (old.expect("a name"), new.expect("a name"));
+        let note = new.sign_too(&old.sign("text\n"));
+        assert_eq!((old.verifier().open(&note), new.verifier().open(&note)), (Ok("text\n"), Ok("text\n")));
+        assert_eq!(new.verifier().open(&note.replace("text", "test")), Err(NoteError::BadSignature));
     }
 
     #[test]

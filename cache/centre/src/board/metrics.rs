@@ -80,7 +80,7 @@ pub fn text(snapshot: &Snapshot, front: &Front) -> Result<String, prometheus::Er
         counter.inc_by(value);
         registry.register(Box::new(counter))
     };
-    let (written, answered) = (&front.writer.counts, &front.answers);
+    let (written, answered) = (front.way.counts(), &front.answers);
     count("checkpoint_centre_rows_total", "Rows committed.", written.rows.load(Relaxed))?;
     count("checkpoint_centre_receipts_total", "Batches answered with a receipt.", written.batches.load(Relaxed))?;
     count("checkpoint_centre_commits_total", "Transactions committed.", written.groups.load(Relaxed))?;

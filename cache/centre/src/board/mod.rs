@@ -70,7 +70,7 @@ pub fn routes(board: Arc<Board>) -> Router {
 }
 
 async fn page_of(State(board): State<Arc<Board>>) -> Html<String> {
-    let trouble = board.front.writer.counts.trouble.read().map(|trouble| trouble.clone()).unwrap_or_default();
+    let trouble = board.front.way.counts().trouble.read().map(|trouble| trouble.clone()).unwrap_or_default();
     let snapshot = board.snapshot().await;
     Html(page::page(snapshot.as_deref(), &trouble, &board.zone))
 }

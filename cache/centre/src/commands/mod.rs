@@ -1,12 +1,16 @@
 //! The commands. Each obeys one part of the library and prints what came of it, as lines or, with `--json`, as JSON.
 
+mod key;
 mod posts;
 mod serve;
 mod simulate;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use crate::database::Database;
+use crate::{
+    database::Database,
+    keys::{Keys, SuccessionError},
+};
 use clap::{Args, Parser, Subcommand};
 
 type Done = Result<ExitCode, Box<dyn std::error::Error>>;
@@ -38,6 +42,8 @@ enum Command {
     Enrol(posts::Enrol),
     /// List, revoke, replace, rename or restore posts
     Posts(posts::Posts),
+    /// Show the centre's keys, announce a new one, let it take over
+    Key(key::Key),
     /// Chain a post's rows again and hold them against everything its device signed
     Verify(posts::Verify),
     /// Try a centre with a fleet of gates that send what real ones send
@@ -67,6 +73,12 @@ struct KeyArgument {
     name: String,
 }
 
+impl KeyArgument {
+    fn open(&self) -> Result<Keys, SuccessionError> {
+        Keys::open(&self.key, &self.name)
+    }
+}
+
 impl Arguments {
     /// Does what the line says.
     ///
@@ -82,6 +94,7 @@ impl Arguments {
             }
             Command::Enrol(enrol) => enrol.run().await,
             Command::Posts(posts) => posts.run().await,
+            Command::Key(key) => key.run().await,
             Command::Verify(verify) => verify.run().await,
             Command::Simulate(simulate) => simulate.run().await,
         }

@@ -6,7 +6,7 @@ use crate::{
     registry::{self, Entry, Invitation},
     verify,
 };
-use cache::{exchange::Slip, log::device_key::open_or_make};
+use cache::exchange::Slip;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -70,7 +70,7 @@ impl Enrol {
             (None, None) => Vec::new(),
         };
         let database = self.database.open(1)?;
-        let centre = open_or_make(&self.key.key, &self.key.name)?.verifier();
+        let centre = self.key.open()?.newest();
         let tokens = registry::invite(&database, &invitations, Duration::from_secs(self.hours * 3600)).await?;
         for (invitation, token) in invitations.iter().zip(tokens) {
             let slip = Slip { url: self.url.clone(), centre: centre.clone(), token };
@@ -176,7 +176,7 @@ impl Posts {
             }
             Action::Revoke { post } => registry::revoke(&database, &post).await?,
             Action::Replace { post, key, url, hours, json } => {
-                let centre = open_or_make(&key.key, &key.name)?.verifier();
+                let centre = key.open()?.newest();
                 let token = registry::replace(&database, &post, Duration::from_secs(hours * 3600)).await?;
                 print_slip(&post, &Slip { url, centre, token }, json)?;
             }

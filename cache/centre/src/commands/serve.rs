@@ -9,9 +9,9 @@ use crate::{
     mqtt::Broker,
     registry::Directory,
     server,
+    way::Direct,
     writer::{Settings, Writer},
 };
-use cache::log::device_key::open_or_make;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -86,7 +86,7 @@ impl Serve {
             database.migrate().await?;
         }
         let store = database.store().await?;
-        let signer = open_or_make(&self.key.key, &self.key.name)?;
+        let keys = Arc::new(self.key.open()?);
         let tls = match (self.certificate, self.certificate_key) {
             (Some(certificate), Some(key)) => Some(server::tls(certificate, key)?),
             _ => None,
@@ -97,8 +97,8 @@ impl Serve {
         let writer = Writer::spawn(database.clone(), settings);
         tokio::spawn(sweep(database.clone(), self.retention_days));
         let health = HealthWriter::spawn(database.clone(), HEALTH);
-        let key = signer.verifier();
-        let front = Arc::new(Front::new(database.clone(), directory, writer, health, signer, self.url));
+        let way = Arc::new(Direct { writer, keys: keys.clone() });
+        let front = Arc::new(Front::new(database.clone(), directory, way, health, keys.clone(), self.url));
         let door = server::listen(self.listen).await?;
         let (address, room) = (door.local_addr()?, server::listen(self.board).await?);
         let seen = room.local_addr()?;
@@ -115,7 +115,9 @@ impl Serve {
         tokio::spawn(server::serve(door, tls, routes(front.clone())));
         tokio::spawn(server::serve(room, None, board::routes(Arc::new(Board::new(database, front, zone)))));
         println!("posts send to {address}; the board is at http://{seen}/; store {store}");
-        println!("posts pin {key}");
+        for key in keys.pinned().keys() {
+            println!("posts pin {key}");
+        }
         let mut end = signal(SignalKind::terminate())?;
         tokio::select! {
             _ = end.recv() => {}

@@ -3,6 +3,9 @@
 // Each test program uses its own part of this.
 #![allow(dead_code)]
 
+pub mod fleet;
+pub mod nats;
+
 use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -40,13 +43,18 @@ pub struct World {
 }
 
 impl World {
-    /// A server with an empty database `name`, migrated.
+    /// A server with an empty database, migrated.
     pub fn new() -> Option<World> {
-        let directory = tempfile::tempdir().expect("a directory");
-        let postgres = Postgres::start(directory.path())?;
-        let world = World { directory, postgres, database: "postgres".to_owned() };
+        let world = World::unmigrated()?;
         world.command(&["migrate"]);
         Some(world)
+    }
+
+    /// The same before its first migration.
+    pub fn unmigrated() -> Option<World> {
+        let directory = tempfile::tempdir().expect("a directory");
+        let postgres = Postgres::start(directory.path())?;
+        Some(World { directory, postgres, database: "postgres".to_owned() })
     }
 
     fn key(&self) -> PathBuf {
@@ -54,14 +62,15 @@ impl World {
     }
 
     pub fn run(&self, arguments: &[&str]) -> Output {
-        let settings = self.postgres.settings(&self.database);
-        Command::new(PROGRAM)
-            .args(arguments)
-            .env("CENTRE_DATABASE", settings)
-            .env("CENTRE_KEY", self.key())
-            .env("RUST_LOG", "warn")
-            .output()
-            .expect("started")
+        self.program(arguments).output().expect("started")
+    }
+
+    /// The program with this world's database and key.
+    pub fn program(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).env("CENTRE_DATABASE", self.postgres.settings(&self.database));
+        command.env("CENTRE_KEY", self.key()).env("RUST_LOG", "warn");
+        command
     }
 
     /// What a command that succeeds prints.
@@ -77,17 +86,27 @@ impl World {
 
     /// Starts the centre on an address; `127.0.0.1:0` for any.
     pub fn serve(&self, listen: &str, more: &[&str]) -> Centre {
+        self.serve_at(listen, "http://centre.example", more)
+    }
+
+    /// The same, where posts are told this address.
+    pub fn serve_at(&self, listen: &str, url: &str, more: &[&str]) -> Centre {
         let scheme = if more.contains(&"--certificate") { "https" } else { "http" };
         let mut command = Command::new(PROGRAM);
-        command
-            .args(["serve", "--listen", listen, "--board", "127.0.0.1:0", "--url", "http://centre.example"])
-            .args(more);
+        command.args(["serve", "--listen", listen, "--board", "127.0.0.1:0", "--url", url]).args(more);
         command.env("CENTRE_DATABASE", self.postgres.settings(&self.database)).env("CENTRE_KEY", self.key());
         command.env("RUST_LOG", "warn").stdout(Stdio::piped());
         let mut program = Program::start(&mut command);
         let mut lines = BufReader::new(program.0.stdout.take().expect("piped")).lines();
         let mut line = || lines.next().expect("a line").expect("text");
-        let (first, second) = (line(), line());
+        let first = line();
+        // One line a key, and the last of them ends what it says at its start.
+        let keys = std::iter::from_fn(|| Some(line())).take(if self.key().with_extension("key.next").exists() {
+            2
+        } else {
+            1
+        });
+        let keys: Vec<String> = keys.collect();
         let word = |text: &str, after: &str, end: &[char]| {
             let rest = text.split_once(after).expect("said").1;
             rest.split(end).next().expect("a word").to_owned()
@@ -97,7 +116,8 @@ impl World {
             url: format!("{scheme}://{}", word(&first, "send to ", &[';'])),
             board: word(&first, "http://", &['/']),
             store: word(&first, "store ", &[' ']),
-            pinned: Pinned::new(vec![word(&second, "pin ", &[' ']).parse().expect("a key")]).expect("one key"),
+            pinned: Pinned::new(keys.iter().map(|key| word(key, "pin ", &[' ']).parse().expect("a key")).collect())
+                .expect("one key or two"),
         }
     }
 
