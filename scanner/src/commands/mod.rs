@@ -11,6 +11,7 @@ mod config_args;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod doctor;
+pub mod enrol;
 mod explain;
 pub mod failure;
 pub mod journal;
@@ -68,6 +69,8 @@ pub enum Command {
     Demo(demo::Arguments),
     /// Check everything an installer can get wrong, and say what to do
     Doctor(doctor::Arguments),
+    /// Enrol this device at a centre, with the slip that the centre made for it
+    Enrol(enrol::Arguments),
     /// Ask, prove, export and prune the scan log
     Log(log::Arguments),
     /// Run the lanes of this checkpoint
@@ -96,6 +99,7 @@ pub fn run(line: CommandLine) -> Result<Exit, Failure> {
         Command::Bench(arguments) => bench::run(said, arguments),
         Command::Camera(arguments) => camera::run(said, arguments),
         Command::Doctor(arguments) => doctor::run(said, arguments),
+        Command::Enrol(arguments) => enrol::run(said, arguments),
         Command::Status(arguments) => status::run(said, arguments),
         Command::CheckConfig(arguments) => check_config::run(said, arguments),
         #[cfg(feature = "demo")]

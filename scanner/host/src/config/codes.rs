@@ -3,18 +3,16 @@
 //! The daemon owns nothing below `/etc` and needs nothing there: what a code may set is this type and no more. Numbers and settings
 //! are replaced in one rename, so that no power cut lets a code count twice or half.
 
-use std::{fs, io, path::Path};
+use std::{io, path::Path};
 
 use serde::{Deserialize, Serialize};
 use trustlist::configuration::{self, Settings};
 
-use super::{Config, ConfigError, Origin, layers::Layers};
+use super::{Config, ConfigError, layers::Layers, state_file};
 use crate::atomic_file::{self, Readers};
 
 /// Its name in `places.state`.
 pub const FILE: &str = "codes.toml";
-/// Larger than any number of lanes makes it; stops a filled-up file from filling memory.
-const MAX_FILE: u64 = 64 * 1024;
 
 /// What all codes so far have set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,21 +77,8 @@ impl Codes {
     /// # Errors
     /// When it is there and no such file. It is never passed over: then an old code would count again.
     pub fn read(state: &Path) -> Result<Codes, ConfigError> {
-        let file = state.join(FILE);
-        let unreadable = |cause| ConfigError::Unreadable { file: file.clone(), cause };
-        match fs::metadata(&file) {
-            Err(cause) if matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
-                return Ok(Codes::default());
-            }
-            Err(cause) => return Err(unreadable(cause)),
-            Ok(about) if about.len() > MAX_FILE => return Err(unreadable(io::ErrorKind::FileTooLarge.into())),
-            Ok(_) => (),
-        }
-        let text = fs::read_to_string(&file).map_err(unreadable)?;
-        toml::from_str(&text).map_err(|error| ConfigError::Syntax {
-            origin: Origin::File { file: file.display().to_string().into(), line: 1 },
-            says: format!("{}; move it away and show the latest configuration codes again", error.message()),
-        })
+        let advice = "move it away and show the latest configuration codes again";
+        Ok(state_file::read(&state.join(FILE), advice)?.unwrap_or_default())
     }
 
     /// Replaces the file of a state folder, whole and durably.
@@ -160,6 +145,8 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use trustlist::configuration::Direction;
 
     use super::*;

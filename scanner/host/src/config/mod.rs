@@ -1,6 +1,6 @@
 //! What the installer decides: read once from every place that may say it, typed, checked, and never guessed at.
 //!
-//! Command line > environment > configuration codes > `conf.d/*.toml` (by file name) > `config.toml` > built-in. Every file is read whole before
+//! Command line > environment > configuration codes > the centre's assignment > `conf.d/*.toml` (by file name) > `config.toml` > built-in. Every file is read whole before
 //! anything is believed, and *all* problems are told at once, each with file, line and key: whoever repairs this is cold
 //! and gets one try per reboot. A key nobody knows is an error that names the nearest one known, since a typo that is
 //! ignored is a setting that silently is not there.
@@ -8,17 +8,20 @@
 //! Nothing here opens a device or a socket; values are meaning (a [`Device`], a `Region`, a `Duration`), not text.
 
 mod codes;
+mod enrolment;
 mod error;
 mod lane;
 mod layers;
 mod node;
 mod sections;
 mod setting;
+mod state_file;
 mod values;
 
 use std::path::{Path, PathBuf};
 
 pub use codes::Codes;
+pub use enrolment::Enrolment;
 pub use error::{ConfigError, Problem};
 pub use lane::{Camera, Direction, Gate, GateKind, Gpio, GpioLine, Host, Lane, ScanEngine};
 pub use layers::{Assignment, Layers, Overlay};
@@ -77,6 +80,9 @@ impl Config {
         // Where codes are kept is itself configured: by files, environment or command line, never by a code.
         let state = layers.clone().with(overlay)?.text("places", "state").map(PathBuf::from);
         let state = state.unwrap_or_else(|| Places::default().state);
+        if let Some(enrolment) = Enrolment::read(&state)? {
+            enrolment.lay_over(&mut layers, &state.join(enrolment::FILE).display().to_string())?;
+        }
         Codes::read(&state)?.lay_over(&mut layers, &state.join(codes::FILE).display().to_string())?;
         layers.with(overlay)?.finish()
     }
