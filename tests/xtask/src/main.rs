@@ -33,8 +33,7 @@ const TEST: &[(&str, &str)] = &[
     ("mosquitto-clients", "mosquitto_sub"),
     // The operations centre of docs/fleet.md.
     ("postgresql", "/usr/lib/postgresql"),
-    ("python3-paho-mqtt", "/usr/share/doc/python3-paho-mqtt"),
-    ("python3-psycopg2", "/usr/share/doc/python3-psycopg2"),
+    ("nats-server", "nats-server"),
     ("sqlite3", "sqlite3"),
     ("chromium", "chromium"),
     ("chromium-driver", "chromedriver"),
