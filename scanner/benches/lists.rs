@@ -3,6 +3,8 @@
 //!
 //! The mirror is nginx on loopback with a meter before it; everything that travels is counted, headers and all.
 
+#![expect(clippy::disallowed_methods, reason = "what is measured is real time")]
+
 #[path = "../../tests/tests/wire/mod.rs"]
 mod wire;
 

@@ -5,6 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+#[expect(clippy::disallowed_methods, reason = "the date of the build is what is asked for")]
 fn main() {
     // https://reproducible-builds.org/specs/source-date-epoch/
     println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");

@@ -1,6 +1,7 @@
 //! What the documents say of `checkpointd` is true: their commands run, and print what they show.
 
 #![cfg(unix)]
+#![expect(clippy::disallowed_methods, reason = "a whole program is watched in the time of this machine")]
 
 mod blocks;
 mod sample;
@@ -17,7 +18,7 @@ use cache::{
     log::{Direction, Options, Passage, ScanLog, ScanRow, UnixMillis, note::NoteSigner},
     machine::Machine,
 };
-use host::{chance, clock};
+use host::{chance, clock::Clock};
 use scanner::demo::country;
 use trustlist::{
     time::{TimeTrust, UnixTime},
@@ -74,7 +75,7 @@ fn keep(folder: &Path) {
     let codes: String = country.travellers.iter().map(|traveller| traveller.text.clone() + "\n").collect();
     fs::write(folder.join("codes.txt"), codes).expect("written");
     let signer = NoteSigner::new("gate-3", &[5; 32]).expect("a name");
-    let machine = Machine::new(clock::monotonic, chance::fill);
+    let machine = Machine::new(|| Clock::machine().now(), chance::fill);
     let options = Options::new(folder.join("scans.db"), signer, machine);
     let mut log = ScanLog::open(options, UnixMillis(now * 1000)).expect("opened");
     for reason in [Reason::UnknownIssuer, Reason::Malformed] {

@@ -5,5 +5,5 @@ use cache::machine::Machine;
 /// The machine that these tests run on, for logs that wait for real threads and real disks.
 #[must_use]
 pub fn machine() -> Machine {
-    Machine::new(host::clock::monotonic, host::chance::fill)
+    Machine::new(|| host::clock::Clock::machine().now(), host::chance::fill)
 }

@@ -24,7 +24,7 @@ fn national() -> SigningKey {
 }
 
 fn now() -> UnixTime {
-    UnixTime(host::clock::unix_millis() / 1000)
+    host::clock::Clock::machine().unix()
 }
 
 fn code(key: &SigningKey, to: &str, settings: Settings) -> String {

@@ -5,7 +5,7 @@ use std::{fs, io::Write, os::unix::net::UnixStream};
 use authority::{Federation, Source, code::Draft, key::SigningKey};
 use cache::log::{UnixMillis, officer::Word};
 use data_encoding::BASE64;
-use trustlist::{code::Colour, time::UnixTime};
+use trustlist::code::Colour;
 
 use super::{
     browser::Browser,
@@ -55,7 +55,7 @@ fn word(scan: &str, key: &SigningKey, verdict: &str, lag: i64) -> String {
         verdict: serde_json::from_value(verdict.into()).expect("a verdict"),
         role: "steward".to_owned(),
         why: "papers".to_owned(),
-        signed_ms: UnixMillis(host::clock::unix_millis() - lag),
+        signed_ms: UnixMillis(host::clock::Clock::machine().unix_millis() - lag),
         key: BASE64.encode(&key.public_bytes()),
         signature: String::new(),
     };
@@ -138,7 +138,7 @@ fn an_inspector_checks_a_devices_attestation_with_its_public_key_and_sees_a_chan
 
 /// Codes of so many travellers with a yellow code, each another.
 fn yellow(how_many: usize) -> Vec<String> {
-    let now = UnixTime(host::clock::unix_millis() / 1000);
+    let now = host::clock::Clock::machine().unix();
     let federation = Federation::of_provinces(Source::Seed([34; 32]), now.plus(-60 * 86_400)).expect("made");
     let hubei = "420000".parse().expect("a region");
     let draft = Draft { colour: Colour::Yellow, ..Draft::new(hubei, now.plus(-3600)) };

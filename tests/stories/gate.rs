@@ -10,7 +10,6 @@ use std::{
 
 use super::support::{World, checkpointd, said};
 use authority::code::picture::{Level, Picture};
-use trustlist::time::UnixTime;
 
 /// How long anything may take on a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -167,7 +166,7 @@ pub fn also(world: &World, text: &str) {
 
 /// A country that stands now, because the daemon asks its own clock.
 pub fn today() -> World {
-    World::at(UnixTime(host::clock::unix_millis() / 1000))
+    World::at(host::clock::Clock::machine().unix())
 }
 
 #[test]

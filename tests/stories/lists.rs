@@ -27,7 +27,7 @@ impl Publisher {
 
     /// One whose first lists are so many seconds old.
     pub(super) fn begun(seconds_ago: i64) -> Publisher {
-        let at = UnixTime(host::clock::unix_millis() / 1000).plus(-seconds_ago);
+        let at = host::clock::Clock::machine().unix().plus(-seconds_ago);
         let federation = Federation::of_provinces(Source::Seed([7; 32]), at.plus(-DAY)).expect("a country");
         Publisher { federation, at }
     }

@@ -1,6 +1,7 @@
 //! Stories end to end: the real program, real frames, real files.
 
 #![cfg(unix)]
+#![expect(clippy::disallowed_methods, reason = "a whole program is watched in the time of this machine")]
 
 mod bad_input;
 mod browser;

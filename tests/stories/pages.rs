@@ -196,7 +196,7 @@ fn a_code_that_is_out_of_focus_is_drawn_round_and_who_holds_it_and_who_looks_aft
 fn a_degraded_gate_says_in_both_languages_what_is_wrong_and_what_to_do() {
     let Some(browser) = Browser::start() else { return };
     // Lists of next week: the clock is behind what is certain. No folder of pictures: no camera. A folder where the log should be.
-    let world = World::at(UnixTime(host::clock::unix_millis() / 1000 + 7 * 86_400));
+    let world = World::at(UnixTime(host::clock::Clock::machine().unix_millis() / 1000 + 7 * 86_400));
     fs::create_dir_all(world.path("state/scans.db/in-the-way")).expect("made");
     let daemon = Daemon::start(&world, "");
     browser.open(daemon.page());

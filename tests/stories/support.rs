@@ -38,7 +38,7 @@ impl World {
             fs::write(path, bytes).expect("written");
         }
         // Somebody looked at this machine's clock: not every machine that runs tests has a time service.
-        host::settled::record(&world.path("run"), UnixTime(host::clock::unix_millis() / 1000)).expect("written");
+        host::settled::record(&world.path("run"), host::clock::Clock::machine().unix()).expect("written");
         world
     }
 

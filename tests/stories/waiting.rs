@@ -9,7 +9,7 @@ use super::{
 };
 use authority::{Source, code::Draft, key::KeyType};
 use scanner::demo::country::GATE;
-use trustlist::{code::KeyState, lists::keys::KeyUse, time::UnixTime};
+use trustlist::{code::KeyState, lists::keys::KeyUse};
 
 /// The same code again counts as another traveller's.
 const AGAIN: &str = "same_symbol_timeout = \"100ms\"\nrearm = \"100ms\"";
@@ -36,7 +36,7 @@ fn a_revocation_that_stops_everybody_waits_for_an_officer_and_is_shown_and_taken
     let mut publisher = Publisher::new();
     fs::remove_dir_all(world.path("trust")).expect("removed");
     publisher.publish(&world.path("trust"));
-    let now = UnixTime(host::clock::unix_millis() / 1000);
+    let now = host::clock::Clock::machine().unix();
     let home = GATE.parse().expect("a region");
     let draft = Draft::new(home, now.plus(-60));
     queue(&world, &publisher.federation.issue(&draft, false, None).expect("signed"));
@@ -96,7 +96,7 @@ fn lists_that_change_under_a_stream_of_travellers_cost_nobody_a_verdict() {
     let mut publisher = Publisher::new();
     fs::remove_dir_all(world.path("trust")).expect("removed");
     publisher.publish(&world.path("trust"));
-    let now = UnixTime(host::clock::unix_millis() / 1000);
+    let now = host::clock::Clock::machine().unix();
     let draft = Draft::new(GATE.parse().expect("a region"), now.plus(-60));
     let socket = world.path("codes");
     let daemon = Daemon::start(&world, &format!("rearm = \"0ms\"\nreaders = [\"socket:{}\"]", socket.display()));
@@ -143,7 +143,7 @@ fn a_code_of_a_key_that_is_newer_than_the_list_has_newer_lists_asked_for_long_be
     fs::remove_dir_all(world.path("trust")).expect("removed");
     publisher.publish(&world.path("trust"));
     publisher.publish(&world.path("mirror"));
-    let (now, home) = (UnixTime(host::clock::unix_millis() / 1000), GATE.parse().expect("a region"));
+    let (now, home) = (host::clock::Clock::machine().unix(), GATE.parse().expect("a region"));
     let desk = publisher.federation.authority(home).expect("there");
     let key = Source::Seed([8; 32]).key(home, "Code-9", KeyType::Ed25519).expect("a key");
     desk.rotate_key(KeyUse::Code, key, now.plus(-60)).expect("rotated");

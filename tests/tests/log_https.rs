@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use host::clock::Clock;
 use sync::upload::{
     self,
     relay::{self, Relay},
@@ -164,7 +165,7 @@ fn rows_reach_the_endpoint_through_a_process_that_has_the_network_in_place_of_th
     assert!(alone.contains("checkpointd-sync.service"), "{alone}");
     let Some(_server) = server(port, &file, &["--busy", "4"]) else { return };
     std::thread::spawn(move || {
-        let mut centre = upload::centre(&options).expect("good options");
+        let mut centre = upload::centre(&options, &Clock::machine()).expect("good options");
         relay::carry(&meeting, &mut *centre);
     });
     let counts = post.wait_until_delivered();

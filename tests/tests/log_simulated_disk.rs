@@ -183,7 +183,7 @@ struct World {
 
 impl World {
     fn new(seed: u64) -> World {
-        let (start, micros) = (host::clock::monotonic(), Arc::new(AtomicU64::new(0)));
+        let (start, micros) = (host::clock::Clock::machine().now(), Arc::new(AtomicU64::new(0)));
         let clock = Arc::clone(&micros);
         let random = Mutex::new(fastrand::Rng::with_seed(seed));
         let machine = Machine::new(

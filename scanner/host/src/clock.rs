@@ -1,17 +1,18 @@
-//! The one place that asks the machine for the time, and says how far it may be believed.
+//! The one place that asks the machine for the time, and says what speaks for it.
 //!
-//! Only what the machine says is gathered here; [`trustlist::time::clock`] judges it.
+//! Whoever needs the time is given a [`Clock`]: the daemon and the commands make the machine's once and hand it down, a simulated world
+//! makes its own. How far the time may be believed is [`crate::believed_time`]'s business.
 
 use std::{
+    fmt,
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use trustlist::time::{
     SKEW, UnixTime,
-    clock::{Judged, Reading, Service, judge},
-    floor::Known,
+    clock::{Reading, Service},
 };
 
 use crate::{
@@ -31,27 +32,127 @@ pub fn built() -> UnixTime {
     UnixTime(env!("CHECKPOINTD_BUILT").parse().unwrap_or(0))
 }
 
-/// What chrony said last. It is asked beside the lanes, which wait for nobody.
-static CHRONY: Mutex<Option<Tracking>> = Mutex::new(None);
+/// Where the time comes from: this machine, or a simulated world.
+pub trait TimeSource: Send + Sync {
+    /// The monotonic clock: for deadlines and durations.
+    fn monotonic(&self) -> Instant;
 
-/// Asks the time services that must be asked: not on a lane's thread, since an answer is waited for.
-pub fn ask_services() {
-    // One that does not answer now was heard when it was heard.
-    if let Some(tracking) = chrony::ask(chrony::ADDRESS) {
-        *CHRONY.lock().unwrap_or_else(PoisonError::into_inner) = Some(tracking);
+    /// The calendar, which somebody may set: for rows and validity.
+    fn calendar(&self) -> SystemTime;
+
+    /// Asks the time services that must be asked. It waits for an answer, so no lane does it.
+    fn ask_services(&self);
+
+    /// The time service that was heard last, by a calendar that shows `now`.
+    fn service(&self, now: UnixTime) -> Option<Service>;
+
+    /// Whether somebody said in this boot that a clock that shows `now` is right; `runtime` is the runtime folder, which remembers it.
+    fn settled(&self, runtime: &Path, now: UnixTime) -> bool;
+}
+
+/// A clock that somebody is given. Clones are the same clock.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn TimeSource>);
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
     }
 }
 
-/// What the clock says now, judged by what is known. `runtime` is the runtime folder, where a settled clock is remembered.
-#[must_use]
-pub fn now(known: &Known, runtime: &Path) -> Judged {
-    let now = unix(SystemTime::now());
-    let timesyncd = Path::new(TIMESYNC_MARKER).metadata().and_then(|file| file.modified()).ok();
-    let timesyncd = timesyncd.and_then(|heard| heard_at(unix(heard), TIMESYNC_POLL, now));
-    let chrony = *CHRONY.lock().unwrap_or_else(PoisonError::into_inner);
-    let chrony = chrony.and_then(|tracking| heard_at(tracking.updated_at, tracking.interval, now));
-    let service = [timesyncd, chrony].into_iter().flatten().min_by_key(|service| service.heard_ago);
-    judge(Reading { at: now, service, settled: settled::holds(runtime, now), battery: false }, known)
+impl Clock {
+    /// The machine's.
+    #[must_use]
+    pub fn machine() -> Clock {
+        Clock::of(Machine::default())
+    }
+
+    /// That of another source.
+    #[must_use]
+    pub fn of(source: impl TimeSource + 'static) -> Clock {
+        Clock(Arc::new(source))
+    }
+
+    /// The moment on the monotonic clock.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.0.monotonic()
+    }
+
+    /// How long ago `earlier` was, on the monotonic clock.
+    #[must_use]
+    pub fn since(&self, earlier: Instant) -> Duration {
+        self.now().saturating_duration_since(earlier)
+    }
+
+    /// The calendar, as files are dated.
+    #[must_use]
+    pub fn calendar(&self) -> SystemTime {
+        self.0.calendar()
+    }
+
+    /// The calendar in seconds since 1970.
+    #[must_use]
+    pub fn unix(&self) -> UnixTime {
+        UnixTime(self.unix_millis().div_euclid(1000))
+    }
+
+    /// The calendar in milliseconds since 1970, for rows: the same clock, one digit finer.
+    #[must_use]
+    pub fn unix_millis(&self) -> i64 {
+        millis(self.calendar())
+    }
+
+    /// Asks the time services what they heard. It waits for an answer, so no lane does it.
+    pub fn ask_services(&self) {
+        self.0.ask_services();
+    }
+
+    /// The calendar with everything that speaks for it.
+    #[must_use]
+    pub fn reading(&self, runtime: &Path) -> Reading {
+        let at = self.unix();
+        Reading { at, service: self.0.service(at), settled: self.0.settled(runtime, at), battery: false }
+    }
+}
+
+/// This machine.
+#[derive(Default)]
+struct Machine {
+    /// What chrony said when it was asked last.
+    chrony: Mutex<Option<Tracking>>,
+}
+
+impl TimeSource for Machine {
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks")]
+    fn monotonic(&self) -> Instant {
+        Instant::now()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks")]
+    fn calendar(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn ask_services(&self) {
+        // One that does not answer now was heard when it was heard.
+        if let Some(tracking) = chrony::ask(chrony::ADDRESS) {
+            *self.chrony.lock().unwrap_or_else(PoisonError::into_inner) = Some(tracking);
+        }
+    }
+
+    fn service(&self, now: UnixTime) -> Option<Service> {
+        let timesyncd = Path::new(TIMESYNC_MARKER).metadata().and_then(|file| file.modified()).ok();
+        let timesyncd =
+            timesyncd.and_then(|heard| heard_at(UnixTime(millis(heard).div_euclid(1000)), TIMESYNC_POLL, now));
+        let chrony = *self.chrony.lock().unwrap_or_else(PoisonError::into_inner);
+        let chrony = chrony.and_then(|tracking| heard_at(tracking.updated_at, tracking.interval, now));
+        [timesyncd, chrony].into_iter().flatten().min_by_key(|service| service.heard_ago)
+    }
+
+    fn settled(&self, runtime: &Path, now: UnixTime) -> bool {
+        settled::holds(runtime, now)
+    }
 }
 
 /// A service that was heard at `at` by the clock that shows `now`. One that was heard in the future says that the clock was set since.
@@ -60,26 +161,10 @@ fn heard_at(at: UnixTime, poll: Duration, now: UnixTime) -> Option<Service> {
     (ago >= -SKEW).then(|| Service { heard_ago: Duration::from_secs(ago.max(0).unsigned_abs()), poll })
 }
 
-/// The moment on the monotonic clock: for deadlines and durations, whatever the calendar does.
-#[must_use]
-#[allow(clippy::disallowed_methods, reason = "the one place that asks")]
-pub fn monotonic() -> Instant {
-    Instant::now()
-}
-
-/// Milliseconds since 1970, for rows: the same clock, one digit finer.
-#[must_use]
-pub fn unix_millis() -> i64 {
-    match SystemTime::now().duration_since(UNIX_EPOCH) {
+fn millis(time: SystemTime) -> i64 {
+    match time.duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
         Err(before) => i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |millis| -millis),
-    }
-}
-
-fn unix(time: SystemTime) -> UnixTime {
-    match time.duration_since(UNIX_EPOCH) {
-        Ok(since) => UnixTime(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)),
-        Err(before) => UnixTime(i64::try_from(before.duration().as_secs()).map_or(i64::MIN, |seconds| -seconds)),
     }
 }
 

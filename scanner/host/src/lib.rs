@@ -1,10 +1,11 @@
 //! The box that a checkpoint runs on: what its installer decided ([`config`]), where its things lie ([`places`]), what time it is
-//! ([`clock`]), whether configuration codes count ([`service_window`]), other machines it may speak with ([`peer`]), and files that
+//! ([`clock`]) and how far that is believed ([`believed_time`]), whether configuration codes count ([`service_window`]), other machines it may speak with ([`peer`]), and files that
 //! are replaced whole ([`atomic_file`]).
 //!
 //! Nothing here knows of lanes at work, lists or rows: those who do are given what this crate reads.
 
 pub mod atomic_file;
+pub mod believed_time;
 pub mod causes;
 pub mod chance;
 pub mod chrony;

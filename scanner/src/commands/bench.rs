@@ -1,13 +1,11 @@
 //! `checkpointd bench`: replays pictures through the real eye and the real judge of this machine, and says where the time goes.
 
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use devices::camera::{FrameSource, Next, Pictures};
 use eye::track::Tracker;
+use host::clock::Clock;
 use serde::Serialize;
 
 use super::judging::{Judge, Judging};
@@ -64,9 +62,9 @@ struct Report {
 ///
 /// # Errors
 /// When there is no picture, or lists were named that cannot be used.
-pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(said: &super::ConfigArgs, clock: &Clock, arguments: Arguments) -> Result<Exit, Failure> {
     let asked = arguments.judging.trust.is_some();
-    let judge = match arguments.judging.load(said) {
+    let judge = match arguments.judging.load(said, clock) {
         Ok(judge) => Some(judge),
         Err(failure) if asked => return Err(failure),
         Err(_) => None,
@@ -75,7 +73,7 @@ pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failu
     for _ in 0..arguments.repeat {
         let mut pictures = Pictures::open(&arguments.frames)
             .map_err(|error| Failure::new(format!("no frames in {}", arguments.frames.display())).because(error))?;
-        replay(&mut pictures, judge.as_ref(), &mut times);
+        replay(&mut pictures, judge.as_ref(), clock, &mut times);
     }
     if times.read.is_empty() {
         return Err(Failure::new(format!("no picture in {} could be read", arguments.frames.display())));
@@ -98,10 +96,10 @@ struct Times {
     symbols: usize,
 }
 
-fn replay(pictures: &mut Pictures, judge: Option<&Judge>, times: &mut Times) {
+fn replay(pictures: &mut Pictures, judge: Option<&Judge>, clock: &Clock, times: &mut Times) {
     let mut eye = Tracker::new();
     loop {
-        let began = Instant::now();
+        let began = clock.now();
         let frame = match pictures.next(PATIENCE) {
             Next::Frame(frame) => frame,
             Next::Damaged(_) => {
@@ -110,16 +108,16 @@ fn replay(pictures: &mut Pictures, judge: Option<&Judge>, times: &mut Times) {
             }
             Next::Timeout | Next::End | Next::Gone(_) => return,
         };
-        times.load.push(began.elapsed());
-        let began = Instant::now();
+        times.load.push(clock.since(began));
+        let began = clock.now();
         let sight = eye.see(frame.luma());
-        times.read.push(began.elapsed());
+        times.read.push(clock.since(began));
         times.symbols += sight.symbols.len();
         let Some(judge) = judge else { continue };
         for text in sight.symbols.iter().filter_map(|symbol| str::from_utf8(&symbol.payload).ok()) {
-            let began = Instant::now();
+            let began = clock.now();
             if judge.decide(text).is_some() {
-                times.judge.push(began.elapsed());
+                times.judge.push(clock.since(began));
             }
         }
     }

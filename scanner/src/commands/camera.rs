@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use clap::{Args, Subcommand};
@@ -11,7 +11,10 @@ use devices::{
     frame::Frame,
 };
 use eye::{Budget, Eye, Hint, Reader, presence::Watch};
-use host::config::{Camera, Device};
+use host::{
+    clock::Clock,
+    config::{Camera, Device},
+};
 use serde::Serialize;
 
 use crate::commands::failure::{Exit, Failure};
@@ -99,7 +102,7 @@ pub struct View {
 ///
 /// # Errors
 /// When there is no camera, or none that can be opened.
-pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(said: &super::ConfigArgs, clock: &Clock, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.what {
         CameraCommand::List { json } => list(json),
         CameraCommand::Probe(probe) => {
@@ -111,7 +114,7 @@ pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failu
             if let Some(device) = probe.device {
                 camera.device = device;
             }
-            let (view, last) = look(&camera, Duration::from_secs(probe.seconds))?;
+            let (view, last) = look(&camera, clock, Duration::from_secs(probe.seconds))?;
             if let (Some(file), Some(frame)) = (&probe.save, &last) {
                 save(frame, file)?;
             }
@@ -130,17 +133,17 @@ pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failu
 ///
 /// # Errors
 /// When it cannot be opened.
-pub fn look(camera: &Camera, how_long: Duration) -> Result<(View, Option<Frame>), Failure> {
-    let began = Instant::now();
+pub fn look(camera: &Camera, clock: &Clock, how_long: Duration) -> Result<(View, Option<Frame>), Failure> {
+    let began = clock.now();
     let mut source = camera::open(camera).map_err(|error| Failure::new("no picture").because(error))?;
     let mut view = View { source: source.describe(), abilities: source.abilities(), ..View::default() };
     let (mut eye, mut watch) = (Eye::new(), Watch::default());
     let mut last = None;
     let mut first = None;
-    while began.elapsed() < how_long {
+    while clock.since(began) < how_long {
         match source.next(Duration::from_millis(200)) {
             Next::Frame(frame) => {
-                let first = *first.get_or_insert_with(Instant::now);
+                let first = *first.get_or_insert_with(|| clock.now());
                 view.first_after_ms = u64::try_from((first - began).as_millis()).unwrap_or(u64::MAX);
                 view.frames += 1;
                 let reading = eye.read(frame.luma(), Budget::frame(view.frames));
@@ -159,7 +162,7 @@ pub fn look(camera: &Camera, how_long: Duration) -> Result<(View, Option<Frame>)
             Next::Gone(error) => return Err(Failure::new("the camera is gone").because(error)),
         }
     }
-    let span = first.map_or(Duration::ZERO, |first| first.elapsed()).as_secs_f64();
+    let span = first.map_or(Duration::ZERO, |first| clock.since(first)).as_secs_f64();
     view.rate = if span > 0.0 { f64::from(view.frames.saturating_sub(1)) / span } else { 0.0 };
     Ok((view, last))
 }

@@ -1,7 +1,7 @@
 //! `checkpointd check-config`: reads the configuration as the daemon would, and prints what holds.
 
 use clap::Args;
-use host::{causes::WithCauses, config::Config};
+use host::{causes::WithCauses, clock::Clock, config::Config};
 use page::{strings::Strings, voice::Voice};
 
 use crate::{
@@ -23,7 +23,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// When the configuration is wrong, or lacks what only its owner can know.
-pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(said: &super::ConfigArgs, clock: &Clock, arguments: Arguments) -> Result<Exit, Failure> {
     let config = super::config_args::configuration(said)?;
     let effective = config.effective();
     let shown = if arguments.json {
@@ -32,7 +32,7 @@ pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failu
         effective.to_string()
     };
     super::output::print(&format!("{}\n", shown.trim_end()));
-    in_force::check(&config).map_err(|error| Failure::configuration(WithCauses(&error).to_string()))?;
+    in_force::check(&config, clock).map_err(|error| Failure::configuration(WithCauses(&error).to_string()))?;
     let troubles = screens(&config);
     if troubles.is_empty() { Ok(Exit::Ok) } else { Err(Failure::configuration(troubles.join("\n"))) }
 }

@@ -1,12 +1,12 @@
 //! `checkpointd clock`: what this device's clock is worth and which evidence says so; and somebody's word that it is right.
 
 use clap::{Args, Subcommand};
-use host::settled;
+use host::{clock::Clock, settled};
 use serde::Serialize;
 use sync::lists;
 use trustlist::time::{
     UnixTime,
-    clock::{self, Because},
+    clock::{Because, settle},
     floor::Floor,
 };
 
@@ -53,12 +53,13 @@ struct Shown {
 ///
 /// # Errors
 /// When the lists cannot be read, the clock is below what nobody's word lowers, or this user may not.
-pub fn run(said: &ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(said: &ConfigArgs, clock: &Clock, arguments: Arguments) -> Result<Exit, Failure> {
     let config = configuration(said)?;
     let trust = lists::load_trust(None, &config)?;
+    let time = judging::time(clock, &config);
     match arguments.command {
         ClockCommand::Show { json } => {
-            let judged = judging::clock(Some(&trust), &config);
+            let judged = time.judged(Some(&trust));
             let shown = Shown {
                 time: judged.moment.at,
                 time_trust: judged.moment.trust.code(),
@@ -74,9 +75,8 @@ pub fn run(said: &ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
             }
         }
         ClockCommand::Settle => {
-            let at = judging::clock(Some(&trust), &config).moment.at;
-            let known = judging::known(Some(&trust), &config);
-            let at = clock::settle(at, &known).map_err(|refused| Failure::new(refused.to_string()))?;
+            let at = time.moment(&trust).at;
+            let at = settle(at, &time.known(Some(&trust))).map_err(|refused| Failure::new(refused.to_string()))?;
             let runtime = &config.places.runtime;
             settled::record(runtime, at).map_err(|error| {
                 Failure::new(format!("cannot write into {}; be root, or the user checkpointd", runtime.display()))

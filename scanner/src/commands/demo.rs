@@ -13,13 +13,12 @@ use std::{
 
 use authority::code::picture::{Level, Picture};
 use clap::Args;
-use host::{clock, config::Config, settled};
+use host::{clock::Clock, config::Config, settled};
 use serde::Serialize;
 use sync::lists::{self, LoadedLists};
 use tokio::sync::watch;
 use trustlist::{
     judge::Decision,
-    time::UnixTime,
     verdict::{Reason, Verdict},
 };
 
@@ -62,22 +61,22 @@ pub struct Arguments {
 ///
 /// # Errors
 /// When the country cannot be made or the daemon cannot start.
-pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(clock: &Clock, arguments: Arguments) -> Result<Exit, Failure> {
     let temporary = tempfile::tempdir().map_err(|error| Failure::new("no place for a demonstration").because(error))?;
     // The configuration that is kept names it, and a configuration's places are absolute.
     let folder = arguments.keep.as_deref().map_or_else(|| Ok(temporary.path().to_owned()), std::path::absolute);
     let folder = folder.map_err(|error| Failure::new("no place for a demonstration").because(error))?;
     let folder = folder.as_path();
-    let country = country::country(UnixTime(clock::unix_millis() / 1000))
+    let country = country::country(clock.unix())
         .map_err(|error| Failure::new("the demonstration's country cannot be made").because(error))?;
-    let config = prepare(folder, &country, arguments.keep.is_some())?;
+    let config = prepare(folder, &country, clock, arguments.keep.is_some())?;
     if !arguments.json {
         println!("A gate in Guangdong ({GATE}), {} travellers. Ctrl-C ends it.\n", country.travellers.len());
     }
     let mut tally = Tally::new(&country.travellers);
     loop {
         let tempo = if arguments.json { TO_COUNT } else { TO_WATCH };
-        let stopped = play(&config, folder, &country, tempo, &mut tally, arguments.json)?;
+        let stopped = play(&config, (folder, clock), &country, tempo, &mut tally, arguments.json)?;
         if arguments.once || stopped {
             break;
         }
@@ -99,7 +98,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
 }
 
 /// Writes lists, configuration and, where all is kept, the pass codes.
-fn prepare(folder: &Path, country: &Country, keep_codes: bool) -> Result<Config, Failure> {
+fn prepare(folder: &Path, country: &Country, clock: &Clock, keep_codes: bool) -> Result<Config, Failure> {
     let failed = |error: io::Error| Failure::new(folder.display().to_string()).because(error);
     if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Failure::usage(format!("{} is not empty; name a new folder", folder.display())));
@@ -114,7 +113,7 @@ fn prepare(folder: &Path, country: &Country, keep_codes: bool) -> Result<Config,
         fs::write(folder.join("codes.txt"), codes.join("\n") + "\n").map_err(failed)?;
     }
     // The lists are of this very moment by this very clock: what it shows is right for them, whether or not a time service is near.
-    settled::record(folder, UnixTime(clock::unix_millis() / 1000)).map_err(failed)?;
+    settled::record(folder, clock.unix()).map_err(failed)?;
     let place = toml::Value::String(folder.display().to_string());
     // Every traveller has another code. However slowly a machine draws them, nobody is judged twice, which would count for the next.
     let text = format!(
@@ -138,7 +137,7 @@ fn free_address() -> SocketAddr {
 /// Plays all travellers once. Whether somebody stopped it before the last.
 fn play(
     config: &Config,
-    folder: &Path,
+    (folder, clock): (&Path, &Clock),
     country: &Country,
     tempo: Tempo,
     tally: &mut Tally,
@@ -150,10 +149,12 @@ fn play(
     let (stop, stops) = watch::channel(false);
     let (config, trust) = (config.clone(), folder.join("trust"));
     let to_crowd = answers.clone();
+    let to_camera = clock.clone();
     let setup = Setup {
+        clock: clock.clone(),
         config: Arc::new(move || Ok(config.clone())),
         lists: Arc::new(move |_| Ok(LoadedLists { trust: lists::from_folder(&trust)?, remarks: Vec::new() })),
-        source: Arc::new(move |_| Ok(Box::new(Crowd::new(phones.clone(), tempo, to_crowd.clone())))),
+        source: Arc::new(move |_| Ok(Box::new(Crowd::new(phones.clone(), tempo, to_crowd.clone(), to_camera.clone())))),
         observer: Some(told),
         stop: Some(stops),
     };

@@ -12,7 +12,7 @@ use cache::{
 };
 use clap::Args;
 use host::{
-    clock,
+    clock::Clock,
     config::{Config, Enrolment},
     peer::Peer,
     places::LogPlace,
@@ -62,7 +62,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// When the slip, the log or the centre does not allow it; what held before then still holds.
-pub fn run(said: &ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(said: &ConfigArgs, clock: &Clock, arguments: Arguments) -> Result<Exit, Failure> {
     let config = configuration(said)?;
     let state = &config.places.state;
     owner::take_on(state)?;
@@ -75,14 +75,14 @@ pub fn run(said: &ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
     let pinned = if arguments.again { enrolment::followed(&centre, pinned).map_err(refused)? } else { pinned };
     // A request is good at one centre only; that of a device that asks again may have another key by now.
     slip.centre = pinned.keys().last().expect("one key or two").clone();
-    let (signer, log) = device(&config)?;
+    let (signer, log) = device(&config, clock)?;
     let request = Request {
         token: slip.token.clone(),
         centre: slip.centre.clone(),
         device: signer.verifier(),
         log,
         build: host::BUILD.to_owned(),
-        at: UnixMillis(clock::unix_millis()),
+        at: UnixMillis(clock.unix_millis()),
     };
     let (assignment, note) = enrolment::ask(&centre, &request, &signer, &pinned).map_err(refused)?;
     let place = &assignment.place;
@@ -143,7 +143,7 @@ fn pinned(slip: &Slip, held: Option<&Enrolment>) -> Result<Pinned, Failure> {
 }
 
 /// The device's key, and the log that it writes, which a device that never ran begins here.
-fn device(config: &Config) -> Result<(NoteSigner, Uuid), Failure> {
+fn device(config: &Config, clock: &Clock) -> Result<(NoteSigner, Uuid), Failure> {
     let place = LogPlace::configured(config);
     let (state, path) = (&config.places.state, &place.database);
     let closed = |what: &str| format!("{}: {what}", path.display());
@@ -152,7 +152,7 @@ fn device(config: &Config) -> Result<(NoteSigner, Uuid), Failure> {
     if !path.exists() {
         let _lock = StateLock::take(state).map_err(|error| Failure::new("the log cannot be begun").because(error))?;
         let signer = key().map_err(|error| Failure::new("the device's key").because(error))?;
-        ScanLog::open(Options::new(path, signer, machine()), UnixMillis(clock::unix_millis()))
+        ScanLog::open(Options::new(path, signer, machine(clock)), UnixMillis(clock.unix_millis()))
             .map_err(|fault| Failure::new(closed("the log cannot be begun")).because(fault))?;
     }
     let reader = Reader::open(path).map_err(|fault| Failure::new(closed("cannot be read")).because(fault))?;

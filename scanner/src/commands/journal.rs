@@ -15,6 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use host::clock::Clock;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 /// Lines of one kind in [`MINUTE`].
@@ -24,7 +25,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub const EACH_TIME: &str = "gate";
 
 /// Starts the journal. A daemon says `info`, a command only what went wrong, unless asked for more.
-pub fn start(verbose: bool, daemon: bool) {
+pub fn start(clock: Clock, verbose: bool, daemon: bool) {
     let level = match (verbose, daemon) {
         (true, _) => LevelFilter::Debug,
         (false, true) => LevelFilter::Info,
@@ -45,7 +46,7 @@ pub fn start(verbose: bool, daemon: bool) {
     let lines = builder.build();
     let most = lines.filter();
     // A second start in the same process (a test) keeps the first.
-    if log::set_boxed_logger(Box::new(Journal { lines, kinds: Mutex::default() })).is_ok() {
+    if log::set_boxed_logger(Box::new(Journal { lines, clock, kinds: Mutex::default() })).is_ok() {
         log::set_max_level(most);
     }
 }
@@ -62,6 +63,7 @@ const fn priority(level: Level) -> u8 {
 
 struct Journal {
     lines: env_logger::Logger,
+    clock: Clock,
     kinds: Mutex<HashMap<(String, u32), Quota>>,
 }
 
@@ -81,7 +83,7 @@ impl Log for Journal {
         let kind = (record.target().to_owned(), record.line().unwrap_or(0));
         let told = {
             let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
-            kinds.entry(kind).or_default().one_more(Instant::now())
+            kinds.entry(kind).or_default().one_more(self.clock.now())
         };
         let also = |text: std::fmt::Arguments<'_>| {
             let line = Record::builder().level(record.level()).target(record.target()).args(text).build();
@@ -144,6 +146,7 @@ impl Quota {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "any moment will do")]
 mod tests {
     use super::*;
 

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use cache::log::Reader;
 use clap::Args;
-use host::{clock, config::Config};
+use host::{believed_time::BelievedTime, clock::Clock, config::Config};
 use serde::Serialize;
 use sync::lists;
 use trustlist::{
     judge::{self, Context, Decision, Outcome},
     region::Region,
-    time::{Moment, UnixTime, clock::Judged, floor::Known},
+    time::{Moment, UnixTime},
     trust::Trust,
     verdict::Verdict,
 };
@@ -53,12 +53,12 @@ impl Judging {
     ///
     /// # Errors
     /// When the lists cannot be verified, or no region is known.
-    pub fn load(self, said: &super::ConfigArgs) -> Result<Judge, Failure> {
+    pub fn load(self, said: &super::ConfigArgs, clock: &Clock) -> Result<Judge, Failure> {
         let config = super::config_args::configuration(said)?;
         let trust = lists::load_trust(self.trust.as_deref(), &config)?;
         let moment = match self.at {
             Some(at) => Moment::synced(at),
-            None => now(&trust, &config),
+            None => time(clock, &config).moment(&trust),
         };
         let relying = self.relying.or(config.checkpoint.relying).ok_or_else(|| {
             Failure::usage("whose gate is this? say --relying 440000, or set checkpoint.relying in the configuration")
@@ -67,30 +67,14 @@ impl Judging {
     }
 }
 
-/// This machine's time, judged as the daemon judges it: by build date, lists, and the latest time that this device was sure of.
+/// The time as the daemon believes it: the latest time that this device was sure of is the scan log's.
 #[must_use]
-pub fn clock(trust: Option<&Trust>, config: &Config) -> Judged {
-    clock::ask_services();
-    clock::now(&known(trust, config), &config.places.runtime)
-}
-
-/// All evidence that this device has of the earliest time that it can be.
-#[must_use]
-pub fn known(trust: Option<&Trust>, config: &Config) -> Known {
+pub fn time(clock: &Clock, config: &Config) -> BelievedTime {
+    clock.ask_services();
     let log = config.places.scan_log();
     let stored =
         log.exists().then(|| Reader::open(&log).and_then(|reader| reader.time_floor()).ok()).flatten().flatten();
-    Known {
-        built: clock::built(),
-        quorum: trust.and_then(Trust::quorum),
-        last_sure: stored.map(|floor| floor.second()),
-    }
-}
-
-/// This machine's time alone.
-#[must_use]
-pub fn now(trust: &Trust, config: &Config) -> Moment {
-    clock(Some(trust), config).moment
+    BelievedTime::new(clock.clone(), &config.places.runtime, stored.map(|floor| floor.second()))
 }
 
 impl Judge {

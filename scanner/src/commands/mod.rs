@@ -1,7 +1,7 @@
 //! The commands. Each file here is one of them: what it takes, what it prints, what it ends with.
 
 use clap::{Parser, Subcommand};
-use host::places::LogPlace;
+use host::{clock::Clock, places::LogPlace};
 
 pub mod bench;
 pub mod camera;
@@ -89,29 +89,29 @@ pub enum Command {
     Verify(verify::Arguments),
 }
 
-/// Does what the line says.
+/// Does what the line says, in the time of `clock`.
 ///
 /// # Errors
 /// With what happened, where, and what to do about it.
-pub fn run(line: CommandLine) -> Result<Exit, Failure> {
+pub fn run(line: CommandLine, clock: &Clock) -> Result<Exit, Failure> {
     let said = &line.config;
     match line.command {
-        Command::Bench(arguments) => bench::run(said, arguments),
-        Command::Camera(arguments) => camera::run(said, arguments),
-        Command::Doctor(arguments) => doctor::run(said, arguments),
-        Command::Enrol(arguments) => enrol::run(said, arguments),
+        Command::Bench(arguments) => bench::run(said, clock, arguments),
+        Command::Camera(arguments) => camera::run(said, clock, arguments),
+        Command::Doctor(arguments) => doctor::run(said, clock, arguments),
+        Command::Enrol(arguments) => enrol::run(said, clock, arguments),
         Command::Status(arguments) => status::run(said, arguments),
-        Command::CheckConfig(arguments) => check_config::run(said, arguments),
+        Command::CheckConfig(arguments) => check_config::run(said, clock, arguments),
         #[cfg(feature = "demo")]
-        Command::Demo(arguments) => demo::run(arguments),
-        Command::Run(arguments) => run::run(said, arguments),
-        Command::Clock(arguments) => clock::run(said, arguments),
-        Command::Log(arguments) => log::run(LogPlace::configured(&configuration(said)?), arguments),
-        Command::Scan(arguments) => scan::run(said, arguments),
+        Command::Demo(arguments) => demo::run(clock, arguments),
+        Command::Run(arguments) => run::run(said, clock.clone(), arguments),
+        Command::Clock(arguments) => clock::run(said, clock, arguments),
+        Command::Log(arguments) => log::run(LogPlace::configured(&configuration(said)?), clock, arguments),
+        Command::Scan(arguments) => scan::run(said, clock, arguments),
         Command::ServiceWindow(arguments) => service_window::run(said, arguments),
-        Command::Sync(arguments) => sync::run(said, arguments),
-        Command::Trust(arguments) => trust::run(said, arguments),
-        Command::Verify(arguments) => verify::run(said, arguments),
+        Command::Sync(arguments) => sync::run(said, clock, arguments),
+        Command::Trust(arguments) => trust::run(said, clock, arguments),
+        Command::Verify(arguments) => verify::run(said, clock, arguments),
     }
 }
 

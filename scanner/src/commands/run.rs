@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 use devices::camera;
+use host::clock::Clock;
 use sync::lists;
 
 use crate::{
@@ -26,9 +27,10 @@ pub struct Arguments {
 ///
 /// # Errors
 /// When it cannot start.
-pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(said: &super::ConfigArgs, clock: Clock, arguments: Arguments) -> Result<Exit, Failure> {
     let said = said.clone();
     let setup = Setup {
+        clock,
         config: Arc::new(move || super::config_args::read(&said)),
         lists: Arc::new(move |config| lists::load(arguments.trust.as_deref(), config)),
         source: Arc::new(camera::open),

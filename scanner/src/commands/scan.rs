@@ -3,13 +3,13 @@
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},
-    time::Instant,
 };
 
 use clap::Args;
 use data_encoding::HEXLOWER;
 use devices::frame::{self, Frame};
 use eye::{Budget, Eye, Reader, Symbol, Version};
+use host::clock::Clock;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use trustlist::{
@@ -97,8 +97,8 @@ impl Serialize for Edition {
 ///
 /// # Errors
 /// When the lists cannot be loaded, or the output breaks.
-pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
-    let judge = if arguments.decode_only { None } else { Some(arguments.judging.load(said)?) };
+pub fn run(said: &super::ConfigArgs, clock: &Clock, arguments: Arguments) -> Result<Exit, Failure> {
+    let judge = if arguments.decode_only { None } else { Some(arguments.judging.load(said, clock)?) };
     let mut eye = Eye::new();
     let mut output = io::stdout().lock();
     let mut verdicts = Vec::new();
@@ -109,7 +109,7 @@ pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failu
                 if let Some(folder) = &arguments.explain {
                     explain::write(&mut eye, folder, file, &frame)?;
                 }
-                look(&mut eye, file, &frame, judge.as_ref(), arguments.show_text)
+                look(&mut eye, clock, (file, &frame), judge.as_ref(), arguments.show_text)
             }
             Err(error) => {
                 let file = file.display().to_string();
@@ -139,12 +139,18 @@ pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failu
     })
 }
 
-fn look(eye: &mut Eye, path: &Path, frame: &Frame, judge: Option<&Judge>, show_text: bool) -> ImageLine {
+fn look(
+    eye: &mut Eye,
+    clock: &Clock,
+    (path, frame): (&Path, &Frame),
+    judge: Option<&Judge>,
+    show_text: bool,
+) -> ImageLine {
     let file = path.display().to_string();
-    let begun = Instant::now();
+    let begun = clock.now();
     let reading = eye.read(frame.luma(), Budget::picture());
     let others = second_opinion(frame.luma(), &reading);
-    let decode_us = begun.elapsed().as_micros();
+    let decode_us = clock.since(begun).as_micros();
     let symbols = reading.symbols.iter().chain(&others).map(|symbol| describe(symbol, judge, show_text)).collect();
     ImageLine::Picture { file, width: frame.width(), height: frame.height(), symbols, decode_us }
 }

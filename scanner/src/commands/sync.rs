@@ -3,11 +3,11 @@
 use std::{
     io::{IsTerminal, Write},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use clap::{Args, Subcommand};
-use host::config::Config;
+use host::{clock::Clock, config::Config};
 use serde_json::json;
 use sync::{
     lists,
@@ -62,28 +62,28 @@ struct Json {
 ///
 /// # Errors
 /// When there are no mirrors, or the store cannot be used.
-pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(said: &super::ConfigArgs, clock: &Clock, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.what {
-        SyncCommand::Status(Json { json }) => status(said, json),
+        SyncCommand::Status(Json { json }) => status(said, clock, json),
         SyncCommand::Once(Json { json }) => {
             let mut progress = Progress::default();
             let config = super::config_args::configuration(said)?;
             owner::take_on(&config.places.state)?;
-            let round = once(&config, &mut |path, bytes| progress.came(path, bytes));
+            let round = once(&config, clock, &mut |path, bytes| progress.came(path, bytes));
             progress.end();
             report(&round?, json)
         }
-        SyncCommand::Run => keep_asking(&super::config_args::configuration(said)?),
+        SyncCommand::Run => keep_asking(&super::config_args::configuration(said)?, clock),
     }
 }
 
-fn once(config: &Config, watch: &mut dyn FnMut(&str, usize)) -> Result<Round, Failure> {
-    let moment = judging::clock(lists::load_trust(None, config).ok().as_ref(), config).moment;
+fn once(config: &Config, clock: &Clock, watch: &mut dyn FnMut(&str, usize)) -> Result<Round, Failure> {
+    let moment = judging::time(clock, config).judged(lists::load_trust(None, config).ok().as_ref()).moment;
     Ok(round::mirrors(config, &mut round::open(config)?, moment, watch)?)
 }
 
-fn keep_asking(config: &Config) -> Result<Exit, Failure> {
-    let carries = carry_rows(config)?;
+fn keep_asking(config: &Config, clock: &Clock) -> Result<Exit, Failure> {
+    let carries = carry_rows(config, clock)?;
     if config.sync.mirrors.is_empty() {
         if !carries {
             log::info!(
@@ -96,35 +96,35 @@ fn keep_asking(config: &Config) -> Result<Exit, Failure> {
         }
     }
     let up = link::listen();
-    let mut pace = SyncSchedule::new(config.sync.every, schedule::FIRST_PAUSE, Instant::now());
+    let mut pace = SyncSchedule::new(config.sync.every, schedule::FIRST_PAUSE, clock.now());
     let mut heeded = sync_request::asked_at(config);
     loop {
         let told = sync_request::asked_at(config);
         if told != heeded {
             heeded = told;
-            pace.wanted(Instant::now());
+            pace.wanted(clock.now());
         }
         if up.as_ref().is_some_and(|up| up.try_recv().is_ok()) {
             log::info!("the link is up");
-            pace.link_is_up(Instant::now(), schedule::jitter());
+            pace.link_is_up(clock.now(), schedule::jitter());
         }
-        if pace.due(Instant::now()) {
-            let round = once(config, &mut |_, _| ());
+        if pace.due(clock.now()) {
+            let round = once(config, clock, &mut |_, _| ());
             match &round {
                 Ok(round) => log::info!("lists: {}", round.report.to_string().replace('\n', "; ")),
                 Err(failure) => log::warn!("lists: {failure}"),
             }
             let well = round.is_ok_and(|round| round.report.result() != SyncResult::Failed);
-            pace.ended(well, Instant::now(), schedule::jitter());
+            pace.ended(well, clock.now(), schedule::jitter());
         }
-        thread::sleep(LOOK.min(pace.pause(Instant::now()).max(Duration::from_millis(10))));
+        thread::sleep(LOOK.min(pace.pause(clock.now()).max(Duration::from_millis(10))));
     }
 }
 
 /// Carries the scanning process's rows to the centre, on a thread of its own; whether there is anything to carry.
-fn carry_rows(config: &Config) -> Result<bool, Failure> {
+fn carry_rows(config: &Config, clock: &Clock) -> Result<bool, Failure> {
     let Some(options) = upload::Options::configured(config).filter(|_| config.network.apart) else { return Ok(false) };
-    let mut centre = upload::centre(&options).map_err(|error| Failure::configuration(error.to_string()))?;
+    let mut centre = upload::centre(&options, clock).map_err(|error| Failure::configuration(error.to_string()))?;
     let place = config.places.relay();
     thread::Builder::new()
         .name("rows".to_owned())
@@ -133,7 +133,7 @@ fn carry_rows(config: &Config) -> Result<bool, Failure> {
     Ok(true)
 }
 
-fn status(said: &super::ConfigArgs, json: bool) -> Result<Exit, Failure> {
+fn status(said: &super::ConfigArgs, clock: &Clock, json: bool) -> Result<Exit, Failure> {
     let settings = super::config_args::configuration(said)?;
     let (last, held) = if settings.places.trust_store().exists() {
         let store = round::open(&settings)?;
@@ -153,7 +153,7 @@ fn status(said: &super::ConfigArgs, json: bool) -> Result<Exit, Failure> {
         at(last.last_success),
         held.map_or("nothing".to_owned(), |held| held.line()),
     ));
-    show::show(said, false)
+    show::show(said, clock, false)
 }
 
 /// One line that is written over and over, on a terminal.

@@ -7,6 +7,7 @@ use std::{
 
 use cache::log::{attestation::Attestation, note::NoteVerifier};
 use clap::Args;
+use host::clock::Clock;
 
 use super::judging::{self, Judging, NoVerdict};
 use crate::commands::failure::{Exit, Failure};
@@ -34,11 +35,11 @@ pub struct Arguments {
 ///
 /// # Errors
 /// When the lists cannot be loaded, or input or output breaks.
-pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(said: &super::ConfigArgs, clock: &Clock, arguments: Arguments) -> Result<Exit, Failure> {
     if let Some(key) = &arguments.attestation {
         return inspect(key, arguments.json);
     }
-    let judge = arguments.judging.load(said)?;
+    let judge = arguments.judging.load(said, clock)?;
     let broken = |error| Failure::new("cannot write the verdicts").because(error);
     let mut input = io::stdin().lock();
     let mut output = io::stdout().lock();

@@ -8,7 +8,6 @@ use std::{path::Path, time::Duration};
 use cache::log::{Event, Memory, UnixMillis, Written};
 use host::{
     atomic_file::{self, Readers},
-    clock,
     config::Codes,
     service_window,
 };
@@ -25,7 +24,7 @@ const WIFI: &str = "wifi.nmconnection";
 pub fn take(shared: &Shared, lane: usize, text: &str, memory: Option<&Memory>) -> &'static str {
     let name = &shared.config.lane[lane].id;
     // Asked first: outside of a window anybody may hold up such a code, and it is not looked into.
-    let window = service_window::remaining(&shared.config.places.runtime).is_some();
+    let window = service_window::remaining(&shared.config.places.runtime, shared.time.clock().calendar()).is_some();
     if !window {
         log::info!(
             "lane {name}: a configuration code outside of a service window (checkpointd service-window opens one)"
@@ -55,7 +54,7 @@ pub fn take(shared: &Shared, lane: usize, text: &str, memory: Option<&Memory>) -
         }
     };
     let applied = possible(shared, &order, name)
-        .and_then(|()| remember(&order, name, &context, memory))
+        .and_then(|()| remember(&order, name, (&context, shared.time.clock().unix_millis()), memory))
         .and_then(|()| apply(&codes.after(order.number, &order.settings, name), &order, state));
     match applied {
         Ok(()) => {
@@ -77,7 +76,12 @@ fn possible(shared: &Shared, order: &Order, lane: &str) -> Result<(), String> {
 }
 
 /// No effect without a row.
-fn remember(order: &Order, lane: &str, context: &Context<'_>, memory: Option<&Memory>) -> Result<(), String> {
+fn remember(
+    order: &Order,
+    lane: &str,
+    (context, at_ms): (&Context<'_>, i64),
+    memory: Option<&Memory>,
+) -> Result<(), String> {
     let event = Event::ConfigurationCode {
         number: order.number,
         kid: order.kid.to_string(),
@@ -85,7 +89,7 @@ fn remember(order: &Order, lane: &str, context: &Context<'_>, memory: Option<&Me
         sets: order.settings.names().into_iter().map(str::to_owned).collect(),
     };
     let memory = memory.ok_or("there is no scan log")?;
-    match memory.record(&event, UnixMillis(clock::unix_millis()), context.moment.trust).wait(PATIENCE) {
+    match memory.record(&event, UnixMillis(at_ms), context.moment.trust).wait(PATIENCE) {
         Written::Committed(_) => Ok(()),
         Written::Late => Err("the scan log does not answer".to_owned()),
         Written::Failed(fault) => Err(format!("the scan log: {}", fault.code())),

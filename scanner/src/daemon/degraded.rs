@@ -35,7 +35,7 @@ pub fn faults(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<DegradedSta
     if !ahead.is_empty() {
         add("list-from-the-future", named(&ahead));
     }
-    if let Some(left) = service_window::remaining(&shared.config.places.runtime) {
+    if let Some(left) = service_window::remaining(&shared.config.places.runtime, shared.time.clock().calendar()) {
         add("service-window", format!("{} min", left.as_secs().div_ceil(60)));
     }
     if let Some(aside) = &shared.log_set_aside {

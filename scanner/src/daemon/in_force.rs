@@ -4,7 +4,7 @@
 //! working where the new one cannot be had. Nothing is opened that only one program can hold, and nobody is asked over a network.
 
 use devices::gate::Gate;
-use host::config::Config;
+use host::{clock::Clock, config::Config};
 use sync::{
     update::{MirrorAccess, WebMirror},
     upload,
@@ -16,7 +16,7 @@ use super::error::DaemonError;
 ///
 /// # Errors
 /// With the first thing that is missing or cannot be used.
-pub fn check(config: &Config) -> Result<(), DaemonError> {
+pub fn check(config: &Config, clock: &Clock) -> Result<(), DaemonError> {
     config.relying()?;
     for lane in &config.lane {
         Gate::check(lane).map_err(|error| DaemonError::Gate { lane: lane.id.clone(), error })?;
@@ -26,7 +26,7 @@ pub fn check(config: &Config) -> Result<(), DaemonError> {
         return Ok(());
     }
     if let Some(options) = upload::Options::configured(config) {
-        upload::centre(&options).map_err(DaemonError::Upload)?;
+        upload::centre(&options, clock).map_err(DaemonError::Upload)?;
     }
     let way = MirrorAccess::from(&config.sync);
     for mirror in config.sync.mirrors.iter().filter(|mirror| mirror.folder().is_none()) {

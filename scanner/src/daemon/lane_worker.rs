@@ -16,7 +16,7 @@ use std::{
 
 use cache::log::{self as log_of, Memory, Receipt, UnixMillis, Written};
 use eye::track::Tracker;
-use trustlist::{judge::Decision, lists::recognition::Suspension, time::UnixTime, verdict::Verdict};
+use trustlist::{judge::Decision, lists::recognition::Suspension, verdict::Verdict};
 use uuid::Uuid;
 
 mod record;
@@ -26,7 +26,7 @@ use devices::{
     gate::{ContactEvent, Gate, Hold, cues},
     readers::{EngineRead, tally::Outcome},
 };
-use host::{clock, config};
+use host::{clock::Clock, config};
 use lane::{
     liveness::{Lifeless, Liveness},
     machine::{Action, Claim, Event, FRESH, GateEvent, Lane, Passage, Patience, SymbolId},
@@ -130,6 +130,10 @@ impl LaneWorker {
         &self.shared.config.lane[self.index]
     }
 
+    fn clock(&self) -> &Clock {
+        self.shared.time.clock()
+    }
+
     fn board(&self) -> &LaneBoard {
         &self.shared.lanes[self.index]
     }
@@ -141,13 +145,13 @@ impl LaneWorker {
         }
         while !stop.load(Ordering::Relaxed) {
             self.board().beats(self.shared.now());
-            let arrived = inputs.frames.take(Instant::now() + TICK);
+            let arrived = inputs.frames.take(self.clock().now() + TICK);
             self.shared.metrics.frames("replaced", inputs.frames.replaced());
             // Before the frame: that pictures arrive again clears the screen, which must not hide a verdict.
             self.watch_camera();
             self.watch_contacts();
             match arrived {
-                Slot::Filled(frame) if frame.captured().elapsed() < FRESH => self.look(&frame),
+                Slot::Filled(frame) if self.clock().since(frame.captured()) < FRESH => self.look(&frame),
                 Slot::Filled(_) => {
                     self.came_late("frame");
                     self.tick();
@@ -177,7 +181,7 @@ impl LaneWorker {
 
     /// An event that has nothing to do with a code.
     fn nothing_seen(&mut self, event: Event<'_>) {
-        self.happened(event, &mut Presentation::default(), Instant::now());
+        self.happened(event, &mut Presentation::default(), self.clock().now());
     }
 
     /// Something came so late that whoever it was about has gone: it is dropped, and counted.
@@ -187,12 +191,13 @@ impl LaneWorker {
 
     fn look(&mut self, frame: &Frame) {
         self.shared.metrics.stage(Stage::Luma, frame.luma_took());
-        let began = Instant::now();
+        let clock = self.clock().clone();
+        let began = clock.now();
         let now = self.shared.now();
         // Both are made not to panic. Should one do so on a picture made for it, that picture is lost, and no lane.
         let looked = catch_unwind(AssertUnwindSafe(|| {
             let presentation = self.eye.see(frame.luma());
-            let took = began.elapsed();
+            let took = clock.since(began);
             let found = presentation.symbols.first().map(|symbol| symbol.corners).or(presentation.outline);
             let noticed = self.unread.of(frame.luma(), found.is_some(), now);
             let lifeless = self.liveness.look(frame.luma(), now);
@@ -233,7 +238,7 @@ impl LaneWorker {
     }
 
     fn hear(&mut self, heard: EngineRead) {
-        if heard.arrived().elapsed() >= FRESH {
+        if self.clock().since(heard.arrived()) >= FRESH {
             heard.tally().count(Outcome::Old);
             self.came_late("text");
             return heard.answer(None);
@@ -310,19 +315,19 @@ impl LaneWorker {
                         named: name.is_some(),
                     };
                     self.screen.name(name);
-                    verdict = Some((decision, since.elapsed()));
+                    verdict = Some((decision, self.clock().since(since)));
                     actions.extend(self.lane.on(judged, self.shared.now()));
                 }
                 Action::Open(admission) => {
-                    let began = Instant::now();
+                    let began = self.clock().now();
                     self.gate.open(admission);
-                    self.shared.metrics.stage(Stage::Gate, began.elapsed());
+                    self.shared.metrics.stage(Stage::Gate, self.clock().since(began));
                     self.shared.metrics.gate_opened(&self.settings().id);
                     if self.settings().gpio.passage.is_some() {
                         self.awaited.push_back(self.row);
                     }
                     if let Some((_, took)) = &mut verdict {
-                        *took = since.elapsed();
+                        *took = self.clock().since(since);
                     }
                 }
                 Action::Close => self.gate.close(),
@@ -355,7 +360,7 @@ impl LaneWorker {
         let suspension = decision.notice.as_ref();
         let card = Card {
             scan,
-            at_ms: clock::unix_millis(),
+            at_ms: self.clock().unix_millis(),
             lane: self.settings().id.clone(),
             verdict: decision.verdict,
             reason: decision.reason,
@@ -375,7 +380,7 @@ impl LaneWorker {
         let recent = RecentScan {
             scan: self.row.map(|row| row.to_string()),
             by_hand: None,
-            time: UnixTime(clock::unix_millis().div_euclid(1000)).to_string(),
+            time: self.clock().unix().to_string(),
             lane: lane.clone(),
             verdict: decision.verdict.code().to_owned(),
             reason: decision.reason.code().to_owned(),
@@ -409,7 +414,7 @@ impl LaneWorker {
     /// Hands an event to the log. The gate has moved: nobody waits, and a failure is told when it is known.
     fn note(&mut self, event: &log_of::Event) {
         let trust = self.shared.moment(&self.shared.trust.load()).trust;
-        let at = UnixMillis(clock::unix_millis());
+        let at = UnixMillis(self.clock().unix_millis());
         if let Some(memory) = &self.memory {
             self.late.push(memory.record(event, at, trust));
         }
@@ -421,7 +426,7 @@ impl LaneWorker {
                 // An alarm is how things stand, and no passing event: it counts however late it comes.
                 ContactEvent::Alarm => Event::Alarm,
                 ContactEvent::AlarmOver => Event::AlarmOver,
-                _ if at.elapsed() >= FRESH => {
+                _ if self.clock().since(at) >= FRESH => {
                     self.came_late("contact");
                     continue;
                 }

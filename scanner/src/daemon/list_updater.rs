@@ -9,11 +9,11 @@ use std::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError},
     },
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use cache::trust_store::TrustStore;
-use host::{causes::WithCauses, clock};
+use host::causes::WithCauses;
 use sync::{
     error::Error,
     update::{
@@ -42,21 +42,21 @@ type Stamps = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
 
 /// Keeps the lists until the other end of `stop` is dropped.
 pub fn keep(shared: &Arc<Shared>, lists: &LoadLists, stop: &Receiver<()>) {
-    let sync = &shared.config.sync;
+    let (sync, clock) = (&shared.config.sync, shared.time.clock());
     let inbox = sync.inbox.clone().unwrap_or_else(|| shared.config.places.inbox());
     let store = shared.config.places.trust_store();
     // Where another process has the network it asks, and what it brings is found in the store.
     let asks = !sync.mirrors.is_empty() && !shared.config.network.apart;
     let up = if asks { link::listen() } else { None };
-    let mut mirrors = SyncSchedule::new(sync.every, FIRST_PAUSE, Instant::now());
+    let mut mirrors = SyncSchedule::new(sync.every, FIRST_PAUSE, clock.now());
     // A stick that is still being copied looks broken at first.
-    let mut brought = SyncSchedule::new(sync.every, LOOK, Instant::now());
+    let mut brought = SyncSchedule::new(sync.every, LOOK, clock.now());
     let mut seen_in_inbox = Stamps::new();
     let mut inbox_is_done = true;
     let mut seen_in_store = Stamps::new();
     let mut in_force = generations(&shared.trust.load());
     loop {
-        let now = Instant::now();
+        let now = clock.now();
         if up.as_ref().is_some_and(|up| up.try_recv().is_ok()) {
             mirrors.link_is_up(now, jitter());
         }
@@ -87,14 +87,14 @@ pub fn keep(shared: &Arc<Shared>, lists: &LoadLists, stop: &Receiver<()>) {
                 peace = round.as_ref().ok().and_then(|round| round.report.peace);
                 round
             });
-            mirrors.ended(word.is_some(), Instant::now(), jitter());
+            mirrors.ended(word.is_some(), clock.now(), jitter());
             if let Some(peace) = peace.take() {
-                mirrors.not_before(peace, Instant::now());
+                mirrors.not_before(peace, clock.now());
             }
         }
         let there = stamps(&[store.clone(), store.with_extension("db-wal")]);
         let deadline = lock(&shared.held).as_ref().map(|held| held.until.0);
-        if there != seen_in_store || deadline.is_some_and(|deadline| clock::unix_millis() / 1000 >= deadline) {
+        if there != seen_in_store || deadline.is_some_and(|deadline| clock.unix().0 >= deadline) {
             if let Err(failure) = take_what_is_in_force(shared, lists, &mut in_force) {
                 log::error!("newer lists are stored and cannot be loaded: {}", WithCauses(&failure));
             }

@@ -44,7 +44,7 @@ pub fn run(setup: &Setup) -> Result<(), DaemonError> {
     let result = runtime.block_on(async {
         let mut signals = signals::Signals::listen(setup.stop.clone()).map_err(DaemonError::Signals)?;
         let mut config = (setup.config)()?;
-        let mut log = scan_log::LogKeeper::new().map_err(DaemonError::Randomness)?;
+        let mut log = scan_log::LogKeeper::new(&setup.clock).map_err(DaemonError::Randomness)?;
         let end = loop {
             match session::work(setup, &mut signals, config, &mut log).await {
                 Ok(session::End::Reload(anew)) => config = *anew,

@@ -17,7 +17,6 @@ use cache::log::{
     attestation::Statement,
     officer::{Officers, Word},
 };
-use host::clock;
 use page::overrides::{Override, OverrideRefusal, OverrideService};
 use trustlist::verdict::Verdict;
 
@@ -69,7 +68,7 @@ impl LoggedOverrides {
         let signed = word.signed_ms.0;
         let mut heard = lock(&self.heard);
         let before = heard.get(&word.key).copied().unwrap_or(i64::MIN);
-        if signed <= before || clock::unix_millis().abs_diff(signed) > SKEW_MS.unsigned_abs() {
+        if signed <= before || self.shared.time.clock().unix_millis().abs_diff(signed) > SKEW_MS.unsigned_abs() {
             return Err(OverrideRefusal::NotNow);
         }
         heard.insert(word.key.clone(), signed);
@@ -113,7 +112,7 @@ impl OverrideService for LoggedOverrides {
         let trust = self.shared.moment(&self.shared.trust.load()).trust;
         let writer = self.writer.as_ref().ok_or(OverrideRefusal::NotWritten)?;
         let event = Event::Override(word);
-        match writer.record(&event, UnixMillis(clock::unix_millis()), trust).wait(PATIENCE) {
+        match writer.record(&event, UnixMillis(self.shared.time.clock().unix_millis()), trust).wait(PATIENCE) {
             Written::Committed(_) => {
                 log::info!("a {} decided by hand: {} ({})", said.role, said.verdict.code(), said.why.code());
                 self.shared.overridden(&scan, said.verdict);
@@ -131,7 +130,7 @@ impl OverrideService for LoggedOverrides {
         let statement = Statement {
             checkpoint: self.shared.config.checkpoint.id.clone(),
             build: host::BUILD.to_owned(),
-            at: UnixMillis(clock::unix_millis()),
+            at: UnixMillis(self.shared.time.clock().unix_millis()),
             time_trust: self.shared.moment(&trust).trust.code().to_owned(),
             lists: generations,
         };

@@ -8,7 +8,7 @@ use std::{
         atomic::Ordering,
         mpsc::{Receiver, RecvTimeoutError},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use cache::{
@@ -76,21 +76,21 @@ pub fn keep_reporting(
     wakes: &Receiver<()>,
 ) {
     let mut reporter = Reporter::default();
-    let mut textfile_at = Instant::now();
-    let mut ask_at = Instant::now();
+    let clock = shared.time.clock();
+    let (mut textfile_at, mut ask_at) = (clock.now(), clock.now());
     loop {
-        if Instant::now() >= ask_at {
-            host::clock::ask_services();
-            ask_at = Instant::now() + ASK_SERVICES;
+        if clock.now() >= ask_at {
+            clock.ask_services();
+            ask_at = clock.now() + ASK_SERVICES;
         }
         let (status, faults) = reporter.report(shared, log);
         page.hub.besides(faults.iter().any(|fault| REFERS_EVERYBODY.contains(&fault.code)));
         page.hub.band(faults);
         service_manager::status(&one_line(&status));
         status_to_page.send_replace(status);
-        if Instant::now() >= textfile_at {
+        if clock.now() >= textfile_at {
             write_textfile(shared);
-            textfile_at = Instant::now() + shared.config.metrics.every.max(REPORT);
+            textfile_at = clock.now() + shared.config.metrics.every.max(REPORT);
         }
         if let Err(RecvTimeoutError::Disconnected) = wakes.recv_timeout(REPORT) {
             return;
@@ -109,7 +109,7 @@ impl Reporter {
     /// The state now, its degraded parts for the band, and the same as numbers in the metrics.
     fn report(&mut self, shared: &Shared, log: &Log) -> (Status, Vec<DegradedState>) {
         let trust = shared.trust.load_full();
-        let clock = shared.clock(&trust);
+        let clock = shared.time.judged(Some(&trust));
         let moment = clock.moment;
         let (reader, writer) = log.as_ref().map(|(reader, writer)| (reader, writer)).unzip();
         if let Some(writer) = writer {
@@ -169,8 +169,9 @@ impl Reporter {
 
     /// The floor of time follows a clock that is confirmed below it, with a row that says so.
     fn follow_down(&mut self, shared: &Shared, writer: &Writer, clock: Judged) {
-        let stored = UnixTime(shared.stored_floor.load(Ordering::Relaxed));
-        let settled = clock.because == Because::Settled && clock.moment.at.plus(SKEW_S) < stored;
+        let stored = shared.time.last_sure();
+        let settled =
+            clock.because == Because::Settled && stored.is_some_and(|stored| clock.moment.at.plus(SKEW_S) < stored);
         let lowered = self.floor.look(&clock, shared.now());
         let evidence = match lowered {
             _ if settled => "settled-by-root",
@@ -178,10 +179,11 @@ impl Reporter {
             None => return,
         };
         let to = clock.moment.at;
-        log::warn!("the floor of time goes back from {stored} to {to}: {evidence}");
+        let from = stored.map_or("nothing".to_owned(), |stored| stored.to_string());
+        log::warn!("the floor of time goes back from {from} to {to}: {evidence}");
         // The row is written when the disk allows; nobody here waits for it.
         drop(writer.move_floor(to.into(), evidence, to.into()));
-        shared.stored_floor.store(to.0, Ordering::Relaxed);
+        shared.time.remember(Some(to));
     }
 
     /// Once when a burst begins, not each second: the journal is read by people.

@@ -4,7 +4,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -19,7 +19,8 @@ use cache::{
 };
 use data_encoding::HEXLOWER;
 use host::{
-    chance, clock,
+    chance,
+    clock::Clock,
     config::{Config, Receipts},
     places::LogPlace,
 };
@@ -69,6 +70,7 @@ struct Kept {
 
 /// Keeps the log, and the lock of its folder, from the first session to the last.
 pub struct LogKeeper {
+    clock: Clock,
     admissions: Arc<Admissions>,
     folder: Option<(PathBuf, StateLock)>,
     pending: Option<(LogSettings, PendingOpen)>,
@@ -80,9 +82,9 @@ impl LogKeeper {
     ///
     /// # Errors
     /// The system has no randomness.
-    pub fn new() -> Result<LogKeeper, String> {
-        let admissions = Admissions::new(Bounds::default(), machine()).map_err(|error| error.to_string())?;
-        Ok(LogKeeper { admissions, folder: None, pending: None, kept: None })
+    pub fn new(clock: &Clock) -> Result<LogKeeper, String> {
+        let admissions = Admissions::new(Bounds::default(), machine(clock)).map_err(|error| error.to_string())?;
+        Ok(LogKeeper { clock: clock.clone(), admissions, folder: None, pending: None, kept: None })
     }
 
     /// The log for a session: the one that is open, if the configuration wants the same. Without one the lanes work and refer: a row is the
@@ -93,8 +95,7 @@ impl LogKeeper {
         match self.opened(&shared.config, OPENING) {
             Ok(kept) => {
                 shared.log_set_aside.clone_from(&kept.set_aside);
-                let floor = kept.log.writer.gauges().floor().map_or(i64::MIN, |floor| floor.second().0);
-                shared.stored_floor.store(floor, Ordering::Relaxed);
+                shared.time.remember(kept.log.writer.gauges().floor().map(|floor| floor.second()));
                 Some(kept.log.clone())
             }
             Err(trouble) => {
@@ -138,10 +139,10 @@ impl LogKeeper {
                 owed: owed(place),
                 anchor_rows: u64::from(config.log.anchor_rows),
                 anchor_within: config.log.anchor_every,
-                ..Options::new(&place.database, signer, machine())
+                ..Options::new(&place.database, signer, machine(&self.clock))
             };
-            let pending =
-                ScanLog::open_aside(options, UnixMillis(clock::unix_millis())).map_err(|error| error.to_string())?;
+            let pending = ScanLog::open_aside(options, UnixMillis(self.clock.unix_millis()))
+                .map_err(|error| error.to_string())?;
             self.pending = Some((settings.clone(), pending));
         }
         let answer = self.pending.as_ref().and_then(|(_, pending)| pending.wait(at_most));
@@ -154,13 +155,14 @@ impl LogKeeper {
     pub fn close(&mut self) {
         let Some(Kept { log, thread, .. }) = self.kept.take() else { return };
         drop(log);
-        join_within(thread, PATIENCE);
+        join_within(&self.clock, thread, PATIENCE);
     }
 }
 
 /// The machine that the log runs on: its clock, its chance.
-pub fn machine() -> Machine {
-    Machine::new(clock::monotonic, chance::fill)
+pub fn machine(clock: &Clock) -> Machine {
+    let clock = clock.clone();
+    Machine::new(move || clock.now(), chance::fill)
 }
 
 /// What must have happened to a row before it may be given up.
@@ -179,7 +181,7 @@ pub fn begin_log(shared: &Shared, log: Option<&OpenLog>) {
     let event =
         Event::Config { version: host::BUILD.to_owned(), config: HEXLOWER.encode(&Sha256::digest(text.as_bytes())) };
     let moment = shared.moment(&shared.trust.load());
-    drop(log.writer.record(&event, UnixMillis(clock::unix_millis()), moment.trust));
+    drop(log.writer.record(&event, UnixMillis(shared.time.clock().unix_millis()), moment.trust));
 }
 
 /// What was too large to be checked before the first row is checked now, on a thread that nobody waits for. Damage is shown, and the log

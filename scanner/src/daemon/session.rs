@@ -69,13 +69,13 @@ pub async fn work(
     config: Config,
     logs: &mut LogKeeper,
 ) -> Result<End, DaemonError> {
-    let began = Instant::now();
+    let began = setup.clock.now();
     let relying = config.relying()?;
     let lists = (setup.lists)(&config).unwrap_or_else(|failure| {
         log::error!("no lists: {}; every traveller is referred", WithCauses(&failure));
         LoadedLists { trust: Trust::none(), remarks: Vec::new() }
     });
-    let mut shared = Shared::new(config, relying, lists, setup.observer.clone());
+    let mut shared = Shared::new(config, relying, lists, &setup.clock, setup.observer.clone());
     shared.instance = instance::announce(&shared.config.places.runtime).unwrap_or_else(|error| {
         let runtime = shared.config.places.runtime.display();
         log::warn!("{runtime}: {error}; checkpointd status cannot tell this daemon from another");
@@ -121,11 +121,11 @@ pub async fn work(
 
     service_manager::stopping();
     stop.store(true, Ordering::Relaxed);
-    threads.join();
+    threads.join(&setup.clock);
     let _ = stop_page.send(true);
     for (stop, thread) in upload.into_iter().chain([keeper, reporter]) {
         drop(stop);
-        join_within(thread, PATIENCE);
+        join_within(&setup.clock, thread, PATIENCE);
     }
     // Overrides are written too: they end before the log is closed.
     drop(page);
@@ -241,7 +241,7 @@ async fn tend(
                 if ready {
                     let line = line_now(report_now, status).await;
                     service_manager::ready(&line);
-                    let after = began.elapsed();
+                    let after = setup.clock.since(began);
                     log::info!("ready after {after:?}: {line}");
                     shared.emit(DaemonEvent::Ready { after });
                     log.inspect(|log| check(shared, log));
@@ -327,7 +327,7 @@ async fn reload(setup: &Setup, shared: &Arc<Shared>) -> Option<End> {
     let loaded = spawn_blocking(move || {
         let config = load_config()?;
         if config != shared_there.config {
-            in_force::check(&config)?;
+            in_force::check(&config, shared_there.time.clock())?;
             return Ok(Some(config));
         }
         shared_there.take(load_lists(&config)?);

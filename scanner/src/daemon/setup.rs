@@ -7,7 +7,10 @@ use std::{
 };
 
 use devices::camera::{FrameSource, SourceError};
-use host::config::{self, Config, ConfigError};
+use host::{
+    clock::Clock,
+    config::{self, Config, ConfigError},
+};
 use sync::lists::LoadedLists;
 use tokio::sync::watch;
 use trustlist::judge::Decision;
@@ -22,6 +25,8 @@ pub type LoadConfig = Arc<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>
 /// What the daemon is given: the edges it works with.
 #[derive(Clone)]
 pub struct Setup {
+    /// The clock.
+    pub clock: Clock,
     /// The configuration, now and at each reload.
     pub config: LoadConfig,
     /// The lists, now and at each reload.

@@ -5,7 +5,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
         mpsc,
     },
     time::{Duration, Instant},
@@ -13,7 +13,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use devices::readers::tally::Tally;
-use host::{clock, config::Config};
+use host::{believed_time::BelievedTime, clock::Clock, config::Config};
 use lane::{
     liveness::Lifeless,
     queue::{LaneHistory, Scan},
@@ -28,7 +28,7 @@ use sync::{
 use tokio::sync::watch;
 use trustlist::{
     region::Region,
-    time::{Moment, UnixTime, clock::Judged, floor::Known},
+    time::Moment,
     trust::Trust,
     verdict::{Reason, Verdict},
 };
@@ -50,8 +50,8 @@ pub struct Shared {
     pub trust: ArcSwap<Trust>,
     /// What is not as it should be with where they come from.
     pub remarks: Mutex<Vec<ListRemark>>,
-    /// The latest time the log has stored, in Unix seconds.
-    pub stored_floor: AtomicI64,
+    /// The time as this device believes it.
+    pub time: BelievedTime,
     /// The number that this daemon drew at its start.
     pub instance: String,
     /// Counters.
@@ -171,8 +171,10 @@ impl Shared {
         config: Config,
         relying: Region,
         lists: LoadedLists,
+        clock: &Clock,
         observer: Option<mpsc::Sender<DaemonEvent>>,
     ) -> Shared {
+        let time = BelievedTime::new(clock.clone(), &config.places.runtime, None);
         Shared {
             lanes: config.lane.iter().map(|_| LaneBoard::default()).collect(),
             instance: String::new(),
@@ -182,8 +184,8 @@ impl Shared {
             relying,
             trust: ArcSwap::from_pointee(lists.trust),
             remarks: Mutex::new(lists.remarks),
-            stored_floor: AtomicI64::new(i64::MIN),
-            started: Instant::now(),
+            started: clock.now(),
+            time,
             log_set_aside: None,
             sync: Mutex::new(LastSync::default()),
             held: Mutex::new(None),
@@ -200,7 +202,7 @@ impl Shared {
 
     /// Since the start.
     pub fn now(&self) -> Duration {
-        self.started.elapsed()
+        self.time.clock().since(self.started)
     }
 
     /// Asks for the configuration to be read anew once the screens have said why.
@@ -225,15 +227,7 @@ impl Shared {
 
     /// The calendar, as far as it is believed with these lists.
     pub fn moment(&self, trust: &Trust) -> Moment {
-        self.clock(trust).moment
-    }
-
-    /// The same with the evidence behind it.
-    pub fn clock(&self, trust: &Trust) -> Judged {
-        let stored = self.stored_floor.load(Ordering::Relaxed);
-        let last_sure = (stored != i64::MIN).then_some(UnixTime(stored));
-        let known = Known { built: clock::built(), quorum: trust.quorum(), last_sure };
-        clock::now(&known, &self.config.places.runtime)
+        self.time.moment(trust)
     }
 
     /// Counts a verdict and remembers it for the pages.

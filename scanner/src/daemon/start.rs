@@ -138,7 +138,7 @@ pub fn upload(
             }
         }
     } else {
-        upload::centre(&options).map_err(DaemonError::Upload)?
+        upload::centre(&options, shared.time.clock()).map_err(DaemonError::Upload)?
     };
     let reader = Reader::open(&log.path).map_err(DaemonError::Log)?;
     let (shared, writer) = (Arc::clone(shared), log.writer.clone());
@@ -147,7 +147,14 @@ pub fn upload(
         .name("upload".to_owned())
         .spawn(move || {
             let describe = || health::describe(&options.post, &state.borrow());
-            upload::run(&options, centre.as_mut(), (&writer, &reader), &describe, &stops, &shared.upload);
+            upload::run(
+                (&options, shared.time.clock()),
+                centre.as_mut(),
+                (&writer, &reader),
+                &describe,
+                &stops,
+                &shared.upload,
+            );
         })
         .map_err(|error| DaemonError::Thread("the upload's thread", error))?;
     Ok(Some((stop, thread)))

@@ -16,6 +16,7 @@ use devices::{
     camera::{FrameSource, Next},
     frame::{Frame, Pool},
 };
+use host::clock::Clock;
 
 use super::{
     draw::{self, HALL, Modules},
@@ -56,6 +57,7 @@ pub struct Crowd {
     phones: Vec<Modules>,
     tempo: Tempo,
     answers: Answers,
+    clock: Clock,
     pool: Pool,
     at: usize,
     since: Instant,
@@ -67,13 +69,14 @@ pub struct Crowd {
 impl Crowd {
     /// Who comes, how fast, and how they learn of their answers.
     #[must_use]
-    pub fn new(phones: Vec<Modules>, tempo: Tempo, answers: Answers) -> Crowd {
-        let now = Instant::now();
+    pub fn new(phones: Vec<Modules>, tempo: Tempo, answers: Answers, clock: Clock) -> Crowd {
+        let now = clock.now();
         // The first comes a gap after the start.
         Crowd {
             phones,
             tempo,
             answers,
+            clock,
             pool: Pool::new(),
             at: 0,
             since: now + tempo.gap,
@@ -92,12 +95,12 @@ impl Crowd {
 
 impl FrameSource for Crowd {
     fn next(&mut self, deadline: Duration) -> Next {
-        let wait = self.due.saturating_duration_since(Instant::now());
+        let wait = self.due.saturating_duration_since(self.clock.now());
         thread::sleep(wait.min(deadline));
         if wait > deadline {
             return Next::Timeout;
         }
-        let now = Instant::now();
+        let now = self.clock.now();
         self.due = now + FRAME;
         if self.at >= self.phones.len() {
             return Next::End;
@@ -118,7 +121,7 @@ impl FrameSource for Crowd {
         }
         let mut luma = self.pool.take(drawn.len());
         luma.copy_from_slice(&drawn);
-        let frame = Frame::new(luma, WIDTH, HEIGHT, self.sequence, Instant::now()).expect("drawn in this size");
+        let frame = Frame::new(luma, WIDTH, HEIGHT, self.sequence, self.clock.now()).expect("drawn in this size");
         Next::Frame(frame)
     }
 

@@ -22,6 +22,7 @@ use cache::{
     },
     outbox::{Backoff, Counts},
 };
+use host::clock::Clock;
 use programs::wait_for;
 use sync::upload;
 use tests::machine;
@@ -86,7 +87,7 @@ impl Post {
 
     /// Uploads on a thread until the answer is dropped and joined.
     pub fn upload(&self, options: upload::Options) -> Uploading {
-        let centre = upload::centre(&options).expect("good options");
+        let centre = upload::centre(&options, &Clock::machine()).expect("good options");
         self.upload_through(options, centre)
     }
 
@@ -97,7 +98,7 @@ impl Post {
         let (writer, reader) = (self.writer.clone(), self.reader());
         let thread = std::thread::spawn(move || {
             let describe = || health(&options.post);
-            upload::run(&options, &mut *centre, (&writer, &reader), &describe, &stopped, &sender);
+            upload::run((&options, &Clock::machine()), &mut *centre, (&writer, &reader), &describe, &stopped, &sender);
         });
         Uploading { stop: Some(stop), thread: Some(thread), status }
     }

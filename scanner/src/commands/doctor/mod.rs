@@ -16,12 +16,13 @@ use std::{
     fs,
     io::Write,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use clap::Args;
 use host::{
     causes::WithCauses,
+    clock::Clock,
     config::{Config, Device},
 };
 use page::status;
@@ -96,7 +97,7 @@ fn bad(what: &'static str, severity: Severity, fact: impl Into<String>, advice: 
 ///
 /// # Errors
 /// When the report cannot be written.
-pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(said: &super::ConfigArgs, clock: &Clock, arguments: Arguments) -> Result<Exit, Failure> {
     let findings = match super::config_args::configuration(said) {
         Err(failure) => vec![bad(
             "configuration",
@@ -106,7 +107,7 @@ pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failu
         )],
         Ok(config) => match &arguments.relay {
             Some(lane) => relay::guide(&config, lane)?,
-            None => examine(&config),
+            None => examine(&config, clock),
         },
     };
     let object = serde_json::json!({ "build": host::BUILD, "findings": findings }).to_string() + "\n";
@@ -135,22 +136,22 @@ fn text(findings: &[Finding]) -> String {
     text
 }
 
-fn examine(config: &Config) -> Vec<Finding> {
+fn examine(config: &Config, clock: &Clock) -> Vec<Finding> {
     let mut findings = vec![match config.relying() {
         Ok(region) => ok("configuration", format!("{}, a gate of {region}", config.checkpoint.id)),
         Err(error) => bad("configuration", Severity::Fault, error.to_string(), "set checkpoint.relying"),
     }];
-    findings.extend(disk(config));
+    findings.extend(disk(config, clock));
     let trust = sync::lists::load_trust(None, config);
-    let clock = judging::clock(trust.as_ref().ok(), config);
-    let moment = clock.moment;
+    let judged = judging::time(clock, config).judged(trust.as_ref().ok());
+    let moment = judged.moment;
     findings.push(match &trust {
         Ok(trust) => lists(trust, moment, config),
         Err(failure) => {
             bad("lists", Severity::Fault, WithCauses(failure).to_string(), "everybody is referred until there are some")
         }
     });
-    findings.push(time(&clock));
+    findings.push(time(&judged));
     #[cfg(target_os = "linux")]
     findings.push(rtc::rtc(moment));
     findings.extend(reach::mirrors(config));
@@ -161,7 +162,7 @@ fn examine(config: &Config) -> Vec<Finding> {
     findings.extend(access::access(config));
     for lane in &config.lane {
         if lane.camera.device != Device::None {
-            findings.push(sees(lane));
+            findings.push(sees(lane, clock));
         }
         findings.push(gate::gate(lane));
         #[cfg(all(feature = "gpio", target_os = "linux"))]
@@ -171,18 +172,18 @@ fn examine(config: &Config) -> Vec<Finding> {
     findings
 }
 
-fn disk(config: &Config) -> Vec<Finding> {
+fn disk(config: &Config, clock: &Clock) -> Vec<Finding> {
     let folder = &config.places.state;
     let name = folder.display().to_string();
     let probe = folder.join(".doctor");
     let timed = fs::create_dir_all(folder).and_then(|()| {
         let mut slowest = Duration::ZERO;
         for _ in 0..8 {
-            let began = Instant::now();
+            let began = clock.now();
             let mut file = fs::File::create(&probe)?;
             file.write_all(&[0; 4096])?;
             file.sync_all()?;
-            slowest = slowest.max(began.elapsed());
+            slowest = slowest.max(clock.since(began));
         }
         fs::remove_file(&probe)?;
         Ok(slowest)
@@ -283,8 +284,8 @@ fn time(clock: &Judged) -> Finding {
     }
 }
 
-fn sees(lane: &host::config::Lane) -> Finding {
-    match camera::look(&lane.camera, LOOK) {
+fn sees(lane: &host::config::Lane, clock: &Clock) -> Finding {
+    match camera::look(&lane.camera, clock, LOOK) {
         Err(failure) => {
             bad("camera", Severity::Fault, format!("lane {}: {failure}", lane.id), "checkpointd camera list")
         }

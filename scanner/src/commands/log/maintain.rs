@@ -7,10 +7,9 @@ use cache::{
     outbox::OutboxUpdate,
 };
 use clap::Args;
-use host::clock;
-use host::places::LogPlace;
+use host::{believed_time::BelievedTime, clock::Clock, places::LogPlace};
 use serde_json::json;
-use trustlist::time::{Moment, floor::Known};
+use trustlist::time::Moment;
 
 use super::{open, unprintable, wrong};
 use crate::{
@@ -31,11 +30,11 @@ pub(super) struct Prune {
     days: Option<u32>,
 }
 
-pub(super) fn prune(place: &LogPlace, arguments: &Prune, out: &mut dyn Write) -> Result<Exit, Failure> {
-    let mut log = write(place)?;
-    let known = Known { built: clock::built(), quorum: None, last_sure: log.time_floor().map(|floor| floor.second()) };
-    clock::ask_services();
-    let now = clock::now(&known, &place.runtime).moment;
+pub(super) fn prune(place: &LogPlace, clock: &Clock, arguments: &Prune, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let mut log = write(place, clock)?;
+    clock.ask_services();
+    let time = BelievedTime::new(clock.clone(), &place.runtime, log.time_floor().map(|floor| floor.second()));
+    let now = time.judged(None).moment;
     let text = forget(&mut log, arguments.days.unwrap_or(place.retention_days), now)?;
     writeln!(out, "{text}").map_err(unprintable)?;
     Ok(Exit::Ok)
@@ -75,7 +74,12 @@ pub(super) struct Outbox {
 /// Dead letters that are listed.
 const LISTED: usize = 1000;
 
-pub(super) fn outbox(place: &LogPlace, arguments: &Outbox, out: &mut dyn Write) -> Result<Exit, Failure> {
+pub(super) fn outbox(
+    place: &LogPlace,
+    clock: &Clock,
+    arguments: &Outbox,
+    out: &mut dyn Write,
+) -> Result<Exit, Failure> {
     if !arguments.retry.is_empty() {
         let all = arguments.retry == ["all"];
         let rows: Result<Vec<u64>, _> = arguments.retry.iter().filter(|_| !all).map(|word| word.parse()).collect();
@@ -85,7 +89,7 @@ pub(super) fn outbox(place: &LogPlace, arguments: &Outbox, out: &mut dyn Write) 
         if let Some(strange) = rows.iter().find(|row| !known.iter().any(|letter| letter.seq == **row)) {
             return Err(Failure::new(format!("row {strange} is no dead letter; `log outbox` lists them")));
         }
-        write(place)?.update_outbox(OutboxUpdate::Retry(rows)).map_err(wrong)?;
+        write(place, clock)?.update_outbox(OutboxUpdate::Retry(rows)).map_err(wrong)?;
     }
     let reader = open(place)?;
     let counts = reader.outbox_counts().map_err(wrong)?;
@@ -129,9 +133,9 @@ fn rows(text: &str) -> Result<RangeInclusive<u64>, String> {
     if from == 0 || to < from { Err(wrong()) } else { Ok(from..=to) }
 }
 
-pub(super) fn resend(place: &LogPlace, arguments: Resend, out: &mut dyn Write) -> Result<Exit, Failure> {
+pub(super) fn resend(place: &LogPlace, clock: &Clock, arguments: Resend, out: &mut dyn Write) -> Result<Exit, Failure> {
     let before = open(place)?.outbox_counts().map_err(wrong)?;
-    write(place)?.update_outbox(OutboxUpdate::Resend(arguments.rows)).map_err(wrong)?;
+    write(place, clock)?.update_outbox(OutboxUpdate::Resend(arguments.rows)).map_err(wrong)?;
     let after = open(place)?.outbox_counts().map_err(wrong)?;
     let again = after.pending.saturating_sub(before.pending);
     writeln!(out, "{again} rows are sent again; {} wait in all", after.pending).map_err(unprintable)?;
@@ -139,7 +143,7 @@ pub(super) fn resend(place: &LogPlace, arguments: Resend, out: &mut dyn Write) -
 }
 
 /// Opens for writing, beside a daemon that may be running.
-pub(super) fn write(place: &LogPlace) -> Result<ScanLog, Failure> {
+pub(super) fn write(place: &LogPlace, clock: &Clock) -> Result<ScanLog, Failure> {
     // A log that is not there must not be begun by a command.
     drop(open(place)?);
     if let Some(folder) = place.database.parent() {
@@ -150,6 +154,6 @@ pub(super) fn write(place: &LogPlace) -> Result<ScanLog, Failure> {
     }
     let signer = device_key::open_or_make(&place.key, &place.post)
         .map_err(|error| Failure::new(error.to_string()).because(error))?;
-    let options = Options { owed: owed(place), ..Options::new(&place.database, signer, machine()) };
-    ScanLog::open(options, cache::log::UnixMillis(clock::unix_millis())).map_err(wrong)
+    let options = Options { owed: owed(place), ..Options::new(&place.database, signer, machine(clock)) };
+    ScanLog::open(options, cache::log::UnixMillis(clock.unix_millis())).map_err(wrong)
 }

@@ -15,7 +15,7 @@ use std::{
 
 use cache::log::{Fault, Reader, UnixMillis};
 use clap::{Args, Subcommand};
-use host::places::LogPlace;
+use host::{clock::Clock, places::LogPlace};
 use trustlist::time::UnixTime;
 
 use crate::commands::failure::{Exit, Failure};
@@ -70,12 +70,12 @@ enum LogCommand {
 ///
 /// # Errors
 /// With what is wrong, where, and what to do about it.
-pub fn run(mut place: LogPlace, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(mut place: LogPlace, clock: &Clock, arguments: Arguments) -> Result<Exit, Failure> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     if let Some(database) = arguments.database {
         place.database = database;
     }
-    let exit = answer(&place, arguments.what, &mut out);
+    let exit = answer(&place, clock, arguments.what, &mut out);
     match out.flush() {
         // Whoever read us (`head`) has had enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit.or(Ok(Exit::Ok)),
@@ -84,16 +84,16 @@ pub fn run(mut place: LogPlace, arguments: Arguments) -> Result<Exit, Failure> {
     }
 }
 
-fn answer(place: &LogPlace, what: LogCommand, out: &mut dyn Write) -> Result<Exit, Failure> {
+fn answer(place: &LogPlace, clock: &Clock, what: LogCommand, out: &mut dyn Write) -> Result<Exit, Failure> {
     match what {
         LogCommand::Query(query) => query::query(&open(place)?, query, out),
         LogCommand::Stats(stats) => query::stats(&open(place)?, stats, out),
         LogCommand::Verify(verify) => verify::verify(&place.database, &open(place)?, verify, out),
         LogCommand::Anchor(newest) => verify::newest(&open(place)?, &newest, out),
         LogCommand::Export(export) => export::export(&open(place)?, &export, out),
-        LogCommand::Prune(prune) => maintain::prune(place, &prune, out),
-        LogCommand::Outbox(outbox) => maintain::outbox(place, &outbox, out),
-        LogCommand::Resend(resend) => maintain::resend(place, resend, out),
+        LogCommand::Prune(prune) => maintain::prune(place, clock, &prune, out),
+        LogCommand::Outbox(outbox) => maintain::outbox(place, clock, &outbox, out),
+        LogCommand::Resend(resend) => maintain::resend(place, clock, resend, out),
     }
 }
 

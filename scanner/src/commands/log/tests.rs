@@ -44,6 +44,11 @@ fn row(n: i64) -> ScanRow {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a log of this machine")]
+fn clock() -> Clock {
+    Clock::machine()
+}
+
 fn post() -> (tempfile::TempDir, LogPlace) {
     let directory = tempfile::tempdir().expect("a directory");
     let place = LogPlace {
@@ -55,7 +60,7 @@ fn post() -> (tempfile::TempDir, LogPlace) {
         retention_days: 14,
     };
     let signer = device_key::open_or_make(&place.key, &place.post).expect("a key");
-    let options = Options { owed: Owed::Receipt, ..Options::new(&place.database, signer, machine()) };
+    let options = Options { owed: Owed::Receipt, ..Options::new(&place.database, signer, machine(&clock())) };
     let mut log = ScanLog::open(options, UnixMillis(START)).expect("opened");
     for n in 0..90 {
         log.append(&row(n)).expect("appended");
@@ -73,7 +78,7 @@ fn say(place: &LogPlace, line: &str) -> (String, Result<Exit, Failure>) {
         place.database = database;
     }
     let mut out = Vec::new();
-    let exit = answer(&place, arguments.what, &mut out);
+    let exit = answer(&place, &clock(), arguments.what, &mut out);
     (String::from_utf8(out).expect("text"), exit)
 }
 
@@ -137,13 +142,13 @@ fn an_export_is_written_once_and_verifies_as_an_excerpt() {
 fn pruning_deletes_old_rows_and_the_log_still_verifies() {
     let (_directory, place) = post();
     let now = trustlist::time::Moment::synced(UnixTime(START / 1000 + 60 * 86_400));
-    let mut log = maintain::write(&place).expect("opened");
+    let mut log = maintain::write(&place, &clock()).expect("opened");
     let text = maintain::forget(&mut log, 1, now).expect("asked");
     assert!(text.starts_with("0 rows older") && text.contains("the clock deletes nothing before"), "{text}");
     drop(log);
     // The same device, two months of its life later.
     let signer = device_key::open_or_make(&place.key, &place.post).expect("a key");
-    let mut options = Options::new(&place.database, signer, machine());
+    let mut options = Options::new(&place.database, signer, machine(&clock()));
     options.uptime = options.uptime.map(|uptime| Uptime { up: uptime.up + Duration::from_secs(60 * 86_400), ..uptime });
     let mut log = ScanLog::open(options, UnixMillis(START)).expect("opened");
     let text = maintain::forget(&mut log, 1, now).expect("forgotten");
@@ -157,7 +162,7 @@ fn pruning_deletes_old_rows_and_the_log_still_verifies() {
 #[test]
 fn the_outbox_is_counted_dead_letters_are_shown_and_tried_again() {
     let (_directory, place) = post();
-    let mut log = maintain::write(&place).expect("opened");
+    let mut log = maintain::write(&place, &clock()).expect("opened");
     let dead = OutboxUpdate::Dead(vec![7], "422 no such lane \u{1b}[31m".into());
     log.update_outbox(dead).expect("kept");
     drop(log);
@@ -175,7 +180,7 @@ fn the_outbox_is_counted_dead_letters_are_shown_and_tried_again() {
 #[test]
 fn rows_that_were_sent_are_sent_again_when_somebody_says_so() {
     let (_directory, place) = post();
-    let mut log = maintain::write(&place).expect("opened");
+    let mut log = maintain::write(&place, &clock()).expect("opened");
     log.update_outbox(OutboxUpdate::Sent((1..=80).collect())).expect("kept");
     drop(log);
     let (text, exit) = say(&place, "resend 11..20");
@@ -189,7 +194,7 @@ fn rows_that_were_sent_are_sent_again_when_somebody_says_so() {
 #[test]
 fn a_decision_by_hand_a_gap_and_a_moved_floor_stand_among_the_scans() {
     let (_directory, place) = post();
-    let mut log = maintain::write(&place).expect("opened");
+    let mut log = maintain::write(&place, &clock()).expect("opened");
     let at = row(89).at_ms;
     let gap = Event::Gap { openings: Some(3), at_most: None, first_ms: Some(at), last_ms: Some(at) };
     log.record(&gap, at, TimeTrust::Synced).expect("recorded");

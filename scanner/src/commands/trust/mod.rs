@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use explain::Explained;
-use host::config::Config;
+use host::{clock::Clock, config::Config};
 use serde::Serialize;
 use show::Lists;
 use sync::{
@@ -119,14 +119,14 @@ struct Explain {
 ///
 /// # Errors
 /// When the lists cannot be loaded.
-pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failure> {
+pub fn run(said: &super::ConfigArgs, clock: &Clock, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.what {
         TrustCommand::Show(arguments) => {
             let config = super::config_args::configuration(said)?;
             let trust = lists::load_trust(arguments.trust.as_deref(), &config)?;
             let moment = match arguments.at {
                 Some(at) => Moment::synced(at),
-                None => judging::now(&trust, &config),
+                None => judging::time(clock, &config).moment(&trust),
             };
             print_as(&Lists::of(&trust, moment), arguments.json, Lists::text)
         }
@@ -137,7 +137,7 @@ pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failu
             };
             let root = import.first_root.map(read).transpose()?;
             owner::take_on(&config.places.state)?;
-            let moment = judging::clock(lists::load_trust(None, &config).ok().as_ref(), &config).moment;
+            let moment = judging::time(clock, &config).judged(lists::load_trust(None, &config).ok().as_ref()).moment;
             let mut store = round::open(&config)?;
             let round = round::folder(&config, &mut store, &import.folder, root.as_deref(), moment)?;
             let exit = round_report::report(&round, import.json)?;
@@ -153,7 +153,7 @@ pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failu
             Ok(Exit::Ok)
         }
         TrustCommand::Diff(diff) => print_as(
-            &Changes::of(&super::config_args::configuration(said)?, diff.folder.as_deref())?,
+            &Changes::of(&super::config_args::configuration(said)?, clock, diff.folder.as_deref())?,
             diff.json,
             Changes::text,
         ),
@@ -164,7 +164,7 @@ pub fn run(said: &super::ConfigArgs, arguments: Arguments) -> Result<Exit, Failu
             print_as(&Activated(settled.activated), json, Activated::text)
         }
         TrustCommand::Explain(explain) => {
-            let judge = explain.judging.load(said)?;
+            let judge = explain.judging.load(said, clock)?;
             print_as(&Explained::of(explain.issuer, &judge), explain.json, Explained::text)
         }
     }
@@ -179,12 +179,12 @@ struct Changes {
 }
 
 impl Changes {
-    fn of(config: &Config, folder: Option<&Path>) -> Result<Changes, Failure> {
+    fn of(config: &Config, clock: &Clock, folder: Option<&Path>) -> Result<Changes, Failure> {
         let Some(folder) = folder else {
             let store = round::open(config)?;
             let staged =
                 store.staged().map_err(|fault| Failure::new("the trust store cannot be read").because(fault))?;
-            let now = judging::clock(None, config).moment.at;
+            let now = judging::time(clock, config).judged(None).moment.at;
             return Ok(match activation::try_staged(config, &store, &staged, now)? {
                 Some((here, there, verdicts)) => {
                     Changes { difference: carry::Difference::between(&here, &there), verdicts }
@@ -193,7 +193,8 @@ impl Changes {
             });
         };
         let (here, there) = (lists::load_trust(None, config)?, lists::load_trust(Some(folder), config)?);
-        let verdicts = activation::try_on_scans(config, &here, &there, judging::now(&here, config).at);
+        let now = judging::time(clock, config).moment(&here).at;
+        let verdicts = activation::try_on_scans(config, &here, &there, now);
         Ok(Changes { difference: carry::Difference::between(&here, &there), verdicts })
     }
 

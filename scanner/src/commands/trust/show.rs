@@ -1,5 +1,6 @@
 //! `trust show`: every issuer with the age of its list.
 
+use host::clock::Clock;
 use serde::Serialize;
 use sync::lists;
 use trustlist::{
@@ -20,10 +21,10 @@ use crate::commands::{
 ///
 /// # Errors
 /// When the lists cannot be loaded.
-pub fn show(said: &ConfigArgs, json: bool) -> Result<Exit, Failure> {
+pub fn show(said: &ConfigArgs, clock: &Clock, json: bool) -> Result<Exit, Failure> {
     let config = configuration(said)?;
     let trust = lists::load_trust(None, &config)?;
-    print_as(&Lists::of(&trust, judging::now(&trust, &config)), json, Lists::text)
+    print_as(&Lists::of(&trust, judging::time(clock, &config).moment(&trust)), json, Lists::text)
 }
 
 /// What is held of whom.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use cache::log::{CodeId, PassbackScope, Reserved, UnixMillis, Written, reservations::Denied};
-use host::{clock, config};
+use host::config;
 use lane::{machine::SymbolId, presentation::Presentation};
 use page::metrics::Stage;
 use trustlist::{
@@ -31,22 +31,22 @@ impl LaneWorker {
     pub(super) fn judge(&mut self, id: SymbolId, presentation: &mut Presentation, since: Instant) -> Option<Judged> {
         let parsed = presentation.take(id)?;
         self.row = None;
-        let began = Instant::now();
+        let began = self.clock().now();
         let trust = self.shared.trust.load_full();
         let moment = self.shared.moment(&trust);
         let profile = self.shared.config.checkpoint.profile.as_deref();
         let context = Context { moment, relying: self.shared.relying, profile };
         let Outcome::Judged(mut judgement) = judge::decide_parsed(parsed, &trust, &context) else { return None };
         let name = judgement.name();
-        let at = UnixMillis(clock::unix_millis());
+        let at = UnixMillis(self.clock().unix_millis());
         let (judgement, reserved) = self.against_the_log(*judgement, at);
-        self.shared.metrics.stage(Stage::Judge, began.elapsed());
+        self.shared.metrics.stage(Stage::Judge, self.clock().since(began));
         let shared = Arc::clone(&self.shared);
         let lane = &shared.config.lane[self.index];
-        let context = ScanContext { at, time_trust: moment.trust, lane, took: since.elapsed() };
-        let began = Instant::now();
+        let context = ScanContext { at, time_trust: moment.trust, lane, took: self.clock().since(since) };
+        let began = self.clock().now();
         let judgement = self.record(judgement, &context, reserved);
-        self.shared.metrics.stage(Stage::Record, began.elapsed());
+        self.shared.metrics.stage(Stage::Record, self.clock().since(began));
         let (decision, admission) = judgement.close();
         Some((decision, admission, name))
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use cache::trust_store::{Note, TrustStore};
-use host::{clock, config::Config};
+use host::config::Config;
 use serde::{Deserialize, Serialize};
 use trustlist::{
     region::NATIONAL,
@@ -124,7 +124,7 @@ pub fn folder(
 fn finish(config: &Config, store: &mut TrustStore, moment: Moment, mut report: SyncReport) -> Result<Round, Error> {
     let settled = activation::settle(config, store, moment)?;
     settled.tell(&mut report.issuers, store)?;
-    remember(store, &report)?;
+    remember(store, &report, moment.at.0)?;
     Ok(Round { report, held: settled.held })
 }
 
@@ -137,8 +137,7 @@ pub fn last(store: &TrustStore) -> Result<LastSync, Error> {
     Ok(note.and_then(|note| serde_json::from_str(&note).ok()).unwrap_or_default())
 }
 
-fn remember(store: &mut TrustStore, report: &SyncReport) -> Result<(), Error> {
-    let at = clock::unix_millis() / 1000;
+fn remember(store: &mut TrustStore, report: &SyncReport, at: i64) -> Result<(), Error> {
     let last_success = if report.result() == SyncResult::Failed { last(store)?.last_success } else { Some(at) };
     let last_result = Some(format!("{} from {}", report.result().code(), report.source));
     let note = LastSync { last_attempt: Some(at), last_result, last_success };

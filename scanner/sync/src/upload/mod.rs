@@ -22,6 +22,7 @@ use cache::{
     outbox::{Answer, Backoff, Item, OutboxScheduler, OutboxUpdate, Step},
 };
 use host::{
+    clock::Clock,
     config::{Config, Receipts},
     peer::{Peer, PeerError},
 };
@@ -136,12 +137,12 @@ impl Options {
 }
 
 /// The driver the URL asks for.
-pub fn centre(options: &Options) -> Result<Box<dyn Centre>, PeerError> {
+pub fn centre(options: &Options, clock: &Clock) -> Result<Box<dyn Centre>, PeerError> {
     options.pinned()?;
     match options.url.split_once("://").map(|(scheme, _)| scheme) {
         Some("https" | "http") => Ok(Box::new(https::Endpoint::new(options)?)),
         #[cfg(feature = "mqtt")]
-        Some("mqtt" | "mqtts") => Ok(Box::new(mqtt::Broker::new(options)?)),
+        Some("mqtt" | "mqtts") => Ok(Box::new(mqtt::Broker::new(options, clock.clone())?)),
         _ => Err(PeerError::Url(options.url.clone())),
     }
 }
@@ -161,7 +162,7 @@ pub struct Status {
 
 /// Uploads until the other end of `stop` is dropped. Run it on a thread of its own. `describe` says how the post is, for health lines.
 pub fn run(
-    options: &Options,
+    (options, clock): (&Options, &Clock),
     centre: &mut dyn Centre,
     (writer, reader): (&Writer, &Reader),
     describe: &Describe<'_>,
@@ -171,14 +172,15 @@ pub fn run(
     match options.pinned() {
         Ok(None) => {}
         Ok(Some(pinned)) => {
-            return receipts::run(options, &pinned, centre, (writer, reader), describe, stop, status);
+            return receipts::run((options, clock), &pinned, centre, (writer, reader), describe, stop, status);
         }
         // It was looked at when the configuration was put in force.
         Err(error) => return ::log::error!("rows stay here: {error}"),
     }
     let mut upload = Upload {
         scheduler: OutboxScheduler::new(options.batch, options.backoff),
-        start: Instant::now(),
+        start: clock.now(),
+        clock,
         chance: seed(),
         batch: options.batch,
         centre,
@@ -200,6 +202,7 @@ pub fn run(
 struct Upload<'a> {
     scheduler: OutboxScheduler,
     start: Instant,
+    clock: &'a Clock,
     chance: u64,
     batch: usize,
     centre: &'a mut dyn Centre,
@@ -211,7 +214,7 @@ struct Upload<'a> {
 impl Upload<'_> {
     fn step(&mut self) -> Result<(), Fault> {
         let open = self.reader.outbox_open(self.batch)?;
-        match self.scheduler.next(self.start.elapsed(), &open) {
+        match self.scheduler.next(self.clock.since(self.start), &open) {
             Step::Wait(wait) => self.centre.idle(wait.min(LOOK)),
             Step::Rest => {
                 if let Some((seq, note)) = self.reader.unsent_anchor()? {
@@ -246,7 +249,7 @@ impl Upload<'_> {
         self.chance ^= self.chance >> 7;
         self.chance ^= self.chance << 17;
         let before = self.scheduler.failures();
-        let update = self.scheduler.answered(seqs, answer, self.start.elapsed(), self.chance);
+        let update = self.scheduler.answered(seqs, answer, self.clock.since(self.start), self.chance);
         let failures = self.scheduler.failures();
         match (&trouble, before, failures) {
             (Some(trouble), 0, 1..) => ::log::warn!("upload waits: {trouble}"),

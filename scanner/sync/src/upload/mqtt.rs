@@ -23,6 +23,7 @@ use cache::{
     outbox::{Answer, Item},
 };
 use host::{
+    clock::Clock,
     config::Receipts,
     peer::{self, PeerError},
 };
@@ -44,6 +45,7 @@ const AGAIN: Duration = Duration::from_secs(15);
 /// A broker.
 pub struct Broker {
     options: Options,
+    clock: Clock,
     peer: peer::Broker,
     session: Option<Session>,
     /// When a lost broker is looked for although nothing is owed.
@@ -56,6 +58,7 @@ type Message = (String, bool, Vec<u8>);
 struct Session {
     client: Client,
     connection: Connection,
+    clock: Clock,
 }
 
 /// Why a session ended.
@@ -81,13 +84,14 @@ impl fmt::Display for Lost {
 
 impl Broker {
     /// Reads certificate and password; connects with the first batch.
-    pub fn new(options: &Options) -> Result<Broker, PeerError> {
+    pub fn new(options: &Options, clock: Clock) -> Result<Broker, PeerError> {
         if options.post.is_empty() || options.post.contains(['/', '+', '#']) {
             return Err(PeerError::Url(options.url.clone()));
         }
         Ok(Broker {
             peer: peer::Broker::new(&options.peer())?,
             options: options.clone(),
+            clock,
             session: None,
             look_again: None,
         })
@@ -109,8 +113,8 @@ impl Broker {
         // Room for a batch, the birth and an anchor: `publish` must never block the thread that also drives the connection.
         let room = self.options.batch + 8;
         let (client, connection) = Client::builder(mqtt).capacity(room).try_build().map_err(Lost::Options)?;
-        let mut session = Session { client, connection };
-        let until = Instant::now() + self.options.timeout;
+        let mut session = Session { client, connection, clock: self.clock.clone() };
+        let until = self.clock.now() + self.options.timeout;
         while !matches!(session.event(until)?, Event::Incoming(Packet::ConnAck(_))) {}
         session.publish(&[(self.topic("state"), true, self.state("online").into_bytes())], until)?;
         if self.options.receipts == Receipts::Signed {
@@ -128,7 +132,7 @@ impl Broker {
         {
             return Answer::Again(format!("{}: {lost}", self.options.url));
         }
-        let until = Instant::now() + self.options.timeout;
+        let until = self.clock.now() + self.options.timeout;
         let outcome = match &mut self.session {
             Some(session) => session.publish(messages, until),
             None => Err(Lost::Ended),
@@ -155,7 +159,7 @@ impl Broker {
         let (receipt, later) = (self.topic("receipt"), self.topic("later"));
         let topic = self.topic(if errand == Errand::Batch { "batch" } else { "health" });
         let digest = gunzip(&body).map(|batch| Digest::of(&batch).to_string()).unwrap_or_default();
-        let until = Instant::now() + self.options.timeout;
+        let until = self.clock.now() + self.options.timeout;
         let session = self.session.as_mut().ok_or(Lost::Ended)?;
         let options = PublishOptions::at_least_once();
         session.client.try_publish(topic, body, options).map_err(|_| Lost::Ended)?;
@@ -188,11 +192,11 @@ impl Broker {
 impl Session {
     /// The next thing that happens on the connection.
     fn event(&mut self, until: Instant) -> Result<Event, Lost> {
-        let left = until.saturating_duration_since(Instant::now());
+        let left = until.saturating_duration_since(self.clock.now());
         match self.connection.recv_timeout(left) {
             Ok(Ok(event)) => Ok(event),
             Ok(Err(error)) => Err(Lost::Connection(Box::new(error))),
-            Err(_) if Instant::now() >= until => Err(Lost::Timeout),
+            Err(_) if self.clock.now() >= until => Err(Lost::Timeout),
             Err(_) => Err(Lost::Ended),
         }
     }
@@ -245,10 +249,10 @@ impl Centre for Broker {
     }
 
     fn idle(&mut self, at_most: Duration) {
-        let until = Instant::now() + at_most;
+        let until = self.clock.now() + at_most;
         // Though nothing is owed, a post whose broker came back is `online` again soon.
-        if self.session.is_none() && self.look_again.is_none_or(|at| at <= Instant::now()) {
-            self.look_again = Some(Instant::now() + AGAIN);
+        if self.session.is_none() && self.look_again.is_none_or(|at| at <= self.clock.now()) {
+            self.look_again = Some(self.clock.now() + AGAIN);
             if let Err(lost) = self.connect() {
                 ::log::debug!("{}: {lost}", self.options.url);
             }
@@ -261,7 +265,7 @@ impl Centre for Broker {
                 Err(_) => self.session = None,
             }
         }
-        std::thread::sleep(until.saturating_duration_since(Instant::now()));
+        std::thread::sleep(until.saturating_duration_since(self.clock.now()));
     }
 }
 
@@ -270,7 +274,7 @@ impl Drop for Broker {
     fn drop(&mut self) {
         let goodbye = (self.topic("state"), true, self.state("offline").into_bytes());
         if let Some(mut session) = self.session.take() {
-            let until = Instant::now() + Duration::from_secs(2);
+            let until = self.clock.now() + Duration::from_secs(2);
             if session.publish(&[goodbye], until).is_ok() && session.client.try_disconnect().is_ok() {
                 while session.event(until).is_ok_and(|event| event != Event::Outgoing(Outgoing::Disconnect)) {}
             }

@@ -17,6 +17,7 @@ use cache::{
     log::{Fault, Reader, Writer, Written, chain::Head},
     outbox::{Backoff, OutboxUpdate, ReceivedReceipt},
 };
+use host::clock::Clock;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -90,7 +91,7 @@ pub type Describe<'d> = dyn Fn() -> Health + 'd;
 
 /// Uploads until the other end of `stop` is dropped.
 pub(super) fn run(
-    options: &Options,
+    (options, clock): (&Options, &Clock),
     pinned: &Pinned,
     centre: &mut dyn Centre,
     (writer, reader): (&Writer, &Reader),
@@ -107,7 +108,8 @@ pub(super) fn run(
         describe,
         status,
         pace: Pace { backoff: options.backoff, failures: 0, not_before: Duration::ZERO },
-        start: Instant::now(),
+        start: clock.now(),
+        clock,
         chance: seed(),
         health_due: Duration::ZERO,
         rewind: None,
@@ -137,6 +139,7 @@ struct Upload<'a> {
     status: &'a watch::Sender<Status>,
     pace: Pace,
     start: Instant,
+    clock: &'a Clock,
     chance: u64,
     health_due: Duration,
     /// The centre lacks rows from here on, though they were acknowledged.
@@ -145,7 +148,7 @@ struct Upload<'a> {
 
 impl Upload<'_> {
     fn step(&mut self) -> Result<(), Fault> {
-        let now = self.start.elapsed();
+        let now = self.clock.since(self.start);
         if now < self.pace.not_before {
             self.centre.idle((self.pace.not_before - now).min(LOOK));
             return Ok(());
@@ -264,7 +267,7 @@ impl Upload<'_> {
         self.chance ^= self.chance << 17;
         self.pace.failures = self.pace.failures.saturating_add(1);
         let own = self.pace.backoff.delay(self.pace.failures, self.chance);
-        self.pace.not_before = self.start.elapsed() + wait.map_or(own, |wait| wait.max(own));
+        self.pace.not_before = self.clock.since(self.start) + wait.map_or(own, |wait| wait.max(own));
         if self.pace.failures == 1 {
             ::log::warn!("upload waits: {why}");
         }
