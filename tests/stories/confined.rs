@@ -1,6 +1,6 @@
 //! Faults that stay where they are: one lane's gate, one changed configuration, one forgotten demonstration.
 
-use std::{fs, process::Command};
+use std::{fs, os::unix::net::UnixDatagram, process::Command, sync::mpsc, thread, time::Duration};
 
 use super::{
     gate::{Daemon, also, eventually, nobody, today},
@@ -43,6 +43,40 @@ fn a_changed_configuration_that_cannot_be_put_in_force_leaves_the_old_one_workin
     eventually("the journal says why", || {
         fs::read_to_string(world.path("journal")).unwrap_or_default().contains("not reloaded: lane 2")
     });
+}
+
+/// systemd takes a service that says `STOPPING=1` at its word, and kills it when it goes on (sd_notify(3)).
+#[test]
+fn another_configuration_is_no_end_to_the_service_manager() {
+    let world = today();
+    nobody(&world.path("frames"));
+    let manager = UnixDatagram::bind(world.path("notify")).expect("bound");
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let mut message = [0; 4096];
+        while let Ok(length) = manager.recv(&mut message) {
+            if tell.send(String::from_utf8_lossy(&message[..length]).into_owned()).is_err() {
+                break;
+            }
+        }
+    });
+    let until = |word: &str| -> Vec<String> {
+        let mut messages: Vec<String> = Vec::new();
+        while !messages.last().is_some_and(|last| last.lines().any(|line| line == word)) {
+            messages.push(told.recv_timeout(Duration::from_secs(60)).expect("the daemon says so"));
+        }
+        messages
+    };
+    let daemon = Daemon::start(&world, "");
+    until("READY=1");
+    let config = fs::read_to_string(world.path("gate.toml")).expect("there");
+    fs::write(world.path("gate.toml"), config.replace("gate 7", "gate 8")).expect("written");
+    daemon.signal("-HUP");
+    until("RELOADING=1");
+    let between = until("READY=1");
+    assert!(!between.iter().any(|message| message.contains("STOPPING")), "{between:?}");
+    assert_eq!(daemon.stop(), Some(0));
+    until("STOPPING=1");
 }
 
 #[test]

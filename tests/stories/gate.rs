@@ -82,6 +82,8 @@ impl Daemon {
         let mut child = Command::new(env!("CARGO_BIN_EXE_checkpointd"))
             .args(["--config", "gate.toml", "run"])
             .current_dir(&top)
+            // A story that listens there is its service manager.
+            .env("NOTIFY_SOCKET", top.join("notify"))
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

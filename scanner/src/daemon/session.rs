@@ -119,7 +119,10 @@ pub async fn work(
 
     let end = tend(setup, signals, &shared, log.as_ref(), logs, &reporter.0, (&mut status, began)).await;
 
-    service_manager::stopping();
+    // A service that says so and goes on is killed for it (sd_notify(3)): another shift is no end.
+    if !matches!(end, Ok(End::Reload(_))) {
+        service_manager::stopping();
+    }
     stop.store(true, Ordering::Relaxed);
     threads.join(&setup.clock);
     let _ = stop_page.send(true);
