@@ -60,6 +60,12 @@ impl Machine {
         Ok(bytes)
     }
 
+    /// 0 to 1, another each time; the middle where the system has no randomness: jitter is no secret.
+    #[must_use]
+    pub fn jitter(&self) -> f64 {
+        self.random().map_or(0.5, |bytes| f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX))
+    }
+
     /// UUIDv4 (RFC 9562 §5.4), for the name of a log: nothing of it can be guessed, and two boxes set up in the same second have two.
     ///
     /// # Errors

@@ -20,8 +20,10 @@ use cache::{
         query::Filter,
         verify::{Evidence, verify},
     },
-    outbox::{Answer, Backoff, OutboxScheduler, OutboxUpdate, Step},
+    outbox::OutboxUpdate,
 };
+use host::backoff::Backoff;
+use sync::upload::scheduler::{Answer, OutboxScheduler, Step};
 use tests::machine;
 use trustlist::{
     time::TimeTrust,
@@ -102,7 +104,7 @@ fn upload(writer: &Writer, reader: &Reader) {
                 }
                 let answer = if n % 5 == 0 { Answer::Again("no route".into()) } else { Answer::Accepted };
                 let accepted = answer == Answer::Accepted;
-                if let Some(update) = scheduler.answered(seqs, answer, start.elapsed(), n) {
+                if let Some(update) = scheduler.answered(seqs, answer, start.elapsed(), (n % 8) as f64 / 8.0) {
                     commit(update);
                 }
                 if accepted {

@@ -1,4 +1,4 @@
-//! The one place that asks the machine for chance, and what is made of it where nobody must guess less than a number.
+//! The one place that asks the machine for chance.
 
 /// Fills bytes that nobody can guess: ids, keys, secrets.
 ///
@@ -8,8 +8,8 @@ pub fn fill(bytes: &mut [u8]) -> Result<(), getrandom::Error> {
     getrandom::fill(bytes)
 }
 
-/// A number for jitter, another each time; the middle where the system has no randomness: jitter is no secret.
+/// 0 to 1, another each time, for jitter; the middle where the system has no randomness: jitter is no secret.
 #[must_use]
-pub fn number() -> u64 {
-    getrandom::u64().unwrap_or(u64::MAX / 2)
+pub fn jitter() -> f64 {
+    getrandom::u32().map_or(0.5, |number| f64::from(number) / f64::from(u32::MAX))
 }

@@ -5,6 +5,7 @@
 //! Nothing here knows of lanes at work, lists or rows: those who do are given what this crate reads.
 
 pub mod atomic_file;
+pub mod backoff;
 pub mod believed_time;
 pub mod causes;
 pub mod chance;

@@ -20,9 +20,9 @@ use cache::{
         Admissions, Direction, Options, Owed, Passage, Reader, ScanLog, ScanRow, UnixMillis, Writer, Written,
         note::NoteSigner, openings::Bounds,
     },
-    outbox::{Backoff, Counts},
+    outbox::Counts,
 };
-use host::clock::Clock;
+use host::{backoff::Backoff, clock::Clock};
 use programs::wait_for;
 use sync::upload;
 use tests::machine;

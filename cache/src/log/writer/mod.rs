@@ -82,6 +82,12 @@ impl Writer {
         (Writer { sender, gauges, admissions, ahead, machine }, worker)
     }
 
+    /// The clock and the chance that the log was given: whoever works for it uses the same.
+    #[must_use]
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
     /// What all lanes share before a gate moves.
     #[must_use]
     pub fn admissions(&self) -> &Arc<Admissions> {

@@ -23,6 +23,7 @@ use nokhwa::{
 
 use super::{FrameSource, Next, SourceError};
 use crate::frame::{Damage, Frame, Layout, Pool, Slot, SlotReceiver, SlotSender, slot, to_luma};
+use crate::moment;
 
 /// Opening asks the operating system for permission on some machines, and a person answers.
 const OPENING: Duration = Duration::from_secs(30);
@@ -80,7 +81,7 @@ impl Portable {
 
 impl FrameSource for Portable {
     fn next(&mut self, deadline: Duration) -> Next {
-        match self.pictures.take(Instant::now() + deadline) {
+        match self.pictures.take(moment::now() + deadline) {
             Slot::Filled(Ok(frame)) => Next::Frame(frame),
             Slot::Filled(Err(Trouble::Damaged(damage))) => Next::Damaged(damage),
             Slot::Filled(Err(Trouble::Gone(says))) => Next::Gone(SourceError::Backend(says)),
@@ -142,7 +143,7 @@ fn deliver(mut camera: Camera, slot: &SlotSender<Result<Frame, Trouble>>, stop: 
 }
 
 fn frame(bytes: &[u8], format: FrameFormat, size: Resolution, sequence: u64, pool: &Pool) -> Result<Frame, Damage> {
-    let captured = Instant::now();
+    let captured = moment::now();
     let order = match format {
         FrameFormat::MJPEG => PixelOrder::Mjpeg,
         FrameFormat::YUYV => PixelOrder::Yuyv,

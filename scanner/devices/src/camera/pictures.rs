@@ -8,6 +8,7 @@ use std::{
 
 use super::{FrameSource, Next, SourceError};
 use crate::frame::{Damage, PictureError, read_picture};
+use crate::moment;
 
 /// Names that are taken for pictures in a folder; inside, only the content counts.
 const EXTENSIONS: [&str; 5] = ["png", "jpg", "jpeg", "webp", "bmp"];
@@ -78,7 +79,7 @@ impl Pictures {
     }
 
     fn pace(&mut self, deadline: Duration) -> bool {
-        let now = Instant::now();
+        let now = moment::now();
         let due = self.due.unwrap_or(now);
         let wait = due.saturating_duration_since(now);
         if wait > deadline {
@@ -110,7 +111,7 @@ impl FrameSource for Pictures {
         self.at += 1;
         self.sequence += 1;
         match read {
-            Ok(frame) => Next::Frame(frame.numbered(self.sequence, Instant::now())),
+            Ok(frame) => Next::Frame(frame.numbered(self.sequence, moment::now())),
             Err(PictureError::Unreadable(cause)) if cause.kind() == io::ErrorKind::NotFound => {
                 self.skipped += 1;
                 Next::Damaged(Damage::NoPicture)

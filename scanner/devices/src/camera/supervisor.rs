@@ -12,13 +12,14 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use host::config;
+use host::{backoff::Backoff, config};
 
 use super::{FrameSource, Next, SourceError, open};
 use crate::frame::{Damage, Frame, SlotSender};
+use crate::moment;
 
 /// Shortest pause before another attempt; it doubles up to the configured longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -122,12 +123,13 @@ where
     E: FnMut(SourceEvent),
 {
     fn run(mut self) {
-        let mut pause = FIRST_PAUSE;
+        let backoff = Backoff { first: FIRST_PAUSE, cap: self.patience.longest_pause };
+        let mut failures = 0;
         while !self.stopped() {
             // Drivers speak through a crate that panics on what it does not expect; that is a lost camera, no lost daemon.
             let life = catch_unwind(AssertUnwindSafe(|| self.one_life()));
             if self.told == Some(SourceState::Delivers) {
-                pause = FIRST_PAUSE;
+                failures = 0;
             }
             match life.unwrap_or_else(|_| Ending::Lost("the camera's driver failed in an unexpected way".to_owned())) {
                 Ending::Stopped => return,
@@ -137,8 +139,8 @@ where
                 }
                 Ending::Lost(why) => self.lost(why),
             }
-            self.rest(pause.min(self.patience.longest_pause));
-            pause = pause.saturating_mul(2).min(self.patience.longest_pause.max(FIRST_PAUSE));
+            failures += 1;
+            self.rest(backoff.pause(failures));
         }
     }
 
@@ -148,7 +150,7 @@ where
             Ok(source) => source,
             Err(error) => return Ending::Lost(error.to_string()),
         };
-        let mut last_whole = Instant::now();
+        let mut last_whole = moment::now();
         loop {
             if self.stopped() {
                 return Ending::Stopped;
@@ -156,7 +158,7 @@ where
             let left = self.patience.deadline.saturating_sub(last_whole.elapsed());
             match source.next(left.min(NOTICE)) {
                 Next::Frame(frame) => {
-                    last_whole = Instant::now();
+                    last_whole = moment::now();
                     self.delivers(source.as_ref());
                     if !self.slot.put(frame) {
                         return Ending::Stopped;
@@ -191,9 +193,9 @@ where
 
     /// Waits, but not for a request to stop.
     fn rest(&self, pause: Duration) {
-        let until = Instant::now() + pause;
+        let until = moment::now() + pause;
         while !self.stopped() {
-            let left = until.saturating_duration_since(Instant::now());
+            let left = until.saturating_duration_since(moment::now());
             if left.is_zero() {
                 return;
             }
@@ -209,6 +211,8 @@ where
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
+
+    use std::time::Instant;
 
     use super::*;
     use crate::frame::{Buffer, Slot, slot};

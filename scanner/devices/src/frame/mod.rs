@@ -20,6 +20,8 @@ use std::{
 
 use eye::{Luma, LumaError};
 
+use crate::moment;
+
 pub use damage::Damage;
 pub use jpeg::JpegEnd;
 pub use picture::{PictureError, read_picture, read_picture_bytes};
@@ -48,7 +50,15 @@ impl Frame {
         captured: Instant,
     ) -> Result<Frame, LumaError> {
         Luma::new(&luma, width, height)?;
-        Ok(Frame { luma, width, height, stride: width, sequence, captured, luma_took: captured.elapsed() })
+        Ok(Frame {
+            luma,
+            width,
+            height,
+            stride: width,
+            sequence,
+            captured,
+            luma_took: moment::now().saturating_duration_since(captured),
+        })
     }
 
     /// The same picture under another number, as though it had been taken at `captured`.
@@ -56,6 +66,13 @@ impl Frame {
     pub fn numbered(mut self, sequence: u64, captured: Instant) -> Frame {
         self.sequence = sequence;
         self.captured = captured;
+        self
+    }
+
+    /// The same picture, whose luma took so long: where it was taken a while before anybody could begin.
+    #[must_use]
+    pub fn converted_in(mut self, took: Duration) -> Frame {
+        self.luma_took = took;
         self
     }
 

@@ -1,10 +1,11 @@
 //! Pictures from files: PNG, JPEG, WebP and BMP, as luma, within bounds.
 
-use std::{fmt, fs::File, io, io::Read, path::Path, time::Instant};
+use std::{fmt, fs::File, io, io::Read, path::Path};
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, error::LimitErrorKind};
 
 use super::Frame;
+use crate::moment;
 
 /// Largest picture file read. Larger is no photograph of a code but an attempt on memory.
 pub const MAX_FILE: u64 = 32 << 20;
@@ -64,7 +65,7 @@ pub fn read_picture_bytes(bytes: &[u8]) -> Result<Frame, PictureError> {
     if bytes.len() as u64 > MAX_FILE {
         return Err(PictureError::FileTooLarge);
     }
-    let began = Instant::now();
+    let began = moment::now();
     let mut reader =
         ImageReader::new(io::Cursor::new(bytes)).with_guessed_format().map_err(PictureError::Unreadable)?;
     if reader.format().is_none() {

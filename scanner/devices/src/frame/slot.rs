@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::moment;
+
 #[derive(Debug)]
 struct Shared<T> {
     state: Mutex<State<T>>,
@@ -90,7 +92,7 @@ impl<T> SlotReceiver<T> {
             if state.closed {
                 return Slot::Closed;
             }
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.saturating_duration_since(moment::now());
             if left == Duration::ZERO {
                 return Slot::Timeout;
             }

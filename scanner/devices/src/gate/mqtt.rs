@@ -21,6 +21,7 @@ use host::{
 use rumqttc::{Client, Connection, Event, LastWill, MqttOptions, Outgoing, Packet, PubAckReason, PublishOptions, QoS};
 
 use super::{GateDriver, GateMove};
+use crate::moment;
 
 /// The broker calls our last will after one and a half of these without a word.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
@@ -80,7 +81,7 @@ impl Mailbox {
         match client.try_publish(self.topic.as_str(), self.word(to), PublishOptions::at_least_once()) {
             Ok(()) => {
                 if state.unanswered == 0 {
-                    state.since = Instant::now();
+                    state.since = moment::now();
                 }
                 state.unanswered += 1;
             }
@@ -106,7 +107,7 @@ impl Topic {
                 wanted: None,
                 client: None,
                 unanswered: 0,
-                since: Instant::now(),
+                since: moment::now(),
                 trouble: None,
             }),
         });
@@ -156,8 +157,8 @@ fn keep(mailbox: &Mailbox, options: &MqttOptions, url: &str) {
         let Err(why) = lost else { return };
         state.trouble = Some(format!("{url}: {why}"));
         drop(state);
-        let until = Instant::now() + AGAIN;
-        while Instant::now() < until && !mailbox.end.load(Ordering::Relaxed) {
+        let until = moment::now() + AGAIN;
+        while moment::now() < until && !mailbox.end.load(Ordering::Relaxed) {
             thread::sleep(NOTICE);
         }
     }
@@ -165,7 +166,7 @@ fn keep(mailbox: &Mailbox, options: &MqttOptions, url: &str) {
 
 /// Serves one connection until it is lost, or the end has come and everything is acknowledged.
 fn serve(mailbox: &Mailbox, client: Client, connection: &mut Connection) -> Result<(), String> {
-    let began = Instant::now();
+    let began = moment::now();
     let mut client = Some(client);
     loop {
         let event = match connection.recv_timeout(NOTICE) {
@@ -180,7 +181,7 @@ fn serve(mailbox: &Mailbox, client: Client, connection: &mut Connection) -> Resu
             }
             Some(Event::Incoming(Packet::PubAck(ack))) => {
                 state.unanswered = state.unanswered.saturating_sub(1);
-                state.since = Instant::now();
+                state.since = moment::now();
                 state.trouble = match ack.reason {
                     PubAckReason::Success => None,
                     PubAckReason::NoMatchingSubscribers => Some(format!("nobody listens to {}", mailbox.topic)),

@@ -9,6 +9,7 @@ use std::{
 use host::config;
 
 use super::{GateDriver, GateMove};
+use crate::moment;
 
 /// How often the end looks whether the program has ended.
 const LOOK: Duration = Duration::from_millis(5);
@@ -41,7 +42,7 @@ impl Program {
         let child =
             Command::new(program).args(arguments).arg(to.word()).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         match child {
-            Ok(child) => self.running = Some((child, Instant::now())),
+            Ok(child) => self.running = Some((child, moment::now())),
             Err(error) => self.trouble = Some(format!("{program}: {error}")),
         }
     }

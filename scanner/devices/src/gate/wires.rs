@@ -28,6 +28,7 @@ use super::{
     panel::{Levels, Panel, PanelCommand},
     wiring::{self, Role},
 };
+use crate::moment;
 
 /// How soon the end is noticed by the thread that waits for edges, and how often the fire contact's level is read beside its edges.
 const NOTICE: Duration = Duration::from_millis(100);
@@ -199,7 +200,7 @@ fn drive(
     orders: &Receiver<Option<PanelCommand>>,
     trouble: &Trouble,
 ) {
-    let began = Instant::now();
+    let began = moment::now();
     let mut shown = Levels::default();
     loop {
         let now = began.elapsed();
@@ -279,7 +280,7 @@ impl Listener {
             if Some(event.offset) == self.line(Role::Passage) {
                 let sensed = if event.kind == EdgeKind::Rising { ContactEvent::InBeam } else { ContactEvent::BeamFree };
                 // Nobody listens any more only at the end.
-                let _ = self.tell.send((sensed, Instant::now()));
+                let _ = self.tell.send((sensed, moment::now()));
             }
         }
         Ok(())
@@ -295,6 +296,6 @@ impl Listener {
         }
         self.alarm = alarm;
         let _ = self.orders.send(Some(PanelCommand::Alarm(alarm)));
-        let _ = self.tell.send((if alarm { ContactEvent::Alarm } else { ContactEvent::AlarmOver }, Instant::now()));
+        let _ = self.tell.send((if alarm { ContactEvent::Alarm } else { ContactEvent::AlarmOver }, moment::now()));
     }
 }

@@ -3,11 +3,7 @@
 //! Its keys are read as on a keyboard of the United States, which is what engines send unless somebody configured them otherwise; digits
 //! of the keypad, characters typed by their numbers (Alt and the keypad), Caps Lock and control characters included.
 
-use std::{
-    io,
-    path::Path,
-    time::{Instant, SystemTime},
-};
+use std::{io, path::Path};
 
 use evdev::{Device, EventSummary, KeyCode, LedCode};
 
@@ -16,6 +12,7 @@ use super::{
     framing::{Framing, STOOD_STILL},
     watched,
 };
+use crate::moment;
 
 /// Pressed, as an event's value says it; 0 is released and 2 repeated.
 const PRESSED: i32 = 1;
@@ -27,11 +24,11 @@ pub(super) fn read(path: &Path, listener: &Listener) -> io::Result<()> {
     device.grab()?;
     let capitals = device.get_led_state().is_ok_and(|leds| leds.contains(LedCode::LED_CAPSL));
     let mut typed = Typed { capitals, ..Typed::default() };
-    let mut framing = Framing::new(Instant::now());
+    let mut framing = Framing::new(moment::now());
     while !listener.stopped() {
-        let wait = framing.silent_in(Instant::now()).map_or(NOTICE, |silent| silent.min(NOTICE));
+        let wait = framing.silent_in(moment::now()).map_or(NOTICE, |silent| silent.min(NOTICE));
         let ready = watched::wait(&device, wait)?;
-        let now = Instant::now();
+        let now = moment::now();
         framing.look(now);
         if !ready {
             if framing.silence(now).is_some_and(|piece| !listener.hand_over(piece)) {
@@ -41,7 +38,7 @@ pub(super) fn read(path: &Path, listener: &Listener) -> io::Result<()> {
         }
         for event in device.fetch_events()? {
             // The kernel notes when a key was pressed, whenever it is read (linux/input.h).
-            if SystemTime::now().duration_since(event.timestamp()).is_ok_and(|age| age >= STOOD_STILL) {
+            if moment::age(event.timestamp()).is_some_and(|age| age >= STOOD_STILL) {
                 framing.distrust();
             }
             let EventSummary::Key(_, key, value) = event.destructure() else { continue };

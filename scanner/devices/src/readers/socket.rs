@@ -19,6 +19,7 @@ use super::{
     framing::{Framing, Piece, STOOD_STILL},
     watched,
 };
+use crate::moment;
 
 /// Senders at once. One more takes the place of whoever has been silent the longest: a program that connects and says nothing must not
 /// keep others out.
@@ -51,14 +52,14 @@ pub(super) fn serve(path: &Path, listener: &Listener) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
     socket.set_nonblocking(true)?;
     let mut senders: Vec<Sender> = Vec::new();
-    let mut looked = Instant::now();
+    let mut looked = moment::now();
     while !listener.stopped() {
-        let now = Instant::now();
+        let now = moment::now();
         let silent_in = senders.iter().filter_map(|sender| sender.framing.silent_in(now)).min();
         let files =
             std::iter::once(&socket as &dyn AsFd).chain(senders.iter().map(|sender| &sender.stream as &dyn AsFd));
         let ready = watched::ready(files, silent_in.unwrap_or(NOTICE).min(NOTICE))?;
-        let now = Instant::now();
+        let now = moment::now();
         let stood_still = now.saturating_duration_since(looked) >= STOOD_STILL;
         looked = now;
         let mut pieces = Vec::new();
@@ -100,7 +101,7 @@ fn accept(socket: &UnixListener, senders: &mut Vec<Sender>, stood_still: bool) -
         {
             senders.swap_remove(most_silent);
         }
-        let now = Instant::now();
+        let now = moment::now();
         let mut framing = Framing::new(now);
         if stood_still {
             framing.distrust();

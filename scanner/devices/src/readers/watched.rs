@@ -1,14 +1,11 @@
 //! Something that bytes come from, waited for no longer than it takes to notice that a text has ended or that the end is asked for.
 
-use std::{
-    io,
-    os::fd::AsFd,
-    time::{Duration, Instant},
-};
+use std::{io, os::fd::AsFd, time::Duration};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{Listener, NOTICE, framing::Framing};
+use crate::moment;
 
 /// Bytes read at once.
 const AT_ONCE: usize = 4096;
@@ -59,12 +56,12 @@ impl<F: AsFd> Source for Watched<F> {
 /// # Errors
 /// When it cannot be read any more.
 pub(super) fn texts(mut from: impl Source, listener: &Listener) -> io::Result<()> {
-    let mut framing = Framing::new(Instant::now());
+    let mut framing = Framing::new(moment::now());
     let mut bytes = [0; AT_ONCE];
     while !listener.stopped() {
-        let wait = framing.silent_in(Instant::now()).map_or(NOTICE, |silent| silent.min(NOTICE));
+        let wait = framing.silent_in(moment::now()).map_or(NOTICE, |silent| silent.min(NOTICE));
         let read = from.read(&mut bytes, wait)?;
-        let now = Instant::now();
+        let now = moment::now();
         framing.look(now);
         let goes_on = match read {
             None => framing.silence(now).is_none_or(|piece| listener.hand_over(piece)),

@@ -44,6 +44,15 @@ pub enum Defect {
         /// The name.
         name: String,
     },
+    /// A time that must be shorter than another one is not.
+    NotShorter {
+        /// What was found.
+        found: String,
+        /// The other key, and what it says.
+        than: (&'static str, String),
+        /// What would come of it.
+        because: &'static str,
+    },
     /// Another setting cannot work without this one.
     Needed {
         /// By what.
@@ -79,6 +88,9 @@ impl fmt::Display for Problem {
             Defect::Value { found, expected } => write!(f, "{key}: {found} is not {expected}"),
             Defect::Outside { found, from, to } => write!(f, "{key}: {found} is not from {from} to {to}"),
             Defect::Twice { name } => write!(f, "{key}: \"{name}\" is used twice; each needs its own"),
+            Defect::NotShorter { found, than: (other, limit), because } => {
+                write!(f, "{key}: {found} is not shorter than {other} ({limit}): {because}")
+            }
             Defect::Needed { by } => write!(f, "{key} is not set, and {by} needs it"),
         }
     }

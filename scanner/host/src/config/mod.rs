@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 pub use codes::Codes;
 pub use enrolment::Enrolment;
+use error::Defect;
 pub use error::{ConfigError, Problem};
 pub use lane::{Camera, Direction, Gate, GateKind, Gpio, GpioLine, Host, Lane, ScanEngine};
 pub use layers::{Assignment, Layers, Overlay};
@@ -119,6 +120,19 @@ impl Config {
         for (index, lane) in self.lane.iter().enumerate() {
             let node = root.child("lane").and_then(|lanes| lanes.element(index));
             lane.check(node, problems);
+            if lane.commit_deadline >= self.log.ahead_for {
+                let log = root.child("log").and_then(|log| log.child("ahead_for"));
+                let said = node.and_then(|node| node.child("commit_deadline")).or(log);
+                problems.push(Problem {
+                    origin: said.map(|said| said.origin.clone()),
+                    key: "lane.commit_deadline".to_owned(),
+                    fault: Defect::NotShorter {
+                        found: format!("{:?}", lane.commit_deadline),
+                        than: ("log.ahead_for", format!("{:?}", self.log.ahead_for)),
+                        because: "a gate would wait for its row until no gate may open any more, and refer everybody",
+                    },
+                });
+            }
             if self.lane[..index].iter().any(|earlier| earlier.id == lane.id) {
                 problems.push(Problem::twice(node, "lane.id", &lane.id));
             }
@@ -286,6 +300,19 @@ mod tests {
             let said = problems(&format!("{text}\n"));
             assert!(said.contains(says) && !said.contains('\n'), "{text}: {said}");
         }
+    }
+
+    #[test]
+    fn a_gate_waits_for_its_row_no_longer_than_gates_may_run_ahead_of_the_disk() {
+        let said = problems("[log]\nahead_for = \"2s\"\n[[lane]]\ncommit_deadline = \"2s\"\n");
+        assert!(
+            said.contains("config.toml:4: lane.commit_deadline: 2s is not shorter than log.ahead_for (2s)"),
+            "{said}"
+        );
+        let said = problems("[log]\nahead_for = \"100ms\"\n[[lane]]\ncommit_deadline = \"150ms\"\n");
+        assert!(said.contains("150ms is not shorter than log.ahead_for (100ms)"), "{said}");
+        Config::parse("[log]\nahead_for = \"1min\"\n[[lane]]\ncommit_deadline = \"50s\"\n", "config.toml")
+            .expect("shorter");
     }
 
     #[test]

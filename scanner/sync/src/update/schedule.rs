@@ -4,6 +4,8 @@
 
 use std::time::{Duration, Instant};
 
+use host::backoff::Backoff;
+
 /// A link that comes up is given so long to be usable, and gates so long to spread.
 const SETTLE: Duration = Duration::from_secs(1);
 const SPREAD: Duration = Duration::from_secs(4);
@@ -13,11 +15,7 @@ const AT_MOST: Duration = Duration::from_secs(30);
 /// First pause after mirrors did not answer.
 pub const FIRST_PAUSE: Duration = Duration::from_secs(30);
 
-/// 0 to 1, another each time.
-#[must_use]
-pub fn jitter() -> f64 {
-    getrandom::u32().map_or(0.5, |number| f64::from(number) / f64::from(u32::MAX))
-}
+pub use host::chance::jitter;
 
 /// When to try next.
 #[derive(Clone, Debug)]
@@ -55,9 +53,8 @@ impl SyncSchedule {
             self.last_success = Some(now);
             self.every.mul_f64(0.9 + 0.2 * jitter)
         } else {
-            let pause = self.first_pause.saturating_mul(1 << self.failures.min(16)).min(self.every);
             self.failures += 1;
-            pause.mul_f64(0.5 + 0.5 * jitter)
+            Backoff { first: self.first_pause, cap: self.every }.spread(self.failures, jitter)
         };
         self.due = now + pause;
     }

@@ -13,13 +13,14 @@
 
 use std::time::Duration;
 
-use cache::outbox::{Answer, Item};
+use cache::outbox::Item;
 use host::peer::PeerError;
 use ureq::Agent;
 
 use super::{
     Centre, Options,
     receipts::{Errand, Reply},
+    scheduler::Answer,
 };
 
 /// What is kept of an answer's text.

@@ -1,6 +1,6 @@
 //! Sending rows to a centre, on a thread of its own: the lane, the page and the list sync never wait for it, nor it for them.
 //!
-//! What to send next and what an answer means is decided by [`cache::outbox::OutboxScheduler`]; this file obeys it. How it is sent is a
+//! What to send next and what an answer means is decided by [`OutboxScheduler`]; this file obeys it. How it is sent is a
 //! [`Centre`]: an MQTT 5 broker ([`mqtt`]), an HTTPS endpoint ([`https`]), or a process beside this one that has the network ([`relay`]).
 
 pub mod https;
@@ -9,6 +9,7 @@ pub mod mqtt;
 pub mod receipts;
 #[cfg(unix)]
 pub mod relay;
+pub mod scheduler;
 
 use std::{
     path::PathBuf,
@@ -19,14 +20,16 @@ use std::{
 use cache::{
     exchange::Pinned,
     log::{Fault, Reader, Writer, Written},
-    outbox::{Answer, Backoff, Item, OutboxScheduler, OutboxUpdate, Step},
+    outbox::{Item, OutboxUpdate},
 };
 use host::{
+    backoff::Backoff,
     clock::Clock,
     config::{Config, Receipts},
     peer::{Peer, PeerError},
 };
 use receipts::{Describe, Errand, Reply};
+use scheduler::{Answer, OutboxScheduler, Step};
 use tokio::sync::watch;
 
 /// Longest pause between two looks into the outbox: what a fresh row waits at most when the centre is there.
@@ -181,7 +184,6 @@ pub fn run(
         scheduler: OutboxScheduler::new(options.batch, options.backoff),
         start: clock.now(),
         clock,
-        chance: seed(),
         batch: options.batch,
         centre,
         writer,
@@ -193,7 +195,7 @@ pub fn run(
         if let Err(fault) = outcome {
             // The log itself is in trouble; it has said so. Rows keep.
             ::log::debug!("upload pauses: {fault}");
-            std::thread::sleep(LOOK);
+            upload.centre.idle(LOOK);
         }
         outcome = upload.step();
     }
@@ -203,7 +205,6 @@ struct Upload<'a> {
     scheduler: OutboxScheduler,
     start: Instant,
     clock: &'a Clock,
-    chance: u64,
     batch: usize,
     centre: &'a mut dyn Centre,
     writer: &'a Writer,
@@ -244,12 +245,8 @@ impl Upload<'_> {
 
     fn answered(&mut self, seqs: Vec<u64>, answer: Answer) -> Option<OutboxUpdate> {
         let trouble = (answer != Answer::Accepted).then(|| text(&answer));
-        // xorshift: chance enough to keep a fleet from arriving all at once.
-        self.chance ^= self.chance << 13;
-        self.chance ^= self.chance >> 7;
-        self.chance ^= self.chance << 17;
-        let before = self.scheduler.failures();
-        let update = self.scheduler.answered(seqs, answer, self.clock.since(self.start), self.chance);
+        let (before, chance) = (self.scheduler.failures(), self.writer.machine().jitter());
+        let update = self.scheduler.answered(seqs, answer, self.clock.since(self.start), chance);
         let failures = self.scheduler.failures();
         match (&trouble, before, failures) {
             (Some(trouble), 0, 1..) => ::log::warn!("upload waits: {trouble}"),
@@ -285,10 +282,4 @@ fn text(answer: &Answer) -> String {
         Answer::Accepted => String::new(),
         Answer::Again(text) | Answer::Refused(text) => text.clone(),
     }
-}
-
-/// Differs between processes; needs no secrecy.
-fn seed() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    std::hash::RandomState::new().build_hasher().finish() | 1
 }

@@ -20,7 +20,7 @@ use std::{
 
 use cache::{
     exchange::{Digest, batch::gunzip},
-    outbox::{Answer, Item},
+    outbox::Item,
 };
 use host::{
     clock::Clock,
@@ -35,6 +35,7 @@ use rumqttc::{
 use super::{
     Centre, Options,
     receipts::{Errand, Reply},
+    scheduler::Answer,
 };
 
 /// Pings on a quiet connection: the broker calls the last will after one and a half of these.

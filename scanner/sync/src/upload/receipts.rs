@@ -15,13 +15,13 @@ use cache::{
         batch::{MAX_ROWS, gzip},
     },
     log::{Fault, Reader, Writer, Written, chain::Head},
-    outbox::{Backoff, OutboxUpdate, ReceivedReceipt},
+    outbox::{OutboxUpdate, ReceivedReceipt},
 };
-use host::clock::Clock;
+use host::{backoff::Backoff, clock::Clock};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::{Centre, DISK, LOOK, Options, Status, seed};
+use super::{Centre, DISK, LOOK, Options, Status};
 
 /// Rows of one batch, before compression: a slow link sends it within the timeout.
 const BYTES: usize = 1 << 20;
@@ -110,14 +110,13 @@ pub(super) fn run(
         pace: Pace { backoff: options.backoff, failures: 0, not_before: Duration::ZERO },
         start: clock.now(),
         clock,
-        chance: seed(),
         health_due: Duration::ZERO,
         rewind: None,
     };
     while stop.try_recv() != Err(TryRecvError::Disconnected) {
         if let Err(fault) = upload.step() {
             ::log::debug!("upload pauses: {fault}");
-            std::thread::sleep(LOOK);
+            upload.centre.idle(LOOK);
         }
     }
 }
@@ -140,7 +139,6 @@ struct Upload<'a> {
     pace: Pace,
     start: Instant,
     clock: &'a Clock,
-    chance: u64,
     health_due: Duration,
     /// The centre lacks rows from here on, though they were acknowledged.
     rewind: Option<u64>,
@@ -261,12 +259,9 @@ impl Upload<'_> {
     }
 
     fn later(&mut self, why: String, wait: Option<Duration>) {
-        // xorshift: chance enough to keep a fleet from arriving all at once.
-        self.chance ^= self.chance << 13;
-        self.chance ^= self.chance >> 7;
-        self.chance ^= self.chance << 17;
         self.pace.failures = self.pace.failures.saturating_add(1);
-        let own = self.pace.backoff.delay(self.pace.failures, self.chance);
+        let chance = self.writer.machine().jitter();
+        let own = self.pace.backoff.spread(self.pace.failures, chance);
         self.pace.not_before = self.clock.since(self.start) + wait.map_or(own, |wait| wait.max(own));
         if self.pace.failures == 1 {
             ::log::warn!("upload waits: {why}");

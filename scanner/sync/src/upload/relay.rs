@@ -17,12 +17,13 @@ use std::{
     time::Duration,
 };
 
-use cache::outbox::{Answer, Item};
+use cache::outbox::Item;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Centre,
     receipts::{Errand, Reply},
+    scheduler::Answer,
 };
 
 /// Longest line. Stops a peer that never ends its line; a batch of [`MAX_BATCH`] rows is far below.

@@ -7,6 +7,7 @@
 //! - Its stream panics when dropped if the driver does not stop; so it is stopped first, and forgotten when that fails.
 //! - STREAMON happens with the first wait, so an opened camera proves nothing: the first frame does.
 
+mod arrival;
 pub mod choice;
 mod controls;
 pub mod devices;
@@ -15,7 +16,7 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use host::config::{Camera, PixelOrder, Resolution};
@@ -33,6 +34,7 @@ use v4l::{
 
 use super::{Abilities, FrameSource, Next, Offer, SourceError};
 use crate::frame::{Damage, Frame, Layout, Pool, to_luma};
+use crate::moment;
 
 /// Buffers given to the driver: one being filled, one waiting, and two for a lane that was busy.
 const BUFFERS: u32 = 4;
@@ -119,9 +121,9 @@ impl V4l {
 
 impl FrameSource for V4l {
     fn next(&mut self, deadline: Duration) -> Next {
-        let until = Instant::now() + deadline.min(LONGEST_WAIT);
+        let until = moment::now() + deadline.min(LONGEST_WAIT);
         // At most two waits: one to catch up, one for the picture.
-        let left = || until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        let left = || until.saturating_duration_since(moment::now()).max(Duration::from_millis(1));
         self.stream().set_timeout(left());
         if let Err(error) = self.catch_up() {
             return if is_only_late(&error) { Next::Timeout } else { self.gone(error) };
@@ -131,7 +133,8 @@ impl FrameSource for V4l {
         let Some(stream) = &mut self.stream else { return Next::End };
         match CaptureStream::next(stream) {
             Ok((bytes, about)) => {
-                let captured = Instant::now();
+                let captured = arrival::of(about);
+                let began = moment::now();
                 if about.flags.contains(Flags::ERROR) {
                     return Next::Damaged(Damage::Flagged);
                 }
@@ -139,8 +142,11 @@ impl FrameSource for V4l {
                 match to_luma(&bytes[..used], layout, &self.pool) {
                     Ok(luma) => {
                         let Layout { width, height, .. } = layout;
+                        let took = moment::now().saturating_duration_since(began);
                         Frame::new(luma, width, height, about.sequence.into(), captured)
-                            .map_or(Next::Damaged(Damage::TooLarge { width, height }), Next::Frame)
+                            .map_or(Next::Damaged(Damage::TooLarge { width, height }), |frame| {
+                                Next::Frame(frame.converted_in(took))
+                            })
                     }
                     Err(damage) => Next::Damaged(damage),
                 }
