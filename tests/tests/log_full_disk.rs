@@ -4,20 +4,24 @@ mod log_support;
 
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
     process::Command,
+    sync::Arc,
     time::Duration,
 };
 
 use cache::{
     log::{
-        Reader, WriteFault, Written,
+        Admissions, Options, Reader, ScanLog, UnixMillis, WriteFault, Writer, Written,
         note::NoteSigner,
+        openings::Bounds,
         verify::{Evidence, verify},
     },
     outbox::{OutboxUpdate, ReceivedReceipt},
 };
 use log_support::{Post, row};
+use tests::machine;
 
 /// A mounted file system of a given size, or `None` with a note where mounting is not allowed.
 struct Small(PathBuf);
@@ -93,6 +97,42 @@ fn a_full_disk_loses_no_row_that_was_promised_and_acknowledged_rows_make_room() 
         again - written,
         post.writer.gauges().dropped()
     );
+}
+
+#[test]
+fn an_orderly_restart_on_a_disk_full_to_the_last_byte_opens_the_log_by_its_reserve_and_rows_go_on() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let Some(_small) = Small::mount(directory.path(), "32m") else { return };
+    let path = directory.path().join("scans.db");
+    let open = || {
+        let signer = NoteSigner::new("gate-3", &[5; 32]).expect("a name");
+        ScanLog::open(Options::new(&path, signer, machine()), UnixMillis(1_612_137_600_000))
+    };
+    let admissions = Admissions::new(Bounds::default(), machine()).expect("randomness");
+    let pass = |log: ScanLog, rows: std::ops::Range<i64>| {
+        let (writer, thread) = Writer::spawn(log, Arc::clone(&admissions));
+        for n in rows {
+            let written = writer.append(&row(n)).wait(Duration::from_secs(30));
+            assert!(matches!(written, Written::Committed(_)), "row {n}: {written:?}");
+        }
+        drop(writer);
+        thread.join().expect("an orderly end");
+    };
+    pass(open().expect("opened"), 0..200);
+    let reserve = directory.path().join("scans.db-reserve");
+    assert!(reserve.exists());
+    // Something else takes everything that is left.
+    let mut filler = fs::File::create(directory.path().join("journal")).expect("created");
+    for size in [1 << 16, 1 << 12, 1] {
+        while filler.write_all(&vec![0; size]).is_ok() {}
+    }
+    drop(fs::remove_file(directory.path().join("scans.db-shm")));
+    let log = open().expect("the reserve is given back for it");
+    assert_eq!(log.set_aside(), None);
+    assert!(!reserve.exists(), "there is no room for another");
+    pass(log, 200..600);
+    assert_eq!(Reader::open(&path).expect("opened").rows().expect("counted"), 601);
+    sound(&path);
 }
 
 #[test]

@@ -63,6 +63,7 @@ use note::NoteSigner;
 use open::Opened;
 pub use open::{PendingOpen, check};
 pub use reader::{Reader, Seen};
+use retention::SweepPace;
 pub use row::{Body, Direction, Entry, Event, Passage, ScanRow, Token, Unbidden, UnixMillis, Witness, WitnessKind};
 use table::{head, meta, set_meta};
 pub use writer::{Receipt, Writer, Written};
@@ -149,6 +150,8 @@ pub struct ScanLog {
     head_file: Option<HeadFile>,
     /// The last attempt to write the head file succeeded.
     witnessed: bool,
+    /// How fast old rows are deleted.
+    pace: SweepPace,
     /// Rows were deleted, and their traces not yet wiped from the write-ahead log. A crash may have left some.
     swept: bool,
 }
@@ -248,6 +251,7 @@ impl ScanLog {
             keys_made_for: None,
             head_file: None,
             witnessed: true,
+            pace: SweepPace::default(),
             swept: true,
         };
         log.begin(at, known)?;
@@ -336,13 +340,6 @@ impl ScanLog {
             self.fold_away();
         } else {
             let _ = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-        }
-    }
-
-    /// The same, when a sweep has made it grow.
-    fn fold_if_grown(&mut self) {
-        if space::wal_bytes(&self.options.path) > WAL_FOLD {
-            self.fold_away();
         }
     }
 

@@ -11,7 +11,7 @@
 //! nobody any more: the keys go on time in any case.
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 use trustlist::time::{Moment, TimeTrust};
 
 use super::{
@@ -20,16 +20,24 @@ use super::{
     commit, hours,
     outbox_table::{acknowledged, sent},
     row::{self, Cut},
+    space::wal_bytes,
     table::{hash_of, head, held, meta_number, set_meta},
 };
 
 /// A row stamped later than this after now was written by a clock that ran ahead.
 const SKEW: i64 = 300_000;
-/// Rows one step of a sweep deletes: a few milliseconds, because a lane's row waits behind it.
+/// How long one step of a sweep may take, because a lane's row waits behind it. Steps grow and shrink until they take about so long.
+const STEP: Duration = Duration::from_millis(8);
+/// Rows that the first step deletes, before anybody knows how fast this disk is; the least and the most that a step deletes.
 const SWEEP: u64 = 200;
+const SWEEPS: RangeInclusive<u64> = 50..=2000;
+/// Bytes of the write-ahead log, about, after which a step folds it in instead of deleting: few enough to be quick, too.
+const SWEEP_FOLD: u64 = 1 << 20;
+/// What deleting one row writes, about.
+const ROW_WRITES: u64 = 1024;
 /// Free bytes kept for new rows.
 const FREE_KEPT: u64 = 16 << 20;
-/// Bytes one step returns to the disk.
+/// Bytes returned to the disk by a step that would delete [`SWEEP`] rows.
 const GIVEN_BACK: u64 = 256 << 10;
 /// Rows given up at once for want of space. Their deletion must fit into the reserve ([`super::space`]).
 const GIVE_UP: u64 = 1024;
@@ -137,13 +145,32 @@ impl ScanLog {
     }
 
     /// Deletes some of the rows the last receipt gave up, then returns some of their space; `true` when there is more to do.
+    ///
+    /// As many as this disk deletes in a moment: a row that comes meanwhile waits for one such step, not for the sweep.
     pub fn sweep(&mut self) -> Result<bool, Fault> {
+        if self.pace.unfolded >= SWEEP_FOLD {
+            self.pace.unfolded = 0;
+            self.fold();
+            if wal_bytes(&self.options.path) > self.options.max_wal() / 2 {
+                // Rows need what is left of the write-ahead log more than anybody needs the space of old ones.
+                ::log::warn!("somebody reads an old state of the scan log: old rows are deleted another day");
+                return Ok(false);
+            }
+            return Ok(true);
+        }
+        let began = self.machine().now();
+        let more = self.sweep_portion()?;
+        self.pace.took(self.machine().since(began));
+        Ok(more)
+    }
+
+    fn sweep_portion(&mut self) -> Result<bool, Fault> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let through = cut(&transaction)?;
-        if delete(&transaction, through, SWEEP)? > 0 {
+        if delete(&transaction, through, self.pace.portion)? > 0 {
             transaction.commit()?;
             self.swept = true;
-            self.fold_if_grown();
+            self.pace.unfolded += self.pace.portion * ROW_WRITES;
             return Ok(true);
         }
         drop(transaction);
@@ -154,8 +181,9 @@ impl ScanLog {
         let free: u64 = self.connection.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
         let page: u64 = self.connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
         if free * page > FREE_KEPT {
-            self.connection.execute_batch(&format!("PRAGMA incremental_vacuum({})", GIVEN_BACK / page))?;
-            self.fold_if_grown();
+            let bytes = GIVEN_BACK * self.pace.portion / SWEEP;
+            self.connection.execute_batch(&format!("PRAGMA incremental_vacuum({})", bytes / page))?;
+            self.pace.unfolded += bytes;
             return Ok(true);
         }
         // What was deleted must not live on in the write-ahead log.
@@ -195,6 +223,33 @@ impl ScanLog {
         transaction.commit()?;
         self.witness(end, None, true);
         Ok(removed.rows)
+    }
+}
+
+/// How fast a sweep goes.
+#[derive(Debug)]
+pub(super) struct SweepPace {
+    /// Rows of the next step.
+    portion: u64,
+    /// Bytes written by steps since the write-ahead log was folded in, about.
+    unfolded: u64,
+}
+
+impl Default for SweepPace {
+    fn default() -> Self {
+        SweepPace { portion: SWEEP, unfolded: 0 }
+    }
+}
+
+impl SweepPace {
+    /// A step took so long: the next one is as large as it may be on this disk.
+    fn took(&mut self, took: Duration) {
+        let next = match took {
+            took if took > STEP => self.portion / 2,
+            took if took < STEP / 2 => self.portion + self.portion / 4,
+            _ => self.portion,
+        };
+        self.portion = next.clamp(*SWEEPS.start(), *SWEEPS.end());
     }
 }
 

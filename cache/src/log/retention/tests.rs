@@ -276,3 +276,53 @@ fn a_log_that_may_not_grow_gives_up_acknowledged_rows_and_nothing_else() {
     log.anchor().expect("anchored");
     sound(directory.path());
 }
+
+#[test]
+fn a_sweep_deletes_as_much_at_once_as_this_disk_does_in_a_moment() {
+    let ms = Duration::from_millis;
+    let mut pace = SweepPace::default();
+    for _ in 0..50 {
+        pace.took(ms(1));
+    }
+    assert_eq!(pace.portion, *SWEEPS.end(), "a quick disk");
+    pace.took(STEP);
+    assert_eq!(pace.portion, *SWEEPS.end(), "as it should be");
+    for _ in 0..50 {
+        pace.took(ms(100));
+    }
+    assert_eq!(pace.portion, *SWEEPS.start(), "a slow one is not stopped");
+    pace.took(ms(2));
+    assert!(pace.portion > *SWEEPS.start(), "and may recover");
+}
+
+#[test]
+fn somebody_who_reads_an_old_state_for_hours_cannot_fill_the_disk_and_rows_go_on_when_they_leave() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("scans.db");
+    let options = Options { max_bytes: 256 << 20, ..Options::new(&path, signer(), Machine::real()) };
+    let most = options.max_wal();
+    let mut log = ScanLog::open(options, START).expect("opened");
+    log.append(&at_noon(0, 0)).expect("appended");
+    // Another program, with a question that it does not finish asking.
+    let reader = Connection::open(&path).expect("opened");
+    reader.execute_batch("BEGIN; SELECT count(*) FROM entries").expect("reads");
+    let mut wide = at_noon(0, 1);
+    wide.lane = "a lane with a long name ".repeat(2500);
+    let group = vec![wide; 16];
+    let refused = (0..1000).find_map(|_| log.append_all(&group).err());
+    assert!(matches!(refused, Some(Fault::Held)), "{refused:?}");
+    let row = |log: &ScanLog| {
+        let (scan, id) = (at_noon(0, 2), row::new_id(log.machine(), at_noon(0, 2).at_ms).expect("randomness"));
+        [Change::Row { body: scan.body(&id), at: scan.at_ms, trust: scan.time_trust }]
+    };
+    let again = row(&log);
+    assert!(matches!(log.commit_or_make_room(&again), Err(Fault::Held)), "and nothing is given up for it");
+    let largest = wal_bytes(&path);
+    assert!(largest < most + (4 << 20), "{largest}");
+    reader.execute_batch("COMMIT").expect("they leave");
+    let again = row(&log);
+    log.commit_or_make_room(&again).expect("rows go on");
+    assert!(wal_bytes(&path) < 1 << 20, "the space is given back: {}", wal_bytes(&path));
+    drop(log);
+    sound(directory.path());
+}
