@@ -25,8 +25,11 @@ pub(super) fn write(update: &OutboxUpdate, connection: &Connection) -> Result<Op
         }
         OutboxUpdate::Dead(rows, answer) => {
             let answer: String = answer.chars().take(ANSWER).collect();
-            let mut statement =
-                connection.prepare_cached("INSERT OR REPLACE INTO dead_letters (seq, answer) VALUES (?1, ?2)")?;
+            // A row that is refused again for the same reason is not written again.
+            let mut statement = connection.prepare_cached(
+                "INSERT INTO dead_letters (seq, answer) VALUES (?1, ?2)
+                 ON CONFLICT (seq) DO UPDATE SET answer = ?2 WHERE answer IS NOT ?2",
+            )?;
             for row in rows {
                 statement.execute((row, &answer))?;
             }
@@ -76,6 +79,8 @@ fn received(receipt: &ReceivedReceipt, connection: &Connection) -> Result<Option
     set_meta(connection, "acknowledged", &receipt.through.to_string())?;
     set_meta(connection, "receipt", &receipt.note)?;
     change_sent(connection, |sent| sent.insert(1..=receipt.through))?;
+    // What it refused once it has taken since.
+    connection.prepare_cached("DELETE FROM dead_letters WHERE seq <= ?1")?.execute([receipt.through])?;
     Ok(Some(Head { seq: receipt.through, hash: receipt.hash }))
 }
 

@@ -5,6 +5,7 @@
 //! means is decided by [`meaning`], a pure function; the loop obeys it.
 
 use std::{
+    ops::RangeInclusive,
     sync::mpsc::{Receiver, TryRecvError},
     time::{Duration, Instant},
 };
@@ -121,6 +122,12 @@ pub(super) fn run(
     }
 }
 
+/// What the outbox keeps of a refusal: the rows, of those that were sent, with the reason. A centre speaks of no others.
+fn refused_rows(refused: RangeInclusive<u64>, sent: RangeInclusive<u64>, reason: &str) -> OutboxUpdate {
+    let rows = (*refused.start()).max(*sent.start())..=(*refused.end()).min(*sent.end());
+    OutboxUpdate::Dead(rows.collect(), reason.to_owned())
+}
+
 /// When to try again.
 struct Pace {
     backoff: Backoff,
@@ -197,7 +204,7 @@ impl Upload<'_> {
                 }
                 self.status.send_modify(|status| status.refused = to.saturating_sub(from) + 1);
                 self.later(format!("rows {from} to {to} are refused: {reason}"), Some(self.pace.backoff.cap));
-                Ok(())
+                self.commit(refused_rows(from..=to, stretch.after.seq + 1..=stretch.last.seq, &reason.to_string()))
             }
             (Meaning::Later { why, wait }, _) => {
                 self.later(why, wait);
@@ -248,7 +255,7 @@ impl Upload<'_> {
         let mut health = (self.describe)();
         let (counts, through) = (self.reader.outbox_counts()?, self.reader.acknowledged()?);
         health.vitals.outbox = counts.pending + counts.sent;
-        health.vitals.refused = self.status.borrow().refused;
+        health.vitals.refused = counts.dead;
         let oldest = self.reader.stretch(through.map_or(0, |held| held.through) + 1, 1, 1)?;
         health.vitals.outbox_age_s = oldest.map(|oldest| (health.at.0.saturating_sub(oldest.at.0) / 1000).max(0));
         let note = self.writer.with_log(move |log| log.sign_health(health))?;
@@ -348,6 +355,14 @@ mod tests {
             assert!(matches!(said(status, text, None), Meaning::Later { .. }), "{status} {text}");
         }
         assert_eq!(said(422, &refused, None), Meaning::Refused(refused_as_good));
+    }
+
+    #[test]
+    fn of_a_refusal_the_outbox_keeps_the_rows_that_were_sent_and_no_others() {
+        let dead = |rows: &[u64]| OutboxUpdate::Dead(rows.to_vec(), "fork".to_owned());
+        assert_eq!(refused_rows(4..=6, 1..=9, "fork"), dead(&[4, 5, 6]));
+        assert_eq!(refused_rows(0..=u64::MAX, 8..=9, "fork"), dead(&[8, 9]), "however far it reaches");
+        assert_eq!(refused_rows(20..=30, 8..=9, "fork"), dead(&[]));
     }
 
     #[test]
