@@ -10,6 +10,7 @@ use data_encoding::HEXLOWER;
 use devices::frame::{self, Frame};
 use eye::{Budget, Eye, Reader, Symbol, Version};
 use host::clock::Clock;
+use lane::text::Text;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use trustlist::{
@@ -157,8 +158,11 @@ fn look(
 
 fn describe(symbol: &Symbol, judge: Option<&Judge>, show_text: bool) -> SymbolRecord {
     let text = std::str::from_utf8(&symbol.payload).ok();
-    let decision = judge.zip(text).and_then(|(judge, text)| judge.decide(text));
-    let claimed = text.and_then(Format::claimed_by);
+    // Judged as a lane judges it: without what lies around the code. What is shown is what the symbol holds.
+    let code = Text::of(&symbol.payload);
+    let code = code.as_ref().map(Text::as_str);
+    let decision = judge.zip(code).and_then(|(judge, code)| judge.decide(code));
+    let claimed = code.and_then(Format::claimed_by);
     SymbolRecord {
         text_sha256: HEXLOWER.encode(&Sha256::digest(&symbol.payload)),
         corners: symbol.corners.map(|corner| [corner.x, corner.y]),

@@ -8,6 +8,7 @@ use std::{
 use cache::log::{attestation::Attestation, note::NoteVerifier};
 use clap::Args;
 use host::clock::Clock;
+use lane::text::Text;
 
 use super::judging::{self, Judging, NoVerdict};
 use crate::commands::failure::{Exit, Failure};
@@ -45,7 +46,7 @@ pub fn run(said: &super::ConfigArgs, clock: &Clock, arguments: Arguments) -> Res
     let mut output = io::stdout().lock();
     let mut verdicts = Vec::new();
     while let Some(text) = line(&mut input)? {
-        let decision = judge.decide(&text);
+        let decision = Text::of(&text).and_then(|text| judge.decide(text.as_str()));
         verdicts.push(decision.as_ref().map(|decision| decision.verdict));
         let shown = match (&decision, arguments.json) {
             (Some(decision), true) => serde_json::to_string(decision),
@@ -105,7 +106,7 @@ fn inspect(key: &Path, json: bool) -> Result<Exit, Failure> {
 }
 
 /// The next line without its end; what is beyond [`MAX_LINE`] is read past. Bytes that are no UTF-8 make the line no pass code.
-fn line(input: &mut impl BufRead) -> Result<Option<String>, Failure> {
+fn line(input: &mut impl BufRead) -> Result<Option<Vec<u8>>, Failure> {
     let broken = |error| Failure::new("cannot read standard input").because(error);
     let mut bytes = Vec::new();
     if input.by_ref().take(MAX_LINE).read_until(b'\n', &mut bytes).map_err(broken)? == 0 {
@@ -117,7 +118,7 @@ fn line(input: &mut impl BufRead) -> Result<Option<String>, Failure> {
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
     }
-    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+    Ok(Some(bytes))
 }
 
 #[cfg(test)]
@@ -127,7 +128,10 @@ mod tests {
     #[test]
     fn lines_are_read_one_by_one_and_an_endless_one_is_cut() {
         let mut input = io::Cursor::new([b"MR1:A\n".to_vec(), vec![b'X'; 20_000], b"\nMR1:B".to_vec()].concat());
-        let mut next = || line(&mut input).expect("memory can be read");
+        let mut next = || {
+            let line = line(&mut input).expect("memory can be read");
+            line.map(|bytes| String::from_utf8(bytes).expect("text"))
+        };
         assert_eq!(next().as_deref(), Some("MR1:A"));
         assert_eq!(next().map(|long| long.len()), Some(8192));
         assert_eq!(next().as_deref(), Some("MR1:B"));
