@@ -6,9 +6,11 @@
 mod centre;
 mod check;
 mod documents;
+mod image;
 mod manifest;
 mod package;
 mod quick;
+mod repository;
 mod shell;
 mod units;
 
@@ -57,6 +59,8 @@ cargo xtask check [--fast]      install what the tests need; format, lints, each
 cargo xtask units               the systemd units, in the eyes of systemd itself (part of check)
 cargo xtask package [--gate] [ARCHITECTURE…]
                                 the Debian packages, in target/debian: for amd64, arm64 and armhf where none is named (--gate: a gate's alone)
+cargo xtask repository KEY      those packages as a repository for apt, signed by a key of gpg, in target/repository
+cargo xtask image ARCHITECTURE  a card that becomes a gate (amd64, arm64), in target/image; see systemd/image/README.md
 cargo xtask setup               only install what both need";
 
 fn main() -> ExitCode {
@@ -73,7 +77,9 @@ fn main() -> ExitCode {
         ["check"] => check::everything(),
         ["check", "--fast"] => check::tests(),
         ["units"] => install(TEST) && units::check(),
+        ["image", rest @ ..] => image::image(rest),
         ["package", rest @ ..] => package::package(rest),
+        ["repository", key] => repository::repository(key),
         ["setup"] => install(BUILD) && install(TEST),
         _ => {
             eprintln!("{HELP}");
