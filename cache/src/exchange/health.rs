@@ -51,7 +51,7 @@ pub struct Health {
 pub struct Vitals {
     /// The program's build.
     pub build: String,
-    /// What the clock rests on: `time-service`, `battery-clock`, `lists`, …
+    /// Why the clock is believed as far as it is: `service-heard`, `settled`, `nobody-confirms`, …
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub clock_evidence: Option<String>,
     /// Age of each issuer's newest verified lists, in seconds.
@@ -70,10 +70,10 @@ pub struct Vitals {
     /// Rows the centre has refused.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub refused: u64,
-    /// Travellers that wait, per minute of the lane's own estimate.
+    /// Travellers that wait, by the lanes' own estimate.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub queue: Option<u32>,
-    /// Free space where the log lies, in MiB.
+    /// Room where the log lies, in MiB.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub disk_free_mib: Option<u64>,
     /// The board's temperature, in thousandths of a degree Celsius.

@@ -7,6 +7,7 @@
 pub mod atomic_file;
 pub mod backoff;
 pub mod believed_time;
+pub mod board;
 pub mod causes;
 pub mod chance;
 pub mod chrony;

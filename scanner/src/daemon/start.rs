@@ -1,6 +1,7 @@
 //! Starting what works through a shift, each on a thread of its own: lanes and their cameras, upload, lists, page.
 
 use std::{
+    path::Path,
     sync::{Arc, atomic::AtomicBool, mpsc},
     thread::{self, JoinHandle},
 };
@@ -142,11 +143,15 @@ pub fn upload(
     };
     let reader = Reader::open(&log.path).map_err(DaemonError::Log)?;
     let (shared, writer) = (Arc::clone(shared), log.writer.clone());
+    let state_folder = log.path.parent().unwrap_or(Path::new(".")).to_owned();
     let (stop, stops) = mpsc::sync_channel(1);
     let thread = thread::Builder::new()
         .name("upload".to_owned())
         .spawn(move || {
-            let describe = || health::describe(&options.post, &state.borrow());
+            let describe = || {
+                let around = health::Surroundings::now(&state_folder, &shared.time, &shared.trust.load());
+                health::describe(&options.post, &state.borrow(), &around)
+            };
             upload::run(
                 (&options, shared.time.clock()),
                 centre.as_mut(),
