@@ -15,7 +15,7 @@ pub type Shipped = BTreeMap<PathBuf, String>;
 /// Pages of the gate's package whose name would not tell what they are; every page and picture of `docs` comes under its own name.
 const GATE: &[(&str, &str)] = &[
     ("README.md", "README.md"),
-    ("CHANGELOG.md", "changes.md"),
+    ("CHANGELOG.md", "release-notes.md"),
     ("hardware.md", "hardware.md"),
     ("systemd/README.md", "systemd.md"),
     ("systemd/config.toml", "config.toml"),

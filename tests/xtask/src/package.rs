@@ -263,7 +263,7 @@ fn date(epoch: &str) -> String {
 /// Debian's changelog (Debian Policy §4.4): what changed for operators is in CHANGELOG.md, which the package brings.
 fn changelog(version: &str, date: &str) -> String {
     format!(
-        "checkpointd ({version}) bookworm; urgency=medium\n\n  * Release {version}; changes.md beside this file says what changes.\n\n \
+        "checkpointd ({version}) bookworm; urgency=medium\n\n  * Release {version}; release-notes.md beside this file says what changes.\n\n \
          -- The checkpointd developers <checkpointd@example.invalid>  {date}\n"
     )
 }
