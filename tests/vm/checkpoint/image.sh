@@ -31,9 +31,10 @@ disk=$tmp/disk.raw
 cp --sparse=always "$image" "$disk"
 truncate -s 6G "$disk"
 cp $firmware/OVMF_VARS_4M.fd "$tmp/vars"
+# Without a watchdog: a machine that is emulated beside other work stands still for longer than a hung one.
 boot() { # boot NAME: starts the box
     qemu-system-x86_64 -machine q35 -accel "${VMRIG_ACCEL:-tcg}" -cpu "${VMRIG_CPU:-max}" -m 2048 -smp 2 -nic none -display none \
-        -device virtio-vga,xres=1280,yres=800 -device i6300esb -drive file="$disk",format=raw,if=virtio,cache=unsafe \
+        -device virtio-vga,xres=1280,yres=800 -drive file="$disk",format=raw,if=virtio,cache=unsafe \
         -drive if=pflash,format=raw,readonly=on,file=$firmware/OVMF_CODE_4M.fd -drive if=pflash,format=raw,file="$tmp/vars" \
         -serial file:"$out/$1.serial" -monitor unix:"$tmp/monitor",server,nowait &
     machine=$!
