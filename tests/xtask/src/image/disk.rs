@@ -221,7 +221,9 @@ fn assemble(place: &Path) -> io::Result<PathBuf> {
     fs::File::create(&image)?.set_len(whole << 20)?;
     let script = place.join("table");
     fs::write(&script, table())?;
-    step(Command::new("/usr/sbin/sfdisk").arg("--quiet").arg(&image).stdin(fs::File::open(&script)?))?;
+    // sfdisk takes its script from its standard input alone.
+    let mut divide = Command::new("sh");
+    step(divide.args(["-c", "exec /usr/sbin/sfdisk --quiet \"$1\" <\"$2\"", "sfdisk"]).arg(&image).arg(&script))?;
     let mut start = 1;
     for partition in PARTITIONS {
         if let Some(contents) = partition.contents {
