@@ -12,6 +12,9 @@ use crate::{
     writer::{Letter, Verified},
 };
 
+/// Batch above which the check leaves the runtime's thread.
+const LARGE: usize = 64 * 1024;
+
 /// What becomes of a batch's bytes.
 #[derive(Debug)]
 pub enum Checked {
@@ -19,8 +22,44 @@ pub enum Checked {
     Known(Subject, Delivery),
     /// No batch at all.
     Rubbish(BatchError),
-    /// Of nobody who is enrolled.
-    Stranger(String),
+    /// Of nobody who is enrolled, with the bytes.
+    Stranger(String, Vec<u8>),
+}
+
+impl Checked {
+    /// The bytes of what another look at the registry might make good: its sender may have been enrolled, or replaced, a moment ago at another
+    /// front.
+    pub fn doubtful(self) -> Result<Vec<u8>, Checked> {
+        match self {
+            Self::Stranger(_, bytes) => Ok(bytes),
+            Self::Known(_, Delivery::Letter(letter)) if letter.reason == Refusal::BadSignature => Ok(letter.bytes),
+            other => Err(other),
+        }
+    }
+}
+
+/// Checks a batch, and where its sender is in doubt once more by the newest registry.
+pub async fn check_by_newest(directory: &Directory, pinned: &Pinned, bytes: Vec<u8>) -> Checked {
+    match check_aside(directory, pinned, bytes).await.doubtful() {
+        Err(certain) => certain,
+        Ok(bytes) => {
+            if let Err(error) = directory.refresh().await {
+                ::log::debug!("the registry is not refreshed: {error}");
+            }
+            check_aside(directory, pinned, bytes).await
+        }
+    }
+}
+
+/// Checks a batch, a large one on a thread that may take its time.
+async fn check_aside(directory: &Directory, pinned: &Pinned, bytes: Vec<u8>) -> Checked {
+    if bytes.len() <= LARGE {
+        return check(directory, pinned, bytes);
+    }
+    let (directory, pinned) = (directory.clone(), pinned.clone());
+    let checking = tokio::task::spawn_blocking(move || check(&directory, &pinned, bytes));
+    // What makes the check panic is no batch.
+    checking.await.unwrap_or(Checked::Rubbish(BatchError::Header))
 }
 
 /// What is handed to whoever writes.
@@ -68,7 +107,9 @@ pub fn check(directory: &Directory, pinned: &Pinned, bytes: Vec<u8>) -> Checked 
         Ok(batch) => batch,
         Err(error) => return Checked::Rubbish(error),
     };
-    let Some(Enrolled { no, device }) = directory.find(&batch.post) else { return Checked::Stranger(batch.post) };
+    let Some(Enrolled { no, device }) = directory.find(&batch.post) else {
+        return Checked::Stranger(batch.post.clone(), bytes);
+    };
     let about = Subject {
         post: batch.post.clone(),
         log: batch.log,

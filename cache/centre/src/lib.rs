@@ -6,6 +6,7 @@
 //! ```
 //!
 //! - A front ([`front`]) checks shape, sender, chain and limits, and remembers nothing: any number may stand side by side.
+//! - The way ([`way`]) is straight, or over a stream of several servers ([`stream`]), whose word is *accepted* and no more.
 //! - The writer ([`writer`]) commits what many posts sent, together; a log's locked head is the only judge of what is new ([`place`]).
 //! - A receipt is signed after the commit and never before. What cannot be kept now is asked for again; what will never be taken is
 //!   refused, signed, and kept as a dead letter.
@@ -29,6 +30,7 @@ pub mod place;
 pub mod registry;
 pub mod server;
 pub mod simulate;
+pub mod stream;
 pub mod verify;
 pub mod way;
 pub mod writer;

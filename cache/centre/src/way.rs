@@ -1,4 +1,4 @@
-//! The way from a front to the database and back: straight, or over a stream of several servers.
+//! The way from a front to the database and back: straight, or over a stream of several servers ([`crate::stream`]).
 
 use std::sync::Arc;
 

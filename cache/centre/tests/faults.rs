@@ -290,3 +290,21 @@ async fn a_log_that_lost_its_end_is_an_alarm_whose_evidence_is_its_own_receipt()
     let detail = world.ask("SELECT detail FROM alarms");
     assert!(detail.contains("ends at row 11, and 21 rows"), "{detail}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_box_enrolled_or_replaced_at_one_front_is_known_at_the_next_at_once() {
+    let Some(world) = World::new() else { return };
+    let (one, two) = (world.serve("127.0.0.1:0", &[]), world.serve("127.0.0.1:0", &[]));
+    let mut other = two.connect().await;
+    let (mut gate, mut connection) = world.gate(&one, "gate-1", 1).await;
+    scans(&mut gate, 5);
+    assert_eq!(deliver(&mut gate, &mut other).await.status, 200);
+    let text = world.command(&["posts", "replace", "gate-1", "--url", "http://centre.example", "--json"]);
+    let mut next = Gate::new("gate-1", 2, one.pinned.clone(), now()).expect("a name");
+    let request = next.request(&support::slip(&text), now()).into_bytes();
+    assert_eq!(connection.post("/v1/enrol", request, false).await.expect("answered").status, 200);
+    scans(&mut next, 5);
+    assert_eq!(deliver(&mut next, &mut other).await.status, 200);
+    assert_eq!(world.ask("SELECT count(*) FROM dead_letters"), "0");
+    assert_eq!(world.ask("SELECT count(*) FROM alarms"), "0");
+}

@@ -4,14 +4,17 @@ mod key;
 mod posts;
 mod serve;
 mod simulate;
+mod write;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use crate::{
     database::Database,
     keys::{Keys, SuccessionError},
+    stream::{Stream, StreamError},
 };
 use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 type Done = Result<ExitCode, Box<dyn std::error::Error>>;
 
@@ -36,6 +39,8 @@ pub struct Arguments {
 enum Command {
     /// Take rows, show the board
     Serve(serve::Serve),
+    /// Take rows off a stream into the database
+    Write(write::Write),
     /// Bring the database's schema up to date
     Migrate(DatabaseArgument),
     /// Make slips that enrol new posts
@@ -79,6 +84,37 @@ impl KeyArgument {
     }
 }
 
+#[derive(Clone, Debug, Args)]
+struct StreamArgument {
+    /// A JetStream cluster between fronts and writers: nats://HOST:PORT,nats://HOST:PORT,…
+    #[arg(long = "stream", env = "CENTRE_STREAM")]
+    addresses: Option<String>,
+    /// Servers that keep each message; 1 for a single server, which a disk can lose
+    #[arg(long = "stream-replicas", env = "CENTRE_STREAM_REPLICAS", default_value_t = 3)]
+    replicas: usize,
+}
+
+impl StreamArgument {
+    /// The stream, where one is named.
+    async fn connect(&self) -> Result<Option<Stream>, StreamError> {
+        match &self.addresses {
+            Some(addresses) => Stream::connect(addresses, self.replicas).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Waits for SIGTERM or SIGINT. Whoever has no answer by then asks again: nothing was promised.
+async fn told_to_stop() -> std::io::Result<()> {
+    let mut end = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = end.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    ::log::info!("told to stop");
+    Ok(())
+}
+
 impl Arguments {
     /// Does what the line says.
     ///
@@ -87,6 +123,7 @@ impl Arguments {
     pub async fn run(self) -> Done {
         match self.command {
             Command::Serve(serve) => serve.run().await,
+            Command::Write(write) => write.run().await,
             Command::Migrate(argument) => {
                 let steps = argument.open(1)?.migrate().await?;
                 println!("{steps} steps done; the schema is up to date");

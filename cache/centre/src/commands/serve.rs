@@ -9,16 +9,16 @@ use crate::{
     mqtt::Broker,
     registry::Directory,
     server,
-    way::Direct,
+    stream::StreamWay,
+    way::{Direct, Way},
     writer::{Settings, Writer},
 };
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 
-use super::{DatabaseArgument, Done, KeyArgument};
+use super::{DatabaseArgument, Done, KeyArgument, StreamArgument, told_to_stop};
 
 /// Changes of the registry are noticed within this.
-const REGISTRY: Duration = Duration::from_secs(2);
+pub const REGISTRY: Duration = Duration::from_secs(2);
 /// Health lines are written this often.
 const HEALTH: Duration = Duration::from_secs(1);
 
@@ -31,6 +31,8 @@ pub struct Serve {
     database: DatabaseArgument,
     #[command(flatten)]
     key: KeyArgument,
+    #[command(flatten)]
+    stream: StreamArgument,
     /// Where posts send to
     #[arg(long, env = "CENTRE_LISTEN", default_value = "0.0.0.0:8443")]
     listen: SocketAddr,
@@ -93,11 +95,16 @@ impl Serve {
         };
         let directory = Directory::load(&database).await?;
         tokio::spawn(directory.clone().follow(REGISTRY));
-        let settings = Settings { gather: Duration::from_millis(self.gather_ms), retention_days: self.retention_days };
-        let writer = Writer::spawn(database.clone(), settings);
+        let way: Arc<dyn Way> = match self.stream.connect().await? {
+            Some(stream) => Arc::new(StreamWay::open(stream).await?),
+            None => {
+                let gather = Duration::from_millis(self.gather_ms);
+                let settings = Settings { gather, retention_days: self.retention_days };
+                Arc::new(Direct { writer: Writer::spawn(database.clone(), settings), keys: keys.clone() })
+            }
+        };
         tokio::spawn(sweep(database.clone(), self.retention_days));
         let health = HealthWriter::spawn(database.clone(), HEALTH);
-        let way = Arc::new(Direct { writer, keys: keys.clone() });
         let front = Arc::new(Front::new(database.clone(), directory, way, health, keys.clone(), self.url));
         let door = server::listen(self.listen).await?;
         let (address, room) = (door.local_addr()?, server::listen(self.board).await?);
@@ -118,13 +125,7 @@ impl Serve {
         for key in keys.pinned().keys() {
             println!("posts pin {key}");
         }
-        let mut end = signal(SignalKind::terminate())?;
-        tokio::select! {
-            _ = end.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-        // Whoever has no answer yet asks again: nothing was promised.
-        ::log::info!("told to stop");
+        told_to_stop().await?;
         Ok(ExitCode::SUCCESS)
     }
 }

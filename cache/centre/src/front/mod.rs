@@ -22,7 +22,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub use crate::answer::Answer;
 use crate::{
-    check::{Checked, Delivery, check},
+    check::{Checked, Delivery, check_by_newest},
     database::Database,
     health::HealthWriter,
     keys::Keys,
@@ -45,8 +45,6 @@ const SUSPECTS: usize = 1;
 const REMEMBERED: usize = 200_000;
 /// Bytes of bodies held at once by all requests together, in units of a kibibyte.
 const IN_FLIGHT: usize = 256 * 1024;
-/// Body above which the check leaves the runtime's thread.
-const LARGE: usize = 64 * 1024;
 
 /// What the front has answered.
 #[derive(Debug, Default)]
@@ -175,14 +173,7 @@ impl Front {
             Ok(leave) => leave,
             Err(answer) => return answer,
         };
-        let checked = if bytes.len() > LARGE {
-            let (directory, pinned) = (self.directory.clone(), self.pinned.clone());
-            tokio::task::spawn_blocking(move || check(&directory, &pinned, bytes)).await
-        } else {
-            Ok(check(&self.directory, &self.pinned, bytes))
-        };
-        let Ok(checked) = checked else { return Answer::later(503, "busy\n", Duration::from_secs(5)) };
-        match checked {
+        match check_by_newest(&self.directory, &self.pinned, bytes).await {
             Checked::Known(about, delivery) => {
                 let within = match &delivery {
                     Delivery::Batch(batch) => self.charge(batch.post, batch.rows.len(), batch.text.len()),
@@ -204,7 +195,7 @@ impl Front {
                 let status = if error == BatchError::TooLarge { 413 } else { 400 };
                 self.strike(from, 1.0).err().unwrap_or_else(|| Answer::new(status, format!("{error}\n")))
             }
-            Checked::Stranger(name) => self.stranger(from, &format!("{name} is not enrolled here\n")),
+            Checked::Stranger(name, _) => self.stranger(from, &format!("{name} is not enrolled here\n")),
         }
     }
 

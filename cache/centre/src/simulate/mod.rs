@@ -314,7 +314,7 @@ async fn live(
             let bytes = rubbish(&gate, plan.batch);
             match open.post("/v1/batch", bytes, false).await {
                 Ok(answer) if matches!(answer.status, 400 | 413 | 422 | 429) => counts.refused.fetch_add(1, Relaxed),
-                Ok(answer) if answer.status >= 500 => counts.again.fetch_add(1, Relaxed),
+                Ok(answer) if answer.status == 202 || answer.status >= 500 => counts.again.fetch_add(1, Relaxed),
                 Ok(_) => counts.wrong.fetch_add(1, Relaxed),
                 Err(_) => {
                     connection = None;
@@ -345,7 +345,7 @@ async fn live(
                     return;
                 }
             },
-            Ok(answer) if answer.status == 429 || answer.status >= 500 => {
+            Ok(answer) if matches!(answer.status, 202 | 429) || answer.status >= 500 => {
                 pause(&mut failures, answer.retry_after, counts).await;
             }
             Ok(answer) => {
