@@ -17,7 +17,7 @@ use super::{
 const SHOWN: usize = 200;
 const STYLE: &str = "
 :root{color-scheme:light dark}body{font:16px/1.4 system-ui,'Noto Sans CJK SC',sans-serif;margin:1.5rem;max-width:90rem}
-h1{font-size:1.4rem;margin:0}h2{font-size:1.1rem;margin:1.6rem 0 .4rem}table{border-collapse:collapse;width:100%}
+h1{font-size:1.4rem;margin:0}h2{font-size:1.1rem;margin:1.6rem 0 .4rem}table{border-collapse:collapse;width:100%;display:block;overflow-x:auto}
 th{text-align:left;font-weight:600;border-bottom:2px solid}td,th{padding:.25rem .8rem .25rem 0;vertical-align:top}
 td{border-bottom:1px solid #8884}.n{text-align:right;font-variant-numeric:tabular-nums}
 .worst{background:#b00020;color:#fff}.warn{background:#ffb000;color:#000}.fine{background:#0a7d33;color:#fff}
