@@ -100,9 +100,9 @@ mod tests {
             self.0
         }
 
-        fn ask_services(&self) {}
+        fn ask_services(&self, _: &Path) {}
 
-        fn service(&self, _: UnixTime) -> Option<Service> {
+        fn service(&self, _: &Path, _: UnixTime) -> Option<Service> {
             None
         }
 

@@ -16,7 +16,8 @@ use trustlist::time::{
 };
 
 use crate::{
-    chrony::{self, Tracking},
+    chrony, gpsd,
+    hearing::{self, Heard, Hearing},
     settled,
 };
 
@@ -40,11 +41,12 @@ pub trait TimeSource: Send + Sync {
     /// The calendar, which somebody may set: for rows and validity.
     fn calendar(&self) -> SystemTime;
 
-    /// Asks the time services that must be asked. It waits for an answer, so no lane does it.
-    fn ask_services(&self);
+    /// Asks the time services that must be asked, and remembers in the runtime folder when one was heard. It waits for an answer, so no lane does
+    /// it.
+    fn ask_services(&self, runtime: &Path);
 
-    /// The time service that was heard last, by a calendar that shows `now`.
-    fn service(&self, now: UnixTime) -> Option<Service>;
+    /// The time service that was heard last, as far as it counts on a calendar that shows `now`.
+    fn service(&self, runtime: &Path, now: UnixTime) -> Option<Service>;
 
     /// Whether somebody said in this boot that a clock that shows `now` is right; `runtime` is the runtime folder, which remembers it.
     fn settled(&self, runtime: &Path, now: UnixTime) -> bool;
@@ -104,23 +106,41 @@ impl Clock {
     }
 
     /// Asks the time services what they heard. It waits for an answer, so no lane does it.
-    pub fn ask_services(&self) {
-        self.0.ask_services();
+    pub fn ask_services(&self, runtime: &Path) {
+        self.0.ask_services(runtime);
     }
 
     /// The calendar with everything that speaks for it.
     #[must_use]
     pub fn reading(&self, runtime: &Path) -> Reading {
         let at = self.unix();
-        Reading { at, service: self.0.service(at), settled: self.0.settled(runtime, at), battery: false }
+        Reading { at, service: self.0.service(runtime, at), settled: self.0.settled(runtime, at), battery: false }
     }
 }
 
 /// This machine.
 #[derive(Default)]
 struct Machine {
-    /// What chrony said when it was asked last.
-    chrony: Mutex<Option<Tracking>>,
+    /// What the services that must be asked said last.
+    asked: Mutex<Option<Heard>>,
+    /// The last word of any service.
+    hearing: Mutex<Option<Hearing>>,
+}
+
+impl Machine {
+    /// The service that was heard last, as far as it still counts on a clock that shows `now`.
+    fn heard(&self, runtime: &Path, now: UnixTime) -> (Option<Service>, Option<Hearing>) {
+        let timesyncd = Path::new(TIMESYNC_MARKER).metadata().and_then(|file| file.modified()).ok();
+        let timesyncd = timesyncd.map(|heard| Heard { at: unix(heard), poll: TIMESYNC_POLL });
+        let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let latest = [timesyncd, asked].into_iter().flatten().max_by_key(|heard| heard.at);
+        let (boot, uptime) = hearing::boot();
+        let mut kept = self.hearing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = kept.take().or_else(|| hearing::recall(runtime));
+        let (service, hearing) = hearing::judge(latest, before, now, &boot, uptime);
+        kept.clone_from(&hearing);
+        (service, hearing)
+    }
 }
 
 impl TimeSource for Machine {
@@ -134,20 +154,28 @@ impl TimeSource for Machine {
         SystemTime::now()
     }
 
-    fn ask_services(&self) {
+    fn ask_services(&self, runtime: &Path) {
+        let chrony = chrony::ask(chrony::ADDRESS);
+        let chrony = chrony.map(|tracking| Heard { at: tracking.updated_at, poll: tracking.interval });
+        let satellites = gpsd::ask(gpsd::ADDRESS);
+        let now = unix(self.calendar());
+        // A receiver that says another time than the clock confirms nothing.
+        let satellites = satellites.filter(|at| now.since(*at).abs() <= SKEW);
+        let satellites = satellites.map(|_| Heard { at: now, poll: gpsd::POLL });
         // One that does not answer now was heard when it was heard.
-        if let Some(tracking) = chrony::ask(chrony::ADDRESS) {
-            *self.chrony.lock().unwrap_or_else(PoisonError::into_inner) = Some(tracking);
+        if let Some(heard) = [chrony, satellites].into_iter().flatten().max_by_key(|heard| heard.at) {
+            *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
+        }
+        let known = hearing::recall(runtime);
+        let (_, hearing) = self.heard(runtime, now);
+        if let Some(hearing) = hearing.filter(|hearing| known.as_ref() != Some(hearing)) {
+            // Whoever may not write there has nothing to tell others.
+            let _ = hearing::remember(runtime, &hearing);
         }
     }
 
-    fn service(&self, now: UnixTime) -> Option<Service> {
-        let timesyncd = Path::new(TIMESYNC_MARKER).metadata().and_then(|file| file.modified()).ok();
-        let timesyncd =
-            timesyncd.and_then(|heard| heard_at(UnixTime(millis(heard).div_euclid(1000)), TIMESYNC_POLL, now));
-        let chrony = *self.chrony.lock().unwrap_or_else(PoisonError::into_inner);
-        let chrony = chrony.and_then(|tracking| heard_at(tracking.updated_at, tracking.interval, now));
-        [timesyncd, chrony].into_iter().flatten().min_by_key(|service| service.heard_ago)
+    fn service(&self, runtime: &Path, now: UnixTime) -> Option<Service> {
+        self.heard(runtime, now).0
     }
 
     fn settled(&self, runtime: &Path, now: UnixTime) -> bool {
@@ -155,29 +183,13 @@ impl TimeSource for Machine {
     }
 }
 
-/// A service that was heard at `at` by the clock that shows `now`. One that was heard in the future says that the clock was set since.
-fn heard_at(at: UnixTime, poll: Duration, now: UnixTime) -> Option<Service> {
-    let ago = now.since(at);
-    (ago >= -SKEW).then(|| Service { heard_ago: Duration::from_secs(ago.max(0).unsigned_abs()), poll })
+fn unix(time: SystemTime) -> UnixTime {
+    UnixTime(millis(time).div_euclid(1000))
 }
 
 fn millis(time: SystemTime) -> i64 {
     match time.duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
         Err(before) => i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |millis| -millis),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_service_that_was_heard_in_the_future_of_a_clock_that_was_set_back_confirms_nothing() {
-        let now = UnixTime(1_800_000_000);
-        let heard = |ago: i64| heard_at(now.plus(-ago), TIMESYNC_POLL, now).map(|service| service.heard_ago.as_secs());
-        assert_eq!(heard(60), Some(60));
-        assert_eq!(heard(-60), Some(0), "clocks are steered a little");
-        assert_eq!(heard(-86_400), None);
     }
 }

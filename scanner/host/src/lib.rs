@@ -13,9 +13,12 @@ pub mod chance;
 pub mod chrony;
 pub mod clock;
 pub mod config;
+pub mod gpsd;
+pub mod hearing;
 pub mod instance;
 pub mod peer;
 pub mod places;
+pub mod retry_after;
 pub mod service_window;
 pub mod settled;
 

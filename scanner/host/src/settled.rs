@@ -36,7 +36,7 @@ fn runs_on(text: &str, boot: &str, uptime: i64, now: UnixTime) -> bool {
 }
 
 /// The name of this boot, and for how many seconds it has lasted, suspended or not (proc_uptime(5), proc_sys_kernel(5)).
-fn uptime() -> io::Result<(String, i64)> {
+pub(crate) fn uptime() -> io::Result<(String, i64)> {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
     let uptime = fs::read_to_string("/proc/uptime")?;
     let seconds = uptime.split('.').next().and_then(|whole| whole.parse().ok());

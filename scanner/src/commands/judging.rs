@@ -70,7 +70,7 @@ impl Judging {
 /// The time as the daemon believes it: the latest time that this device was sure of is the scan log's.
 #[must_use]
 pub fn time(clock: &Clock, config: &Config) -> BelievedTime {
-    clock.ask_services();
+    clock.ask_services(&config.places.runtime);
     let log = config.places.scan_log();
     let stored =
         log.exists().then(|| Reader::open(&log).and_then(|reader| reader.time_floor()).ok()).flatten().flatten();

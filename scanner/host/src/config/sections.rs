@@ -126,6 +126,8 @@ settings! {
         mirrors: Vec<Url> = Vec::new(),
         /// How often they are asked.
         every: Duration = Duration::from_secs(15 * 60) => SECOND..=DAY * 7,
+        /// Over how long the gates of a fleet spread when all of them start at once, or their link comes up; longer for larger fleets.
+        spread: Duration = Duration::from_secs(60) => Duration::ZERO..=DAY,
         /// How long one request may take.
         timeout: Duration = Duration::from_secs(20) => SECOND..=SECOND * 600,
         /// The proxy through which mirrors are reached; that of the environment (`https_proxy`, `no_proxy`) when absent.

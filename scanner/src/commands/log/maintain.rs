@@ -32,7 +32,7 @@ pub(super) struct Prune {
 
 pub(super) fn prune(place: &LogPlace, clock: &Clock, arguments: &Prune, out: &mut dyn Write) -> Result<Exit, Failure> {
     let mut log = write(place, clock)?;
-    clock.ask_services();
+    clock.ask_services(&place.runtime);
     let time = BelievedTime::new(clock.clone(), &place.runtime, log.time_floor().map(|floor| floor.second()));
     let now = time.judged(None).moment;
     let text = forget(&mut log, arguments.days.unwrap_or(place.retention_days), now)?;

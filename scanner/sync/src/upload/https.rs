@@ -14,7 +14,7 @@
 use std::time::Duration;
 
 use cache::outbox::Item;
-use host::peer::PeerError;
+use host::{peer::PeerError, retry_after};
 use ureq::Agent;
 
 use super::{
@@ -106,11 +106,12 @@ impl Centre for Endpoint {
             .header("content-encoding", encoding)
             .header("user-agent", format!("checkpointd/{}", host::BUILD));
         let mut response = request.send(&body[..]).map_err(|error| format!("{url}: {error}"))?;
-        let retry_after = response.headers().get("retry-after").and_then(|wait| wait.to_str().ok()?.parse().ok());
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let retry_after = retry_after::wait(header("retry-after"), header("date"));
         let status = response.status().as_u16();
         let text = response.body_mut().with_config().limit(NOTE).read_to_string();
         let text = text.map_err(|error| format!("{url}: {status}, and then {error}"))?;
-        Ok(Reply { status, text, retry_after: retry_after.map(Duration::from_secs) })
+        Ok(Reply { status, text, retry_after })
     }
 
     fn idle(&mut self, at_most: Duration) {
