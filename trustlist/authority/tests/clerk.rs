@@ -87,6 +87,17 @@ fn a_machine_whose_clock_runs_ahead_publishes_nothing_before_it_is_set() {
 }
 
 #[test]
+fn an_authority_is_not_begun_in_a_future_that_nobody_confirms() {
+    let home = tempfile::tempdir().expect("a folder");
+    let hubei = home.path().join("hubei");
+    let ahead = ["init", "420000", "--at", "2099-01-01T00:00:00Z"];
+    let said = refused(&hubei, &ahead);
+    assert!(said.contains("no time service confirms it") && said.contains("this program was made at"), "{said}");
+    assert!(!hubei.join("roots").exists(), "nothing was signed");
+    done(&hubei, &[&["--clock-is-right"], &ahead[..]].concat());
+}
+
+#[test]
 fn what_the_nation_signed_is_evidence_of_time_for_a_province_that_was_silent() {
     let Authorities { nation, hubei, mirror, .. } = &authorities();
     done(hubei, &["publish", "--at", MORNING]);

@@ -65,6 +65,13 @@ pub enum AuthorityError {
         /// The newest signature.
         newest: UnixTime,
     },
+    /// Nobody confirms the time of a first signature, and it is long after this program was made.
+    ClockAheadOfProgram {
+        /// What the clock says.
+        at: UnixTime,
+        /// When this program was made.
+        built: UnixTime,
+    },
     /// A term of validity that is none.
     Terms {
         /// Whose.
@@ -146,6 +153,12 @@ impl fmt::Display for AuthorityError {
                 "the time is said to be {at}, no time service confirms it, and the newest signature here is of {newest}: lists from the \
                  future cost this issuer its gates. Set the clock or wait for its time service (`timedatectl`); if the time is right, \
                  say --clock-is-right"
+            ),
+            Self::ClockAheadOfProgram { at, built } => write!(
+                f,
+                "the time is said to be {at}, no time service confirms it, and this program was made at {built}: a root from the future \
+                 costs this issuer its gates. Set the clock or wait for its time service (`timedatectl`); if the time is right, say \
+                 --clock-is-right"
             ),
             Self::Terms { role, days, most } => write!(
                 f,

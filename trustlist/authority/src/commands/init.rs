@@ -4,7 +4,7 @@ use crate::{Authority, Plan, RolePlan, Source, Workspace, key::KeyType, metadata
 use clap::Args;
 use trustlist::{region::Region, time::UnixTime};
 
-use super::{Done, Global, TokenArgs, made_in_token, moment, print_json, region, time};
+use super::{Done, Global, TokenArgs, made_in_token, print_json, region, time};
 
 const EXAMPLE: &str = "\
 Example: a province with three root keys, two of which must sign
@@ -70,11 +70,12 @@ impl Init {
         };
         // What is made in a token stays there: first see that nothing else is in the way.
         Workspace::check_free(&global.dir)?;
+        let at = global.first_moment(self.at)?;
         if self.token.is_given() {
-            Authority::init(self.issuer, &plan, terms, Source::Random, moment(self.at))?;
+            Authority::init(self.issuer, &plan, terms, Source::Random, at)?;
         }
         let root_keys = made_in_token(self.token, self.root_keys, self.root_key_type)?;
-        let authority = Authority::init_with(self.issuer, &plan, terms, Source::Random, root_keys, moment(self.at))?;
+        let authority = Authority::init_with(self.issuer, &plan, terms, Source::Random, root_keys, at)?;
         let mut workspace = Workspace::create(&global.dir, authority)?;
         workspace.mirrors = self.mirror;
         workspace.save()?;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    Workspace, WorkspaceError,
+    AuthorityError, Workspace, WorkspaceError,
     key::{KeyType, SigningKey},
 };
 use serde::de::DeserializeOwned;
@@ -140,7 +140,23 @@ impl Global {
         workspace.check_clock(at, confirmed, nation)?;
         Ok(at)
     }
+
+    /// The moment of an authority's first signature: nothing is signed yet that would be evidence of time, so a clock that nobody confirms may
+    /// not be far after the date of this program.
+    fn first_moment(&self, at: Option<UnixTime>) -> Result<UnixTime, WorkspaceError> {
+        let now = moment(None);
+        let at = at.unwrap_or(now);
+        let built = env!("AUTHORITY_BUILT").parse().map_or(UnixTime(i64::MIN), UnixTime);
+        let confirmed = self.clock_is_right || (at <= now.plus(SKEW) && clock::is_confirmed());
+        if confirmed || at <= built.plus(PACKAGE) {
+            return Ok(at);
+        }
+        Err(AuthorityError::ClockAheadOfProgram { at, built }.into())
+    }
 }
+
+/// How long after its date a program is believed to be in use by an unconfirmed clock, in seconds: a year.
+const PACKAGE: i64 = 365 * 86_400;
 
 /// Where keys are made that shall not lie in files.
 #[derive(clap::Args)]
