@@ -32,7 +32,13 @@ pub fn check() -> bool {
         return false;
     }
     let all: Vec<&str> = units.iter().map(String::as_str).collect();
-    let confined_ones = ["/checkpointd.service", "/checkpointd-sync.service", "/checkpoint-centre.service"];
+    let confined_ones = [
+        "/checkpointd.service",
+        "/checkpointd-sync.service",
+        "/checkpointd-stick@.service",
+        "/checkpointd-wifi.service",
+        "/checkpoint-centre.service",
+    ];
     let daemon = |unit: &&&str| confined_ones.iter().any(|name| unit.ends_with(name));
     let sound = run("systemd-analyze", &[&["verify", "--man=no"], all.as_slice()].concat())
         && all.iter().filter(daemon).all(|unit| confined(unit));
