@@ -79,6 +79,80 @@ impl RepositoryFacts {
     }
 }
 
+/// Lists that are put together one repository after the other, so that whoever reads them from a disk holds one at a time.
+pub struct Assembly {
+    trust: Trust,
+    faults: Vec<Fault>,
+    room: Room,
+    order: Vec<Region>,
+}
+
+impl Assembly {
+    /// Begins with the nation's.
+    ///
+    /// # Errors
+    /// When the national repository lacks its list of issuers, or one of its lists is no document.
+    pub fn begin(national: &Repository) -> Result<Assembly, TrustError> {
+        Assembly::begin_within(national, Room::DEVICE)
+    }
+
+    /// The same within other bounds than a device's.
+    ///
+    /// # Errors
+    /// As [`Assembly::begin`].
+    pub fn begin_within(national: &Repository, mut room: Room) -> Result<Assembly, TrustError> {
+        let mut faults = Vec::new();
+        let read = |file: &'static str| national.targets.get(file).map(Vec::as_slice);
+        let list = read("trustlist.json").ok_or(TrustError::Missing { file: "trustlist.json" })?;
+        let entries_of = entries::<IssuerEntry>(list, NATIONAL, "trustlist.json", "issuers", &mut faults)?;
+        let recognition = match read("recognition.json") {
+            None => Recognition::default(),
+            Some(bytes) => Recognition {
+                arrangements: entries(bytes, NATIONAL, "recognition.json", "arrangements", &mut faults)?,
+                suspensions: entries(bytes, NATIONAL, "recognition.json", "suspensions", &mut faults)?,
+            },
+        };
+        let risk_areas = match read("risk-areas.json") {
+            None => RiskAreas::default(),
+            Some(bytes) => RiskAreas { areas: entries(bytes, NATIONAL, "risk-areas.json", "areas", &mut faults)? },
+        };
+        let mut trust = Trust {
+            national: facts(national),
+            issuers: BTreeMap::new(),
+            ring: KeyRing::default(),
+            recognition,
+            policy: policy(read("policy.json"))?,
+            risk_areas,
+            configuration_keys: Vec::new(),
+            votes: vec![vote(national)],
+        };
+        let mut order = Vec::new();
+        for entry in entries_of {
+            order.push(entry.id);
+            trust.issuers.insert(entry.id, Issuer { entry, repository: None, statuses: StatusLists::default() });
+        }
+        trust.take(national, &mut room, &mut faults);
+        Ok(Assembly { trust, faults, room, order })
+    }
+
+    /// The issuers in the order of the nation's list. Where there is no room for all, it says who goes without: whoever comes last.
+    #[must_use]
+    pub fn order(&self) -> &[Region] {
+        &self.order
+    }
+
+    /// Takes another issuer's.
+    pub fn take(&mut self, repository: &Repository) {
+        self.trust.take(repository, &mut self.room, &mut self.faults);
+    }
+
+    /// The lists, and what was left out.
+    #[must_use]
+    pub fn end(self) -> (Trust, Vec<Fault>) {
+        (self.trust, self.faults)
+    }
+}
+
 /// All that a verdict rests on. Immutable: a newer one takes its place whole.
 #[derive(Clone, Debug)]
 pub struct Trust {
@@ -146,46 +220,16 @@ impl Trust {
     /// Puts verified repositories together. The second value names what was left out.
     ///
     /// # Errors
-    /// When the national repository lacks its list of issuers, or one of its lists is no document.
+    /// As [`Assembly::begin`].
     pub fn assemble(national: Repository, repositories: Vec<Repository>) -> Result<(Trust, Vec<Fault>), TrustError> {
-        let mut faults = Vec::new();
-        let read = |file: &'static str| national.targets.get(file).map(Vec::as_slice);
-        let list = read("trustlist.json").ok_or(TrustError::Missing { file: "trustlist.json" })?;
-        let entries_of = entries::<IssuerEntry>(list, NATIONAL, "trustlist.json", "issuers", &mut faults)?;
-        let recognition = match read("recognition.json") {
-            None => Recognition::default(),
-            Some(bytes) => Recognition {
-                arrangements: entries(bytes, NATIONAL, "recognition.json", "arrangements", &mut faults)?,
-                suspensions: entries(bytes, NATIONAL, "recognition.json", "suspensions", &mut faults)?,
-            },
-        };
-        let risk_areas = match read("risk-areas.json") {
-            None => RiskAreas::default(),
-            Some(bytes) => RiskAreas { areas: entries(bytes, NATIONAL, "risk-areas.json", "areas", &mut faults)? },
-        };
-        let mut trust = Trust {
-            national: facts(&national),
-            issuers: BTreeMap::new(),
-            ring: KeyRing::default(),
-            recognition,
-            policy: policy(read("policy.json"))?,
-            risk_areas,
-            configuration_keys: Vec::new(),
-            votes: vec![vote(&national)],
-        };
-        let mut places = BTreeMap::new();
-        for (place, entry) in entries_of.into_iter().enumerate() {
-            places.insert(entry.id, place);
-            trust.issuers.insert(entry.id, Issuer { entry, repository: None, statuses: StatusLists::default() });
-        }
-        // In the order of the nation's list, and the nation first: where there is no room for all, it says who goes without.
+        let mut assembly = Assembly::begin(&national)?;
+        let places: BTreeMap<Region, usize> = assembly.order().iter().copied().zip(0..).collect();
         let mut ordered: Vec<&Repository> = repositories.iter().collect();
         ordered.sort_by_key(|repository| places.get(&repository.issuer).copied().unwrap_or(usize::MAX));
-        let mut room = Room::DEVICE;
-        for repository in std::iter::once(&national).chain(ordered) {
-            trust.take(repository, &mut room, &mut faults);
+        for repository in ordered {
+            assembly.take(repository);
         }
-        Ok((trust, faults))
+        Ok(assembly.end())
     }
 
     /// Takes an issuer's keys and status lists, inside the scope and the formats that the national list gives it.

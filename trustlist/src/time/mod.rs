@@ -47,7 +47,13 @@ impl UnixTime {
     /// Reads an RFC 3339 time such as `2021-02-01T08:00:00Z`; `None` when it is not one.
     #[must_use]
     pub fn parse_rfc3339(text: &str) -> Option<UnixTime> {
-        text.parse::<jiff::Timestamp>().ok().map(|stamp| UnixTime(stamp.as_second()))
+        // The calendar's last hours, by which some say "never", are later than our library's last moment, which stands for them.
+        let last = || {
+            let never = text.starts_with("9999-12-3") && text.ends_with('Z');
+            never.then(|| text.get(..19)?.parse::<jiff::civil::DateTime>().ok()).flatten()
+        };
+        let stamp = text.parse::<jiff::Timestamp>().ok().or_else(|| last().map(|_| jiff::Timestamp::MAX));
+        stamp.map(|stamp| UnixTime(stamp.as_second()))
     }
 }
 
@@ -187,6 +193,20 @@ mod tests {
         let window = Window { from: Some(UnixTime(10)), until: Some(UnixTime(20)) };
         assert_eq!([9, 10, 19, 20].map(|at| window.contains(UnixTime(at))), [false, true, true, false]);
         assert!(Window::default().contains(UnixTime(i64::MIN)));
+    }
+
+    #[test]
+    fn a_time_is_read_to_the_calendars_end_and_never_beyond_it() {
+        let second = |text: &str| UnixTime::parse_rfc3339(text).map(|time| time.0);
+        assert_eq!(second("1970-01-01T00:00:07.9Z"), Some(7));
+        let never = second("9999-12-31T23:59:59Z").expect("the last second that RFC 3339 knows");
+        assert!(never > 253_402_200_000);
+        assert_eq!(second("9999-12-31T23:59:59.999Z"), Some(never));
+        for none in
+            ["9999-12-32T00:00:00Z", "9999-12-31", "+10000-01-01T00:00:00Z", "9999-12-3", "9999-12-3éé:59:59ZZZ", ""]
+        {
+            assert_eq!(second(none), None, "{none:?}");
+        }
     }
 
     #[test]

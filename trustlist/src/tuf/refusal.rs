@@ -20,8 +20,10 @@ pub enum Why {
     Missing,
     /// It could not be fetched: the transport's own words.
     Unreachable(String),
-    /// It is no metadata of this role.
+    /// It is no metadata at all.
     Unreadable(String),
+    /// It is metadata, and not such as a gate can use.
+    Unusable(String),
     /// Fewer good signatures than the threshold asks for.
     Signatures {
         /// Distinct keys whose signature holds.
@@ -84,7 +86,11 @@ impl fmt::Display for Refusal {
             Why::Missing => write!(f, "{role}: the file is not there"),
             Why::Unreachable(why) => write!(f, "{role}: {why}"),
             Why::Unreadable(why) => {
+                let why = short(why);
                 write!(f, "{role}: not the metadata that was expected ({why}); is this a captive portal?")
+            }
+            Why::Unusable(why) => {
+                write!(f, "{role}: nothing that a gate can use ({}); its issuer must publish again", short(why))
             }
             Why::Signatures { good, threshold } => {
                 write!(
@@ -116,6 +122,12 @@ impl fmt::Display for Refusal {
             Why::NotNamed => write!(f, "{role}: nothing that is trusted names it"),
         }
     }
+}
+
+/// As much of a text as a line bears: it may hold what a stranger wrote.
+fn short(text: &str) -> &str {
+    const LONGEST: usize = 160;
+    text.char_indices().nth(LONGEST).map_or(text, |(end, _)| &text[..end])
 }
 
 impl std::error::Error for Refusal {}

@@ -81,7 +81,7 @@ impl Envelope {
 
     /// The signed part as the metadata of one role.
     pub(super) fn read<T: DeserializeOwned>(&self, role: &str, kind: &str) -> Result<T, Refusal> {
-        let unreadable = |why: String| Refusal::new(role, Why::Unreadable(why));
+        let unreadable = |why: String| Refusal::new(role, Why::Unusable(why));
         if self.signed.get("_type").and_then(Value::as_str) != Some(kind) {
             return Err(unreadable(format!("its type is not {kind}")));
         }
@@ -168,7 +168,7 @@ impl Timestamp {
     pub fn snapshot(&self) -> Result<&MetaFile, Refusal> {
         self.meta
             .get("snapshot.json")
-            .ok_or_else(|| Refusal::new("timestamp", Why::Unreadable("it names no snapshot.json".to_owned())))
+            .ok_or_else(|| Refusal::new("timestamp", Why::Unusable("it names no snapshot.json".to_owned())))
     }
 }
 
