@@ -30,7 +30,8 @@ Nothing is written while nothing has changed. The exit status is 0 also when a r
 
 /// Write index.json: every issuer's newest timestamp and root in one file
 ///
-/// Gates then ask one file instead of each repository whether there is anything new. The index is not signed and needs no trust.
+/// Gates then ask one file instead of each repository whether there is anything new. Beside it stands first.json, the small files of all
+/// repositories, for gates that hold nothing yet. Neither is signed, and neither needs trust.
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Index {
@@ -52,6 +53,7 @@ impl Index {
             )));
         }
         let written = mirror::write(mirror, &index)?;
+        mirror::first::write(mirror, &index.listed)?;
         let path = mirror.join(FILE);
         if self.json {
             let left_out = index.left_out.iter();

@@ -16,8 +16,6 @@ use crate::{fault::WorkspaceError, files, publish::root_name};
 
 /// The index's name at the top of a mirror.
 pub const FILE: &str = "index.json";
-/// The same, compressed.
-const COMPRESSED: &str = "index.json.gz";
 
 /// What is newest in a repository's `metadata` folder.
 pub(super) fn newest(metadata: &Path) -> Result<Newest, LeftOut> {
@@ -32,7 +30,7 @@ pub(super) fn newest(metadata: &Path) -> Result<Newest, LeftOut> {
     })
 }
 
-fn read(path: &Path, name: &str, kind: &'static str, limit: u64) -> Result<Vec<u8>, LeftOut> {
+pub(super) fn read(path: &Path, name: &str, kind: &'static str, limit: u64) -> Result<Vec<u8>, LeftOut> {
     // An issuer may write its own folder: a link would put another file into a public index, a pipe would hold the command up.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let open = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
@@ -56,17 +54,22 @@ fn read(path: &Path, name: &str, kind: &'static str, limit: u64) -> Result<Vec<u
 /// # Errors
 /// When a file cannot be written.
 pub fn write(mirror: &Path, index: &Index) -> Result<bool, WorkspaceError> {
-    let path = mirror.join(FILE);
-    let compressed = compress(&index.bytes);
+    replace(mirror, FILE, &index.bytes)
+}
+
+/// The same for any file at the top of a mirror.
+pub(super) fn replace(mirror: &Path, name: &str, bytes: &[u8]) -> Result<bool, WorkspaceError> {
+    let (path, beside) = (mirror.join(name), mirror.join(format!("{name}.gz")));
+    let compressed = compress(bytes);
     let held = |path: &Path, bytes: &[u8]| fs::read(path).is_ok_and(|held| held == bytes);
-    if held(&path, &index.bytes) && held(&mirror.join(COMPRESSED), &compressed) {
+    if held(&path, bytes) && held(&beside, &compressed) {
         return Ok(false);
     }
     let before = fs::symlink_metadata(&path).and_then(|facts| facts.modified()).ok();
     let now = SystemTime::now();
     let modified = before.map_or(now, |before| now.max(before + Duration::from_secs(1)));
-    put(&mirror.join(COMPRESSED), &compressed, modified)?;
-    put(&path, &index.bytes, modified)?;
+    put(&beside, &compressed, modified)?;
+    put(&path, bytes, modified)?;
     Ok(true)
 }
 

@@ -10,6 +10,7 @@ use trustlist::{region::Region, tuf};
 
 use crate::{fault::WorkspaceError, files, metadata};
 
+pub mod first;
 mod folder;
 
 pub use folder::{FILE, write};
