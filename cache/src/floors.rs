@@ -80,6 +80,16 @@ impl Floors {
         self.issuers.iter().map(|(issuer, floor)| (*issuer, *floor))
     }
 
+    /// An issuer that was founded anew counts its roots anew, and its generations on; on the disk before it returns.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn found_anew(&mut self, issuer: Region, floor: Floor) -> Result<(), Fault> {
+        self.change(|issuers| {
+            issuers.insert(issuer, floor);
+        })
+    }
+
     /// Raises floors, on the disk before it returns.
     ///
     /// # Errors
@@ -88,6 +98,17 @@ impl Floors {
         if to.iter().all(|(issuer, floor)| self.issuers.get(issuer) == Some(floor)) {
             return Ok(());
         }
+        self.change(|issuers| {
+            for (issuer, floor) in to {
+                let held = issuers.entry(*issuer).or_insert(*floor);
+                if !held.forbids(floor.root, floor.generation) {
+                    *held = *floor;
+                }
+            }
+        })
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut BTreeMap<Region, Floor>)) -> Result<(), Fault> {
         let failed = |error: std::io::Error| match error.kind() {
             ErrorKind::StorageFull => Fault::Full,
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Fault::ReadOnly(self.path.clone()),
@@ -104,12 +125,7 @@ impl Floors {
             }
             read => read?,
         };
-        for (issuer, floor) in to {
-            let held = issuers.entry(*issuer).or_insert(*floor);
-            if !held.forbids(floor.root, floor.generation) {
-                *held = *floor;
-            }
-        }
+        change(&mut issuers);
         if issuers != self.issuers {
             write(&self.path, &issuers).and_then(|()| folder.sync_all()).map_err(failed)?;
             self.issuers = issuers;

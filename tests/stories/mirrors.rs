@@ -103,8 +103,23 @@ fn the_mirror_of_the_documents_serves_a_first_sync_and_one_with_nothing_new() {
     let first = fs::read_to_string(top.join("access.log")).expect("a log").lines().count();
     let (_, said) = run(top, &gate, &["sync", "once"]);
     assert!(said.ends_with(": unchanged\n"), "{said}");
-    let both = fs::read_to_string(top.join("access.log")).expect("a log").lines().count();
-    assert_eq!(both - first, 70, "a root and a timestamp each");
+    let second = fs::read_to_string(top.join("access.log")).expect("a log").lines().count();
+    assert_eq!(second - first, 71, "an index that is not there, then a root and a timestamp each");
+    let index = authority::mirror::Index::of_mirror(&top.join("seed")).expect("a mirror");
+    authority::mirror::write(&top.join("seed"), &index).expect("written");
+    for what in ["the index comes", "the index is as it was"] {
+        let (_, said) = run(top, &gate, &["sync", "once"]);
+        assert!(said.ends_with(": unchanged\n"), "{said}");
+        let log = fs::read_to_string(top.join("access.log")).expect("a log");
+        let asked: Vec<&str> = log.lines().skip(second).collect();
+        if what == "the index comes" {
+            assert_eq!(asked.len(), 5, "the index, and a root and a timestamp of two issuers: {asked:?}");
+        } else {
+            assert_eq!(asked.len(), 10, "{asked:?}");
+            assert!(asked[5].contains("/index.json") && asked[5].contains(" 304 "), "{asked:?}");
+            assert!(asked[2].split(' ').nth(6) != asked[7].split(' ').nth(6), "other issuers each time: {asked:?}");
+        }
+    }
 }
 
 #[test]

@@ -172,3 +172,62 @@ fn a_burst_of_forged_codes_is_an_alarm_in_the_band_the_numbers_and_the_journal_o
     eventually("the journal is whole", || journal().contains("somebody tries forged codes"));
     assert_eq!(journal().matches("somebody tries forged codes").count(), 1);
 }
+
+#[test]
+fn a_nation_that_was_founded_anew_is_taken_on_by_the_word_of_whoever_stands_at_the_gate_with_a_row_in_the_log() {
+    let world = today();
+    let mut publisher = Publisher::begun(1800);
+    fs::remove_dir_all(world.path("trust")).expect("removed");
+    publisher.publish(&world.path("trust"));
+    publisher.publish(&world.path("trust"));
+    let (anew, root) = anew(&mut publisher, 2);
+    for (path, bytes) in anew {
+        let path = world.path("anew").join(path);
+        fs::create_dir_all(path.parent().expect("a folder above it")).expect("made");
+        fs::write(path, bytes).expect("written");
+    }
+    fs::write(world.path("root.json"), root).expect("written");
+    let daemon = Daemon::start(&world, AGAIN);
+    command(&world, &["trust", "import", "trust"]);
+    eventually("the old nation's lists count", || daemon.get("/status.json").contains("\"generation\":2"));
+    let words = ["trust", "import", "anew", "--first-root", "root.json"];
+    let output = checkpointd(&world.path(""), &[&["--config", "gate.toml"], &words[..]].concat(), "");
+    assert_eq!(output.status.code(), Some(1), "generation 2 is not above 2: {}", said(&output));
+    assert!(said(&output).contains("--after 2"), "{}", said(&output));
+    let (anew, _) = self::anew(&mut publisher, 3);
+    for (path, bytes) in anew {
+        fs::write(world.path("anew").join(path), bytes).expect("written");
+    }
+    command(&world, &words);
+    eventually("the new nation's lists count", || daemon.get("/status.json").contains("\"generation\":3"));
+    let founded = || command(&world, &["log", "query", "--events", "--limit", "100000"]);
+    eventually("the log has a row", || founded().contains("the nation was founded anew"));
+    assert_eq!(daemon.stop(), Some(0));
+    let daemon = Daemon::start(&world, AGAIN);
+    eventually("it starts again", || daemon.get("/status.json").contains("\"generation\":3"));
+    assert_eq!(founded().matches("the nation was founded anew").count(), 1, "one word, one row");
+}
+
+/// The nation with other keys, which lists the same provinces, published so many times; its first root.
+fn anew(publisher: &mut Publisher, times: i64) -> (std::collections::BTreeMap<String, Vec<u8>>, Vec<u8>) {
+    let now = host::clock::Clock::machine().unix().plus(-60);
+    let mut anew = authority::Federation::new(Source::Seed([99; 32]), now.plus(-86_400)).expect("founded");
+    for (id, province) in &publisher.federation.issuers {
+        let newcomer = authority::national::Newcomer {
+            id: *id,
+            names: None,
+            parent: None,
+            scope: Vec::new(),
+            formats: vec![trustlist::code::Format::Mr1],
+            mirrors: Vec::new(),
+            root: province.first_root().to_vec(),
+        };
+        anew.lists().add(newcomer).expect("listed");
+    }
+    let mut files = std::collections::BTreeMap::new();
+    for time in 1..=times {
+        files.extend(anew.publish(now.plus(time - times)).expect("published"));
+    }
+    let root = anew.national.first_root().to_vec();
+    (files, root)
+}

@@ -13,7 +13,7 @@ use cache::trust_store::Slot;
 use host::config::{Config, Url};
 use sync::{
     lists::{self, FolderMirror},
-    update::{self, Outcome, SyncReport, SyncResult, TrustAnchor, activation, carry, round},
+    update::{self, Connections, Outcome, SyncReport, SyncResult, TrustAnchor, activation, carry, round},
 };
 use trust_support::{Files, HOUR, NOW, Post, Shelfful, empty_store, newer, outcome, reason, region, synced};
 use trustlist::{
@@ -153,14 +153,16 @@ fn each_issuer_is_taken_from_the_mirror_where_it_is_newest_and_whole() {
     let config = configured(&state, &first, &[&first, &second]);
     let mut store = round::open(&config).expect("begun");
     let moment = Moment::synced(NOW.plus(HOUR));
-    let done = round::mirrors(&config, &mut store, moment, &mut |_, _| ()).expect("both are there");
+    let done = round::mirrors(&config, &mut store, &mut Connections::default(), moment, &mut |_, _| ())
+        .expect("both are there");
     assert_eq!(newer(&done.report), 35, "{}", done.report);
     for issuer in ["000000", "110000", "420000", "440000"] {
         let held = store.repository(region(issuer), Slot::Current).expect("read").expect("held").generation;
         assert_eq!(held, 2, "{issuer}");
     }
     fs::remove_dir_all(&first).expect("removed");
-    let done = round::mirrors(&config, &mut store, moment, &mut |_, _| ()).expect("one is there");
+    let done =
+        round::mirrors(&config, &mut store, &mut Connections::default(), moment, &mut |_, _| ()).expect("one is there");
     assert_eq!(done.report.result(), SyncResult::Unchanged);
 }
 
@@ -283,4 +285,219 @@ fn a_silent_mirror_is_no_issuers_fault_and_an_issuers_fault_silences_no_mirror()
     assert!(reason(&report, region("110000")).contains("not there"), "{report}");
     post.mirror = Shelfful { silent: true, ..post.mirror.clone() };
     assert!(matches!(outcome(&post.sync(NOW.plus(HOUR)), NATIONAL), Outcome::Unreachable { .. }));
+}
+
+/// The nation with other keys, which lists the same provinces, published so many times; its files and its first root.
+fn anew(post: &Post, times: i64) -> (Files, Vec<u8>) {
+    let mut anew = authority::Federation::new(Keys::Seed([99; 32]), NOW).expect("founded");
+    for (id, province) in &post.federation.issuers {
+        let newcomer = authority::national::Newcomer {
+            id: *id,
+            names: None,
+            parent: None,
+            scope: Vec::new(),
+            formats: vec![trustlist::code::Format::Mr1],
+            mirrors: Vec::new(),
+            root: province.first_root().to_vec(),
+        };
+        anew.lists().add(newcomer).expect("listed");
+    }
+    let mut files = Files::new();
+    for time in 1..=times {
+        files.extend(anew.publish(NOW.plus(HOUR + time)).expect("published"));
+    }
+    let root = anew.national.first_root().to_vec();
+    (files, root)
+}
+
+#[test]
+fn a_nation_founded_anew_is_believed_at_the_gate_by_its_new_root_and_only_above_the_floor() {
+    let place = tempfile::tempdir().expect("a folder");
+    let (stick, state) = (place.path().join("stick"), place.path().join("state"));
+    let mut post = Post::new();
+    post.publish(NOW.plus(HOUR));
+    write_out(&post.mirror.files.borrow(), &stick);
+    let config = configured(&state, &stick, &[]);
+    let mut store = round::open(&config).expect("begun");
+    let now = Moment::synced(NOW.plus(2 * HOUR));
+    let import = |store: &mut _, folder: &Path, root: Option<&[u8]>| round::folder(&config, store, folder, root, now);
+    assert_eq!(newer(&import(&mut store, &stick, None).expect("taken").report), 35);
+    // The drill of docs/authority.md: three generations and one above them.
+    for (times, taken) in [(1, false), (2, false), (3, true)] {
+        let (files, root) = anew(&post, times);
+        let folder = place.path().join(format!("anew-{times}"));
+        write_out(&files, &folder);
+        let outcome = import(&mut store, &folder, None).expect("a folder").report;
+        assert!(matches!(outcome.issuers[&NATIONAL], Outcome::Refused { .. }), "no chain leads there: {outcome}");
+        let said = import(&mut store, &folder, Some(&root));
+        let held = store.repository(NATIONAL, Slot::Current).expect("read").expect("held").generation;
+        let first = store.roots(NATIONAL).expect("read").remove(0).1;
+        if taken {
+            let report = said.expect("above the floor").report;
+            assert_eq!(outcome_of(&report), (Some(2), 3), "{report}");
+            assert_eq!((held, first == root), (3, true));
+        } else {
+            let said = said.expect_err("a generation that was accepted once").to_string();
+            assert!(said.contains("is not above 2") && said.contains("--after 2"), "{said}");
+            assert_eq!((held, first == post.root), (2, true), "nothing has changed");
+        }
+    }
+    let trust = lists::from_store(&store).expect("read").expect("lists").trust;
+    assert_eq!(trust.issuers().filter(|issuer| issuer.repository.is_some()).count(), 35, "provinces keep their own");
+    // The stolen root signs on, and nobody here listens; a store that is opened anew knows the same.
+    post.publish(NOW.plus(2 * HOUR));
+    post.publish(NOW.plus(2 * HOUR + 60));
+    write_out(&post.mirror.files.borrow(), &stick);
+    drop(store);
+    let mut store = round::open(&config).expect("opened");
+    assert_eq!(store.behind().expect("read"), []);
+    let report = import(&mut store, &stick, None).expect("a folder").report;
+    assert!(matches!(report.issuers[&NATIONAL], Outcome::Refused { .. }), "{report}");
+    assert_eq!(store.repository(NATIONAL, Slot::Current).expect("read").expect("held").generation, 3);
+}
+
+fn outcome_of(report: &SyncReport) -> (Option<u64>, u64) {
+    match outcome(report, NATIONAL) {
+        Outcome::Updated { from, to } => (*from, *to),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_new_root_that_does_not_verify_its_lists_changes_nothing() {
+    let place = tempfile::tempdir().expect("a folder");
+    let (stick, state) = (place.path().join("stick"), place.path().join("state"));
+    let post = Post::new();
+    write_out(&post.mirror.files.borrow(), &stick);
+    let config = configured(&state, &stick, &[]);
+    let mut store = round::open(&config).expect("begun");
+    let now = Moment::synced(NOW.plus(2 * HOUR));
+    round::folder(&config, &mut store, &stick, None, now).expect("taken");
+    let (files, root) = anew(&post, 9);
+    let folder = place.path().join("anew");
+    write_out(&files, &folder);
+    let torn = folder.join("000000/metadata/timestamp.json");
+    let whole = fs::read(&torn).expect("read");
+    let broken: [(&str, &[u8], &[u8]); 4] = [
+        ("no root", b"{}", &whole),
+        ("no timestamp", &root, b""),
+        ("a page", b"<html>", &whole),
+        ("half a timestamp", &root, &whole[..whole.len() / 2]),
+    ];
+    for (what, vouched, timestamp) in broken {
+        fs::write(&torn, timestamp).expect("written");
+        assert!(round::folder(&config, &mut store, &folder, Some(vouched), now).is_err(), "{what}");
+        assert_eq!(store.roots(NATIONAL).expect("read"), [(1, post.root.clone())], "{what}");
+        assert_eq!(store.repository(NATIONAL, Slot::Current).expect("read").expect("held").generation, 1, "{what}");
+    }
+    // With the root that is trusted already everything goes its usual way.
+    let done = round::folder(&config, &mut store, &stick, Some(&post.root), now).expect("a folder");
+    assert_eq!(done.report.result(), SyncResult::Unchanged, "{}", done.report);
+}
+
+/// A server that says the same to whoever asks; its address.
+fn saying(answer: String) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    // Ends with the program.
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            use std::io::{Read, Write};
+            let mut request = [0; 4096];
+            while stream.read(&mut request).is_ok_and(|read| read > 0) {
+                if stream.write_all(answer.as_bytes()).is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn a_mirror_that_asks_for_peace_is_left_in_peace_and_the_next_one_is_asked() {
+    let place = tempfile::tempdir().expect("a folder");
+    let (mirror, state) = (place.path().join("mirror"), place.path().join("state"));
+    let post = Post::new();
+    write_out(&post.mirror.files.borrow(), &mirror);
+    for (status, header, seconds) in [
+        ("503 Busy", "Retry-After: 120", 120),
+        ("429 Slow down", "Retry-After: 3600", 3600),
+        ("503 Busy", "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:59:37 GMT", 600),
+        ("503 Busy", "Retry-After: 1", 30),
+        ("503 Busy", "Retry-After: 99999999", 6 * 3600),
+        ("503 Busy", "X-Nothing: 1", 30),
+    ] {
+        let busy = saying(format!("HTTP/1.1 {status}\r\n{header}\r\nContent-Length: 0\r\n\r\n"));
+        let mut config = configured(&state, &mirror, &[&mirror]);
+        config.sync.mirrors.insert(0, Url(busy));
+        let mut store = round::open(&config).expect("begun");
+        let mut connections = Connections::default();
+        let done = round::mirrors(&config, &mut store, &mut connections, Moment::synced(NOW), &mut |_, _| ())
+            .expect("one is there");
+        assert_eq!(done.report.peace.map(|peace| peace.as_secs()), Some(seconds), "{header}");
+        assert!(done.report.result() != SyncResult::Failed, "{}", done.report);
+    }
+}
+
+#[test]
+fn a_mirror_that_leads_elsewhere_or_round_in_circles_is_a_mirror_that_does_not_answer() {
+    let place = tempfile::tempdir().expect("a folder");
+    let (mirror, state) = (place.path().join("mirror"), place.path().join("state"));
+    let post = Post::new();
+    write_out(&post.mirror.files.borrow(), &mirror);
+    for target in ["file:///etc/passwd", "/again", "gopher://x/", "http://127.0.0.1:1/"] {
+        let leads = saying(format!("HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n"));
+        let mut config = configured(&state, &mirror, &[]);
+        config.sync.mirrors = vec![Url(leads)];
+        let mut store = round::open(&config).expect("begun");
+        let mut connections = Connections::default();
+        let done = round::mirrors(&config, &mut store, &mut connections, Moment::synced(NOW), &mut |_, _| ())
+            .expect("it is a mirror");
+        assert_eq!(done.report.result(), SyncResult::Failed, "{target}: {}", done.report);
+        assert!(matches!(outcome(&done.report, NATIONAL), Outcome::Unreachable { .. }), "{target}: {}", done.report);
+    }
+}
+
+#[test]
+fn whatever_a_province_signs_costs_that_province_and_is_said_in_a_line() {
+    use serde_json::json;
+    let long = "x\u{1b}[31m".repeat(20_000);
+    let nested = (0..100).fold(json!(0), |inner, _| json!([inner]));
+    let bends: Vec<(&str, serde_json::Value)> = vec![
+        ("version", json!(0)),
+        ("version", json!(-1)),
+        ("version", json!((1_u64 << 63))),
+        ("version", json!("7")),
+        ("version", json!(null)),
+        ("expires", json!("2021-13-45T00:00:00Z")),
+        ("expires", json!("0000-01-01T00:00:00Z")),
+        ("expires", json!("+292277026596-12-04T15:30:07Z")),
+        ("expires", json!(4_070_908_800_u64)),
+        ("expires", json!(long)),
+        ("issued", json!("never")),
+        ("issued", json!("9999-12-31T23:59:59Z")),
+        ("issued", json!(long)),
+        ("issued", nested),
+        ("meta", json!({})),
+        ("meta", json!({"snapshot.json": {"version": -1}})),
+        ("meta", json!({"snapshot.json": {"version": 1, "length": (1_u64 << 63)}})),
+        ("_type", json!("root")),
+        ("spec_version", json!(long)),
+    ];
+    let mut post = Post::new();
+    for (hour, (member, value)) in (1..).zip(bends) {
+        post.publish(NOW.plus(HOUR * hour));
+        bent(&post, |signed| signed[member] = value.clone());
+        let report = post.sync(NOW.plus(HOUR * hour));
+        assert_eq!(newer(&report), 34, "{member}: {report}");
+        let said = report.to_string();
+        let line = said.lines().find(|line| line.starts_with("650000")).expect("it is told");
+        assert!(line.len() < 600, "{member}: {} bytes", line.len());
+        assert!(!line.contains('\u{1b}'), "{member}: nothing that a terminal obeys");
+        post.mirror.files.borrow_mut().remove("650000/metadata/timestamp.json");
+    }
+    // It heals by publishing again.
+    post.publish(NOW.plus(100 * HOUR));
+    assert_eq!(newer(&post.sync(NOW.plus(100 * HOUR))), 35);
 }

@@ -257,6 +257,15 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         last_ms: Option<UnixMillis>,
     },
+    /// Somebody who stood at this device said that another first root of the nation counts.
+    Root {
+        /// SHA-256 of the first root that counted before, in hex.
+        old: String,
+        /// SHA-256 of the one that counts from here on, in hex.
+        new: String,
+        /// The generation of the nation's lists that came into force with it.
+        generation: u64,
+    },
     /// The floor of time moved by more than the clocks' allowance.
     Floor {
         /// Where it stood; absent when there was none.
@@ -494,6 +503,7 @@ pub(crate) mod tests {
             },
             Event::Gap { openings: None, at_most: Some(8), first_ms: None, last_ms: None },
             Event::Floor { old_ms: None, new_ms: UnixMillis(9), evidence: "quorum".into() },
+            Event::Root { old: "aa".into(), new: "bb".into(), generation: 4 },
         ] {
             let body = event.body(&id, UnixMillis(5));
             let entry = Entry::parse(2, &body).expect("readable");

@@ -4,6 +4,7 @@
 //! stored is verified again when it is loaded: the disk is a stranger. A store that cannot be read is a fault, never a fresh start,
 //! because a fresh start would accept a replay; what may never be accepted again is also written beside it ([`Floors`]).
 
+pub mod mirrors;
 mod open;
 
 use std::{
@@ -11,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use trustlist::{region::Region, time::UnixTime};
 
 use crate::{
@@ -50,6 +51,8 @@ pub enum Note {
     Hold,
     /// What the latest sync came to.
     Sync,
+    /// That an issuer was founded anew by somebody's word at this gate, until the log has a row of it.
+    Founded,
 }
 
 impl Note {
@@ -57,8 +60,19 @@ impl Note {
         match self {
             Self::Hold => "hold",
             Self::Sync => "sync",
+            Self::Founded => "founded",
         }
     }
+}
+
+/// What came of founding an issuer anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Founding {
+    /// The new chain and what stands under it are in force.
+    Done,
+    /// Its generation is not above what was accepted once: whoever has an old root could play old lists back.
+    NotAbove(Floor),
 }
 
 /// One repository as it was accepted, byte for byte.
@@ -326,21 +340,13 @@ impl TrustStore {
 
     fn put(&mut self, issuer: Region, slot: Slot, repository: &StoredRepository) -> Result<(), Fault> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let (id, slot) = (issuer.as_str(), slot.code());
+        let id = issuer.as_str();
         for table in ["targets", "repositories"] {
-            transaction.execute(&format!("DELETE FROM {table} WHERE issuer = ?1 AND slot = ?2"), [id, slot])?;
+            let clear = format!("DELETE FROM {table} WHERE issuer = ?1 AND slot = ?2");
+            transaction.execute(&clear, [id, slot.code()])?;
         }
         transaction.execute("DELETE FROM fetched WHERE issuer = ?1", [id])?;
-        let StoredRepository { generation, timestamp, snapshot, targets_role, targets } = repository;
-        transaction.execute(
-            "INSERT INTO repositories VALUES(?1, ?2, ?3, ?4, ?5, ?6, NULL)",
-            params![id, slot, generation, timestamp, snapshot, targets_role],
-        )?;
-        let mut insert = transaction.prepare("INSERT INTO targets VALUES(?1, ?2, ?3, ?4)")?;
-        for (name, bytes) in targets {
-            insert.execute(params![id, slot, name, bytes])?;
-        }
-        drop(insert);
+        insert(&transaction, issuer, slot, repository)?;
         Ok(transaction.commit()?)
     }
 
@@ -370,6 +376,39 @@ impl TrustStore {
         Ok(transaction.commit()?)
     }
 
+    /// Replaces an issuer's chain of roots, and all that stood under it, by the word of somebody who stands at this gate: at once, or not at all.
+    /// The floor of its generations is kept. `word` is remembered until the log has a row of it.
+    ///
+    /// # Errors
+    /// When the store cannot be written. Nothing has changed then.
+    pub fn found_anew(
+        &mut self,
+        issuer: Region,
+        roots: &[(u64, Vec<u8>)],
+        repository: &StoredRepository,
+        word: &str,
+    ) -> Result<Founding, Fault> {
+        let (id, generation) = (issuer.as_str(), repository.generation);
+        if let Some(floor) = self.floors.of(issuer).filter(|floor| generation <= floor.generation) {
+            return Ok(Founding::NotAbove(floor));
+        }
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for table in ["roots", "newest_timestamp", "repositories", "targets", "fetched"] {
+            transaction.execute(&format!("DELETE FROM {table} WHERE issuer = ?1"), [id])?;
+        }
+        for (version, bytes) in roots {
+            transaction.execute("INSERT INTO roots VALUES(?1, ?2, ?3)", params![id, version, bytes])?;
+        }
+        insert(&transaction, issuer, Slot::Current, repository)?;
+        transaction.execute("INSERT INTO newest_timestamp VALUES(?1, ?2)", params![id, repository.timestamp])?;
+        let put = "INSERT OR REPLACE INTO notes VALUES(?1, ?2)";
+        transaction.execute(put, [Note::Founded.code(), word])?;
+        transaction.commit()?;
+        let root = roots.iter().map(|(version, _)| *version).max().unwrap_or(0);
+        self.floors.found_anew(issuer, Floor { root, generation })?;
+        Ok(Founding::Done)
+    }
+
     /// What is remembered of this kind.
     ///
     /// # Errors
@@ -392,6 +431,25 @@ impl TrustStore {
         };
         Ok(())
     }
+}
+
+fn insert(
+    transaction: &Transaction<'_>,
+    issuer: Region,
+    slot: Slot,
+    repository: &StoredRepository,
+) -> Result<(), Fault> {
+    let (id, slot) = (issuer.as_str(), slot.code());
+    let StoredRepository { generation, timestamp, snapshot, targets_role, targets } = repository;
+    transaction.execute(
+        "INSERT INTO repositories VALUES(?1, ?2, ?3, ?4, ?5, ?6, NULL)",
+        params![id, slot, generation, timestamp, snapshot, targets_role],
+    )?;
+    let mut insert = transaction.prepare("INSERT INTO targets VALUES(?1, ?2, ?3, ?4)")?;
+    for (name, bytes) in targets {
+        insert.execute(params![id, slot, name, bytes])?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

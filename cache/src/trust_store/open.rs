@@ -13,7 +13,7 @@ use crate::{
 
 /// `application_id` of the file: "ckpt" with its last letter one further.
 const APPLICATION: i64 = 0x636b_7075;
-const SCHEMA: i64 = 3;
+const SCHEMA: i64 = 4;
 const BUSY: Duration = Duration::from_secs(5);
 
 const TABLES: &str = "
@@ -28,6 +28,14 @@ CREATE TABLE targets(
     PRIMARY KEY(issuer, slot, name)) STRICT;
 CREATE TABLE fetched(issuer TEXT NOT NULL, name TEXT NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY(issuer, name)) STRICT;
 CREATE TABLE notes(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE mirrors(address TEXT PRIMARY KEY, walked TEXT) STRICT;
+CREATE TABLE answers(mirror TEXT NOT NULL, path TEXT NOT NULL, tag TEXT NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY(mirror, path)) STRICT;
+";
+
+/// From schema 3, which kept nothing of mirrors.
+const FROM_3: &str = "
+CREATE TABLE mirrors(address TEXT PRIMARY KEY, walked TEXT) STRICT;
+CREATE TABLE answers(mirror TEXT NOT NULL, path TEXT NOT NULL, tag TEXT NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY(mirror, path)) STRICT;
 ";
 
 /// From schema 2, which knew neither arrivals nor lists that are dated ahead.
@@ -74,8 +82,9 @@ impl TrustStore {
         connection.pragma_update(None, "synchronous", "full").map_err(damaged)?;
         let change = match found {
             Found::Nothing => TABLES.to_owned(),
-            Found::Schema(1) => [FROM_1, FROM_2].concat(),
-            Found::Schema(2) => FROM_2.to_owned(),
+            Found::Schema(1) => [FROM_1, FROM_2, FROM_3].concat(),
+            Found::Schema(2) => [FROM_2, FROM_3].concat(),
+            Found::Schema(3) => FROM_3.to_owned(),
             Found::Schema(_) => String::new(),
         };
         if !change.is_empty() {
@@ -96,6 +105,12 @@ impl TrustStore {
                 return Err(fault);
             }
             log::error!("{fault}; they are made anew from the store, which is whole");
+        }
+        for (issuer, held) in &accepted {
+            // Roots count anew in a later generation only where somebody's word founded the issuer anew.
+            if floors.of(*issuer).is_some_and(|floor| held.root < floor.root && held.generation > floor.generation) {
+                floors.found_anew(*issuer, *held)?;
+            }
         }
         floors.raise(&accepted)?;
         Ok(TrustStore { connection, path: path.to_owned(), floors })

@@ -111,30 +111,100 @@ fn floors_that_were_not_written_before_the_power_went_are_written_at_the_next_st
     assert!(Floors::beside(&path).expect("read").of(region()).is_some_and(|floor| floor.generation == 3));
 }
 
-#[test]
-fn a_store_of_the_release_before_is_taken_over() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("store.db");
-    let old = Connection::open(&path).expect("made");
-    old.execute_batch(
-        "CREATE TABLE roots(issuer TEXT NOT NULL, version INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY(issuer, version)) STRICT;
-         CREATE TABLE newest_timestamp(issuer TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
-         CREATE TABLE repositories(
+/// What each older schema had, as its releases made it.
+const OLDER: [(i64, &str); 3] = [
+    (
+        1,
+        "CREATE TABLE repositories(
              issuer TEXT NOT NULL, slot TEXT NOT NULL CHECK(slot IN ('current', 'previous')),
              generation INTEGER NOT NULL, timestamp BLOB NOT NULL, snapshot BLOB NOT NULL, targets BLOB NOT NULL,
              PRIMARY KEY(issuer, slot)) STRICT;
-         CREATE TABLE targets(
-             issuer TEXT NOT NULL, slot TEXT NOT NULL, name TEXT NOT NULL, bytes BLOB NOT NULL,
-             PRIMARY KEY(issuer, slot, name)) STRICT;
-         INSERT INTO repositories VALUES('440000', 'current', 3, x'01', x'02', x'03');
-         INSERT INTO targets VALUES('440000', 'current', 'keys.json', x'0300000000000000');
-         PRAGMA application_id = 1667985525; PRAGMA user_version = 1;",
-    )
-    .expect("the old tables");
-    drop(old);
-    let mut store = TrustStore::open(&path).expect("taken over");
-    assert_eq!(store.repository(region(), Slot::Current).expect("read"), Some(repository(3)));
-    store.stage(region(), &repository(4)).expect("it has a stage now");
+         INSERT INTO repositories VALUES('440000', 'current', 3, x'01', x'02', x'03');",
+    ),
+    (
+        2,
+        "CREATE TABLE repositories(
+             issuer TEXT NOT NULL, slot TEXT NOT NULL CHECK(slot IN ('current', 'previous', 'staged')),
+             generation INTEGER NOT NULL, timestamp BLOB NOT NULL, snapshot BLOB NOT NULL, targets BLOB NOT NULL,
+             PRIMARY KEY(issuer, slot)) STRICT;
+         CREATE TABLE fetched(issuer TEXT NOT NULL, name TEXT NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY(issuer, name)) STRICT;
+         CREATE TABLE notes(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+         INSERT INTO notes VALUES('sync', '{}');
+         INSERT INTO repositories VALUES('440000', 'current', 3, x'01', x'02', x'03');",
+    ),
+    (
+        3,
+        "CREATE TABLE repositories(
+             issuer TEXT NOT NULL, slot TEXT NOT NULL CHECK(slot IN ('current', 'previous', 'staged', 'ahead')),
+             generation INTEGER NOT NULL, timestamp BLOB NOT NULL, snapshot BLOB NOT NULL, targets BLOB NOT NULL, arrived INTEGER,
+             PRIMARY KEY(issuer, slot)) STRICT;
+         CREATE TABLE fetched(issuer TEXT NOT NULL, name TEXT NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY(issuer, name)) STRICT;
+         CREATE TABLE notes(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+         INSERT INTO notes VALUES('sync', '{}');
+         INSERT INTO repositories VALUES('440000', 'current', 3, x'01', x'02', x'03', 1600000000);",
+    ),
+];
+
+#[test]
+fn a_store_of_every_release_before_is_taken_over_with_all_that_it_holds() {
+    for (schema, tables) in OLDER {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("store.db");
+        let old = Connection::open(&path).expect("made");
+        old.execute_batch(
+            "CREATE TABLE roots(issuer TEXT NOT NULL, version INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY(issuer, version)) STRICT;
+             CREATE TABLE newest_timestamp(issuer TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+             CREATE TABLE targets(
+                 issuer TEXT NOT NULL, slot TEXT NOT NULL, name TEXT NOT NULL, bytes BLOB NOT NULL,
+                 PRIMARY KEY(issuer, slot, name)) STRICT;
+             INSERT INTO roots VALUES('440000', 7, x'07');
+             INSERT INTO targets VALUES('440000', 'current', 'keys.json', x'0300000000000000');
+             PRAGMA application_id = 1667985525;",
+        )
+        .expect("the tables of all");
+        old.execute_batch(tables).expect("the older tables");
+        old.pragma_update(None, "user_version", schema).expect("numbered");
+        drop(old);
+        let mut store = TrustStore::open(&path).expect("taken over");
+        assert_eq!(store.repository(region(), Slot::Current).expect("read"), Some(repository(3)), "{schema}");
+        assert_eq!(store.roots(region()).expect("read"), [(7, vec![7])], "{schema}");
+        assert_eq!(store.note(Note::Sync).expect("read").is_some(), schema >= 2, "{schema}");
+        let arrived = store.arrived(region(), Slot::Current).expect("read");
+        assert_eq!(arrived, (schema >= 3).then_some(UnixTime(1_600_000_000)), "{schema}");
+        assert_eq!(store.floors().of(region()), Some(Floor { root: 7, generation: 3 }), "{schema}");
+        store.stage(region(), &repository(4)).expect("it has a stage");
+        store.keep_ahead(region(), &repository(5)).expect("and a place for what is dated ahead");
+        let memory = mirrors::MirrorMemory { walked: Some(region()), ..mirrors::MirrorMemory::default() };
+        store.remember_mirror("https://lists.example", &mirrors::MirrorMemory::default(), &memory).expect("kept");
+        drop(store);
+        let store = TrustStore::open(&path).expect("opened again");
+        assert_eq!(store.mirror("https://lists.example").expect("read"), memory, "{schema}");
+    }
+}
+
+#[test]
+fn what_is_remembered_of_a_mirror_outlives_a_start_and_goes_with_its_line_in_the_configuration() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let mut store = TrustStore::open(&path).expect("begun");
+    let nothing = mirrors::MirrorMemory::default();
+    let answer = |tag: &str| mirrors::KeptAnswer { tag: tag.to_owned(), bytes: b"{}".to_vec() };
+    let first = mirrors::MirrorMemory {
+        answers: [("index.json".to_owned(), answer("a")), ("440000/metadata/timestamp.json".to_owned(), answer("b"))]
+            .into(),
+        walked: Some(region()),
+    };
+    store.remember_mirror("https://one.example", &nothing, &first).expect("kept");
+    store.remember_mirror("https://two.example", &nothing, &first).expect("kept");
+    let second = mirrors::MirrorMemory { answers: [("index.json".to_owned(), answer("c"))].into(), walked: None };
+    store.remember_mirror("https://one.example", &first, &second).expect("changed");
+    drop(store);
+    let mut store = TrustStore::open(&path).expect("opened");
+    assert_eq!(store.mirror("https://one.example").expect("read"), second);
+    assert_eq!(store.mirror("https://two.example").expect("read"), first);
+    store.forget_other_mirrors(&["https://one.example"]).expect("forgotten");
+    assert_eq!(store.mirror("https://two.example").expect("read"), nothing);
+    assert_eq!(store.mirror("https://one.example").expect("read"), second);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use serde_json::json;
 use sync::{
     lists,
     update::{
-        SyncResult, activation, link,
+        Connections, SyncResult, activation, link,
         round::{self, Round},
         schedule::{self, SyncSchedule},
         sync_request,
@@ -69,7 +69,8 @@ pub fn run(said: &super::ConfigArgs, clock: &Clock, arguments: Arguments) -> Res
             let mut progress = Progress::default();
             let config = super::config_args::configuration(said)?;
             owner::take_on(&config.places.state)?;
-            let round = once(&config, clock, &mut |path, bytes| progress.came(path, bytes));
+            let round =
+                once(&config, clock, &mut Connections::default(), &mut |path, bytes| progress.came(path, bytes));
             progress.end();
             report(&round?, json)
         }
@@ -77,9 +78,14 @@ pub fn run(said: &super::ConfigArgs, clock: &Clock, arguments: Arguments) -> Res
     }
 }
 
-fn once(config: &Config, clock: &Clock, watch: &mut dyn FnMut(&str, usize)) -> Result<Round, Failure> {
+fn once(
+    config: &Config,
+    clock: &Clock,
+    connections: &mut Connections,
+    watch: &mut dyn FnMut(&str, usize),
+) -> Result<Round, Failure> {
     let moment = judging::time(clock, config).judged(lists::load_trust(None, config).ok().as_ref()).moment;
-    Ok(round::mirrors(config, &mut round::open(config)?, moment, watch)?)
+    Ok(round::mirrors(config, &mut round::open(config)?, connections, moment, watch)?)
 }
 
 fn keep_asking(config: &Config, clock: &Clock) -> Result<Exit, Failure> {
@@ -96,7 +102,8 @@ fn keep_asking(config: &Config, clock: &Clock) -> Result<Exit, Failure> {
         }
     }
     let up = link::listen();
-    let mut pace = SyncSchedule::new(config.sync.every, schedule::FIRST_PAUSE, clock.now());
+    let mut pace = SyncSchedule::of_mirrors(&config.sync, clock.now(), schedule::jitter());
+    let mut connections = Connections::default();
     let mut heeded = sync_request::asked_at(config);
     loop {
         let told = sync_request::asked_at(config);
@@ -109,13 +116,17 @@ fn keep_asking(config: &Config, clock: &Clock) -> Result<Exit, Failure> {
             pace.link_is_up(clock.now(), schedule::jitter());
         }
         if pace.due(clock.now()) {
-            let round = once(config, clock, &mut |_, _| ());
+            let round = once(config, clock, &mut connections, &mut |_, _| ());
             match &round {
                 Ok(round) => log::info!("lists: {}", round.report.to_string().replace('\n', "; ")),
                 Err(failure) => log::warn!("lists: {failure}"),
             }
+            let peace = round.as_ref().ok().and_then(|round| round.report.peace);
             let well = round.is_ok_and(|round| round.report.result() != SyncResult::Failed);
             pace.ended(well, clock.now(), schedule::jitter());
+            if let Some(peace) = peace {
+                pace.not_before(peace, clock.now());
+            }
         }
         thread::sleep(LOOK.min(pace.pause(clock.now()).max(Duration::from_millis(10))));
     }

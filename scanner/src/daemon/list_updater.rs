@@ -17,9 +17,9 @@ use host::causes::WithCauses;
 use sync::{
     error::Error,
     update::{
-        Outcome, SyncResult, activation, link,
+        Connections, Outcome, SyncResult, activation, link,
         round::{self, Round},
-        schedule::{FIRST_PAUSE, SyncSchedule, jitter},
+        schedule::{SyncSchedule, jitter},
         sync_request,
     },
 };
@@ -48,7 +48,8 @@ pub fn keep(shared: &Arc<Shared>, lists: &LoadLists, stop: &Receiver<()>) {
     // Where another process has the network it asks, and what it brings is found in the store.
     let asks = !sync.mirrors.is_empty() && !shared.config.network.apart;
     let up = if asks { link::listen() } else { None };
-    let mut mirrors = SyncSchedule::new(sync.every, FIRST_PAUSE, clock.now());
+    let mut mirrors = SyncSchedule::of_mirrors(sync, clock.now(), jitter());
+    let mut connections = Connections::default();
     // A stick that is still being copied looks broken at first.
     let mut brought = SyncSchedule::new(sync.every, LOOK, clock.now());
     let mut seen_in_inbox = Stamps::new();
@@ -83,7 +84,7 @@ pub fn keep(shared: &Arc<Shared>, lists: &LoadLists, stop: &Receiver<()>) {
         if asks && mirrors.due(now) {
             let mut peace = None;
             let word = round(shared, |store, moment| {
-                let round = round::mirrors(&shared.config, store, moment, &mut |_, _| ());
+                let round = round::mirrors(&shared.config, store, &mut connections, moment, &mut |_, _| ());
                 peace = round.as_ref().ok().and_then(|round| round.report.peace);
                 round
             });

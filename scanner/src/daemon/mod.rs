@@ -7,6 +7,7 @@
 mod config_codes;
 mod degraded;
 mod error;
+mod founding;
 mod health;
 pub mod in_force;
 mod lane_worker;

@@ -30,12 +30,14 @@ use trustlist::{
     time::{
         Moment, TimeTrust, UnixTime,
         clock::{self, Because, Judged},
+        floor::Evidence,
     },
     trust::Trust,
 };
 
 use super::{
     degraded::faults,
+    founding::FoundingWatch,
     service_manager,
     shared::{LaneBoard, Shared, lock},
 };
@@ -55,6 +57,8 @@ pub struct Reporter {
     last: Duration,
     /// Looks for a confirmed clock that stays below the floor of time.
     floor: clock::Watch,
+    /// Looks for the word of somebody who stands at this gate.
+    founding: FoundingWatch,
     /// Lanes on which bad signatures come in a burst.
     bursts: BTreeSet<String>,
 }
@@ -80,7 +84,7 @@ pub fn keep_reporting(
     let (mut textfile_at, mut ask_at) = (clock.now(), clock.now());
     loop {
         if clock.now() >= ask_at {
-            clock.ask_services();
+            clock.ask_services(&shared.config.places.runtime);
             ask_at = clock.now() + ASK_SERVICES;
         }
         let (status, faults) = reporter.report(shared, log);
@@ -98,6 +102,29 @@ pub fn keep_reporting(
     }
 }
 
+/// The floor of time rises with a clock that is confirmed, and to what a quorum of issuers signed. Where it jumps by more than the clocks'
+/// allowance, as after a night without power, there is a row.
+fn follow_up(shared: &Shared, writer: &Writer, clock: Judged, stored: Option<UnixTime>) {
+    let sure = matches!(clock.moment.trust, TimeTrust::Synced | TimeTrust::Holdover);
+    let (to, evidence) = match clock.floor.evidence {
+        _ if sure => (clock.moment.at, "confirmed-clock"),
+        Evidence::Quorum => (clock.floor.at, Evidence::Quorum.code()),
+        Evidence::BuildDate | Evidence::LastSure => return,
+    };
+    match stored {
+        Some(stored) if to > stored.plus(SKEW_S) => {
+            log::info!("the floor of time rises from {stored} to {to}: {evidence}");
+            // The row is written when the disk allows; nobody here waits for it.
+            drop(writer.move_floor(to.into(), evidence, to.into()));
+        }
+        Some(stored) if to > stored && sure => (),
+        // Nothing was known before: the floor begins, and does not move.
+        None if sure => (),
+        _ => return,
+    }
+    shared.time.remember(Some(to));
+}
+
 fn write_textfile(shared: &Shared) {
     let Some(path) = &shared.config.metrics.textfile else { return };
     if let Err(error) = shared.metrics.write_textfile(path) {
@@ -113,7 +140,8 @@ impl Reporter {
         let moment = clock.moment;
         let (reader, writer) = log.as_ref().map(|(reader, writer)| (reader, writer)).unzip();
         if let Some(writer) = writer {
-            self.follow_down(shared, writer, clock);
+            self.follow(shared, writer, clock);
+            self.founding.look(shared, writer, trust.national().generation, moment);
             writer.note_time(moment);
             match writer.admissions().objection() {
                 Some(objection) => *lock(&shared.log_trouble) = Some(objection.to_string()),
@@ -167,8 +195,8 @@ impl Reporter {
         (status, faults)
     }
 
-    /// The floor of time follows a clock that is confirmed below it, with a row that says so.
-    fn follow_down(&mut self, shared: &Shared, writer: &Writer, clock: Judged) {
+    /// The floor of time follows a clock that is confirmed below it, and what is evidence of a later time, with a row that says so.
+    fn follow(&mut self, shared: &Shared, writer: &Writer, clock: Judged) {
         let stored = shared.time.last_sure();
         let settled =
             clock.because == Because::Settled && stored.is_some_and(|stored| clock.moment.at.plus(SKEW_S) < stored);
@@ -176,7 +204,7 @@ impl Reporter {
         let evidence = match lowered {
             _ if settled => "settled-by-root",
             Some(_) => "confirmed-clock",
-            None => return,
+            None => return follow_up(shared, writer, clock, stored),
         };
         let to = clock.moment.at;
         let from = stored.map_or("nothing".to_owned(), |stored| stored.to_string());

@@ -6,6 +6,7 @@ use cache::log::Fault;
 use host::peer::PeerError;
 use trustlist::{
     region::{NATIONAL, Region},
+    time::UnixTime,
     trust::TrustError,
     tuf::Refusal,
 };
@@ -55,6 +56,15 @@ pub enum Error {
     NoRoot,
     /// A root that counted until now does not verify.
     Root(Refusal),
+    /// Lists under a root that somebody vouches for are not above what was accepted here once.
+    NotAboveFloor {
+        /// Their generation.
+        found: u64,
+        /// The highest that was accepted.
+        floor: u64,
+    },
+    /// Lists under a root that somebody vouches for are dated in the future of this clock, which is confirmed.
+    FoundedAhead(UnixTime),
     /// The configuration names no mirrors.
     NoMirrors,
     /// `sync.proxy` cannot be used.
@@ -102,6 +112,16 @@ impl fmt::Display for Error {
                 "this device trusts no national root yet; install the package's seed lists, or vouch for one with --first-root FILE",
             ),
             Self::Root(refusal) => write!(f, "{refusal}"),
+            Self::NotAboveFloor { found, floor } => write!(
+                f,
+                "{NATIONAL}: generation {found} under the new root is not above {floor}, which this gate has accepted once; nothing was \
+                 changed. Whoever founded the nation anew publishes with --after {floor}"
+            ),
+            Self::FoundedAhead(issued) => write!(
+                f,
+                "{NATIONAL}: the lists under the new root are dated {issued}, which is to come; nothing was changed. Set the clock, or \
+                 have them published anew"
+            ),
             Self::NoMirrors => f.write_str(
                 "no mirrors are configured; set sync.mirrors, or bring lists with checkpointd trust import",
             ),

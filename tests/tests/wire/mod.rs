@@ -11,7 +11,7 @@ use std::{
     path::Path,
     process::Command,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -22,9 +22,9 @@ pub mod programs;
 
 use programs::{Program, find, free_port};
 
-/// nginx over a folder, as docs/lists.md sets it up.
+/// nginx over a folder, as docs/carrying.md sets it up.
 pub struct Nginx {
-    _program: Program,
+    program: Program,
     port: u16,
     _place: tempfile::TempDir,
 }
@@ -56,12 +56,26 @@ impl Nginx {
             "daemon off; master_process off; pid {at}/pid; error_log {at}/error.log; events {{}}\n\
              http {{ access_log off; {temporary}\n\
              types {{ application/json json; }}\n\
-             server {{ listen 127.0.0.1:{port} {listen}; {more} root {root}; }} }}\n"
+             server_tokens off; gzip on; gzip_types application/json; gzip_comp_level 9; gzip_static on;\n\
+             server {{ listen 127.0.0.1:{port} {listen}; {more} root {root};\n\
+             location ~ /targets/ {{ default_type \"\"; etag off; max_ranges 0; add_header Last-Modified \"\"; }} }} }}\n"
         );
         fs::write(place.path().join("nginx.conf"), config).expect("written");
         let mut command = Command::new(program);
         command.arg("-e").arg(place.path().join("error.log")).arg("-c").arg(place.path().join("nginx.conf"));
-        Some(Nginx { _program: Program::serve(&mut command, port), port, _place: place })
+        Some(Nginx { program: Program::serve(&mut command, port), port, _place: place })
+    }
+}
+
+impl Nginx {
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// For how long it has been at work, whatever else this machine does (proc(5), `schedstat`).
+    pub fn busy(&self) -> std::time::Duration {
+        let text = fs::read_to_string(format!("/proc/{}/schedstat", self.program.0.id())).expect("it runs");
+        std::time::Duration::from_nanos(text.split(' ').next().expect("a number").parse().expect("a number"))
     }
 }
 
@@ -85,6 +99,7 @@ impl Traffic {
 pub struct Meter {
     port: u16,
     counts: Arc<[AtomicU64; 3]>,
+    requests: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Meter {
@@ -92,7 +107,8 @@ impl Meter {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let counts = Arc::new([const { AtomicU64::new(0) }; 3]);
-        let (shared, server) = (counts.clone(), server.port);
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (shared, server, kept) = (counts.clone(), server.port, requests.clone());
         // Ends with the program.
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
@@ -100,12 +116,17 @@ impl Meter {
                 shared[0].fetch_add(1, Ordering::SeqCst);
                 let back = (server.try_clone().expect("cloned"), client.try_clone().expect("cloned"));
                 for (from, to, count) in [(client, server, 1), (back.0, back.1, 2)] {
-                    let shared = shared.clone();
-                    thread::spawn(move || pass(from, to, &shared[count]));
+                    let (shared, kept) = (shared.clone(), (count == 1).then(|| kept.clone()));
+                    thread::spawn(move || pass(from, to, &shared[count], kept.as_deref()));
                 }
             }
         });
-        Meter { port, counts }
+        Meter { port, counts, requests }
+    }
+
+    /// The requests that went by since the last time this was asked, byte for byte.
+    pub fn requests(&self) -> Vec<u8> {
+        std::mem::take(&mut self.requests.lock().expect("nobody panics with it"))
     }
 
     pub fn url(&self) -> String {
@@ -119,11 +140,14 @@ impl Meter {
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, count: &AtomicU64) {
+fn pass(mut from: TcpStream, mut to: TcpStream, count: &AtomicU64, kept: Option<&Mutex<Vec<u8>>>) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
         // Counted first, so that who has the answer finds it counted.
         count.fetch_add(length as u64, Ordering::SeqCst);
+        if let Some(kept) = kept {
+            kept.lock().expect("nobody panics with it").extend_from_slice(&buffer[..length]);
+        }
         if to.write_all(&buffer[..length]).is_err() {
             break;
         }

@@ -155,6 +155,11 @@ fn tell(event: &Event) -> String {
             let moment = |at: &Option<UnixMillis>| at.map_or("an unknown time".to_owned(), |at| at.to_string());
             format!("gap: {number} openings without a row, from {} to {}", moment(first_ms), moment(last_ms))
         }
+        Event::Root { old, new, generation } => {
+            format!(
+                "the nation was founded anew: first root {new} counts, and no longer {old}; generation {generation}"
+            )
+        }
         Event::Floor { old_ms, new_ms, evidence } => {
             let old = old_ms.map_or("nothing".to_owned(), |old| old.to_string());
             format!("floor of time: from {old} to {new_ms}, by {evidence}")

@@ -61,7 +61,9 @@ enum TrustCommand {
 struct Import {
     /// The folder above 000000
     folder: PathBuf,
-    /// The first national root, for a device that has none: whoever names it vouches for it
+    /// The first national root: whoever names it vouches for it, after its fingerprint was read out. On a device that trusts another one the
+    /// nation was founded anew: its lists are verified from this root, must be above every generation that was accepted here, and are in
+    /// force at once
     #[arg(long, value_name = "FILE")]
     first_root: Option<PathBuf>,
     /// One JSON object

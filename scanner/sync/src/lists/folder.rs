@@ -66,7 +66,7 @@ fn folders_in(folder: &Path) -> Vec<PathBuf> {
 }
 
 impl Mirror for FolderMirror {
-    fn is_at_hand(&self) -> bool {
+    fn is_there(&self) -> bool {
         true
     }
 

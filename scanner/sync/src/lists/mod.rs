@@ -14,7 +14,7 @@ use trustlist::{
     region::{NATIONAL, Region},
     status::delta::is_delta,
     time::UnixTime,
-    trust::{Repository, Trust},
+    trust::{Assembly, Repository, Trust},
     tuf::{self, Answer, Fetch, MAX_METADATA, Refusal, Request, Trusted, schema::TargetFile},
 };
 
@@ -64,8 +64,14 @@ pub trait Mirror {
     /// Brings one file, at most one byte beyond `limit`.
     fn fetch(&mut self, path: &str, limit: u64) -> Answer;
 
-    /// Whether it lies here, so that a file that cannot be had says nothing of the next, and costs no time.
-    fn is_at_hand(&self) -> bool {
+    /// Whether it is there, so that a file that cannot be had says nothing of the next: a folder always is, a server when it answered what it
+    /// was asked last, whatever it said of that file.
+    fn is_there(&self) -> bool {
+        false
+    }
+
+    /// From here on asks an issuer's own files, whatever was said of all issuers at once. `false` where that asks nothing else.
+    fn walk(&mut self, _issuer: Region) -> bool {
         false
     }
 
@@ -107,13 +113,13 @@ pub fn from_folder(folder: &Path) -> Result<Trust, Error> {
 fn from_mirror(mirror: &mut dyn Mirror, root: &[u8], place: &str) -> Result<Trust, Error> {
     let national = repository(mirror, NATIONAL, root, MAX_TOGETHER)
         .map_err(|refusal| Error::Refused { place: format!("{place}/{NATIONAL}"), refusal })?;
-    let mut repositories = Vec::new();
+    let mut assembly = Assembly::begin(&national).map_err(|error| Error::Unusable(place.to_owned(), error))?;
     let mut room = MAX_TOGETHER.saturating_sub(size(&national.targets));
     for (issuer, root) in pinned_roots(&national.targets) {
         match repository(mirror, issuer, &root, room) {
             Ok(repository) => {
                 room = room.saturating_sub(size(&repository.targets));
-                repositories.push(repository);
+                assembly.take(&repository);
             }
             // No folder at all: this mirror does not carry the issuer. Its codes refer as `list-missing`.
             Err(Refusal { why: tuf::Why::Missing, role }) if role == "timestamp" => {
@@ -122,8 +128,7 @@ fn from_mirror(mirror: &mut dyn Mirror, root: &[u8], place: &str) -> Result<Trus
             Err(refusal) => log::warn!("{place}/{issuer}: left out: {refusal}"),
         }
     }
-    let (trust, faults) =
-        Trust::assemble(national, repositories).map_err(|error| Error::Unusable(place.to_owned(), error))?;
+    let (trust, faults) = assembly.end();
     for fault in faults {
         log::warn!("{place}: {fault}");
     }
@@ -211,7 +216,7 @@ fn bounded(stated: &BTreeMap<String, TargetFile>, room: u64) -> Result<(), Refus
     let (mut number, mut together) = (0, 0_u64);
     for (name, target) in stated.iter().filter(|(name, _)| !is_delta(name)) {
         if !is_plain(name) {
-            return refused("targets", tuf::Why::Unreadable("a target has a name that no file can have".to_owned()));
+            return refused("targets", tuf::Why::Unusable("a target has a name that no file can have".to_owned()));
         }
         if target.length > MAX_TARGET {
             return refused(name, tuf::Why::TooLong { limit: MAX_TARGET });

@@ -3,7 +3,7 @@
 //! Where the disk has changed what is in force, the generation before it takes its place, and then what the package brought; each
 //! issuer on its own, and each time it is said.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use cache::{
     log::Fault,
@@ -13,7 +13,7 @@ use trustlist::{
     region::{NATIONAL, Region},
     status::delta::is_delta,
     time::UnixTime,
-    trust::{Repository, Trust},
+    trust::{Assembly, Repository},
     tuf::{Answer, MAX_METADATA, Trusted},
 };
 
@@ -44,75 +44,95 @@ pub fn with_staged(store: &TrustStore, seed: &Path, staged: &[Region]) -> Result
     put_together(store, FolderMirror::open(seed).ok(), staged)
 }
 
+/// One issuer's lists after the other, in the nation's order: what is read from the disk is held once, and one issuer at a time.
 fn put_together(
     store: &TrustStore,
     mut seed: Option<FolderMirror>,
     staged: &[Region],
 ) -> Result<Option<LoadedLists>, Error> {
     let unreadable = |fault| Error::StoreUnreadable(store.path().to_owned(), fault);
-    let (mut national, mut others) = (None, Vec::new());
-    let (mut previous, mut from_seed) = (Vec::new(), Vec::new());
-    for issuer in store.issuers().map_err(unreadable)? {
-        let slots: &[Slot] = if staged.contains(&issuer) {
-            &[Slot::Staged, Slot::Current, Slot::Previous]
-        } else {
-            &[Slot::Current, Slot::Previous]
-        };
-        let found = match newest_that_verifies(store, issuer, slots).map_err(unreadable)? {
-            StoredState::None => continue,
-            StoredState::Whole(repository, slot) => {
-                if slot == Slot::Previous {
-                    previous.push(issuer);
-                }
-                repository
-            }
-            StoredState::Broken => {
-                from_seed.push(issuer);
-                let roots = store.roots(issuer).map_err(unreadable)?;
-                let brought = seed.as_mut().zip(roots.first());
-                match brought.and_then(|(seed, (_, root))| repository(seed, issuer, root, super::MAX_TOGETHER).ok()) {
-                    Some(repository) => repository,
-                    None if issuer == NATIONAL => {
-                        return Err(Error::NationalDoesNotVerify);
-                    }
-                    None => continue,
-                }
-            }
-        };
-        if issuer == NATIONAL {
-            national = Some(found);
-        } else {
-            others.push(found);
-        }
-    }
-    if national.is_none() {
-        national = seed.as_mut().and_then(|seed| brought_national(store, seed));
-    }
+    let mut found = Found { store, staged, previous: Vec::new(), from_seed: Vec::new() };
+    let national = match found.stored(NATIONAL, seed.as_mut()).map_err(unreadable)? {
+        Some(national) => Some(national),
+        None if !found.from_seed.is_empty() => return Err(Error::NationalDoesNotVerify),
+        None => seed.as_mut().and_then(|seed| brought_national(store, seed)),
+    };
     let Some(national) = national else { return Ok(None) };
-    // Whoever has not been heard of since the package was made is judged by what it brought: learning of others takes nothing from them.
-    if let Some(seed) = seed.as_mut() {
-        let known: Vec<Region> = others.iter().map(|other| other.issuer).chain(from_seed.iter().copied()).collect();
-        for (issuer, root) in pinned_roots(&national.targets) {
-            if !known.contains(&issuer) && store.floors().of(issuer).is_none() {
-                others.extend(repository(seed, issuer, &root, super::MAX_TOGETHER));
-            }
+    let mut assembly = Assembly::begin(&national).map_err(Error::StoredUnusable)?;
+    let known = store.issuers().map_err(unreadable)?;
+    let mut pinned: BTreeMap<Region, Vec<u8>> = match seed {
+        Some(_) => pinned_roots(&national.targets).into_iter().collect(),
+        None => BTreeMap::new(),
+    };
+    drop(national);
+    let mut order = assembly.order().to_vec();
+    order.extend(known.iter().filter(|issuer| !assembly.order().contains(issuer)));
+    for issuer in order.into_iter().filter(|issuer| *issuer != NATIONAL) {
+        let mut repository = None;
+        if known.contains(&issuer) {
+            repository = found.stored(issuer, seed.as_mut()).map_err(unreadable)?;
         }
+        // Whoever has not been heard of since the package was made is judged by what it brought: learning of others takes nothing from them.
+        let unheard = !found.from_seed.contains(&issuer) && store.floors().of(issuer).is_none();
+        if repository.is_none()
+            && unheard
+            && let Some((seed, root)) = seed.as_mut().zip(pinned.remove(&issuer))
+        {
+            repository = super::repository(seed, issuer, &root, super::MAX_TOGETHER).ok();
+        }
+        repository.iter().for_each(|repository| assembly.take(repository));
     }
-    let (trust, faults) = Trust::assemble(national, others).map_err(Error::StoredUnusable)?;
+    let (trust, faults) = assembly.end();
     for fault in faults {
         log::warn!("{fault}");
     }
     let behind = store.behind().map_err(unreadable)?;
     let ahead = store.ahead().map_err(unreadable)?;
     let remarks = [
-        ("list-previous", previous),
-        ("list-fallback", from_seed),
+        ("list-previous", found.previous),
+        ("list-fallback", found.from_seed),
         ("list-lost", behind),
         ("list-from-the-future", ahead),
     ];
     let remarks = remarks.into_iter().filter(|(_, issuers)| !issuers.is_empty());
     let remarks = remarks.map(|(code, issuers)| ListRemark { code, detail: named(&issuers) }).collect();
     Ok(Some(LoadedLists { trust, remarks }))
+}
+
+/// What was found of the issuers so far, and in whose place something else is used.
+struct Found<'a> {
+    store: &'a TrustStore,
+    staged: &'a [Region],
+    /// The generation before stands in.
+    previous: Vec<Region>,
+    /// What the package brought stands in, where it brought something.
+    from_seed: Vec<Region>,
+}
+
+impl Found<'_> {
+    /// What is stored of an issuer, or what stands in for it; `None` where nothing does.
+    fn stored(&mut self, issuer: Region, seed: Option<&mut FolderMirror>) -> Result<Option<Repository>, Fault> {
+        let slots: &[Slot] = if self.staged.contains(&issuer) {
+            &[Slot::Staged, Slot::Current, Slot::Previous]
+        } else {
+            &[Slot::Current, Slot::Previous]
+        };
+        match newest_that_verifies(self.store, issuer, slots)? {
+            StoredState::None => Ok(None),
+            StoredState::Whole(found, slot) => {
+                if slot == Slot::Previous {
+                    self.previous.push(issuer);
+                }
+                Ok(Some(found))
+            }
+            StoredState::Broken => {
+                self.from_seed.push(issuer);
+                let roots = self.store.roots(issuer)?;
+                let brought = seed.zip(roots.first());
+                Ok(brought.and_then(|(seed, (_, root))| repository(seed, issuer, root, super::MAX_TOGETHER).ok()))
+            }
+        }
+    }
 }
 
 /// The nation's lists as the package brought them, under the root that this device trusts, where it trusts one.

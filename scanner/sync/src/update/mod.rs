@@ -6,7 +6,10 @@
 
 pub mod activation;
 pub mod carry;
+pub mod founding;
 mod https;
+pub mod index;
+mod indexed;
 pub mod link;
 mod resumable;
 pub mod round;
@@ -29,7 +32,8 @@ use crate::{
     lists::{self, Mirror},
 };
 
-pub use https::{MirrorAccess, WebMirror};
+pub use https::{Connections, MirrorAccess, WebMirror};
+pub use indexed::IndexedMirror;
 use resumable::ResumableMirror;
 
 /// A mirror that was silent this often is given up for this time.
@@ -166,6 +170,14 @@ impl SyncReport {
 }
 
 impl Outcome {
+    /// Whether this issuer's newest lists are here, as far as whoever was asked knows.
+    pub(crate) fn is_good(&self) -> bool {
+        matches!(
+            self,
+            Self::Updated { .. } | Self::Waiting { .. } | Self::Unchanged { .. } | Self::FromTheFuture { .. }
+        )
+    }
+
     /// The lower, the more came of it.
     fn rank(&self) -> u8 {
         match self {
@@ -231,6 +243,17 @@ pub fn sync(
     source: &str,
     anchor: &TrustAnchor<'_>,
 ) -> Result<SyncReport, Error> {
+    sync_some(store, mirror, source, anchor, &|_| true)
+}
+
+/// The same for some of the issuers only.
+pub(crate) fn sync_some(
+    store: &mut TrustStore,
+    mirror: &mut dyn Mirror,
+    source: &str,
+    anchor: &TrustAnchor<'_>,
+    wanted: &dyn Fn(Region) -> bool,
+) -> Result<SyncReport, Error> {
     let mut report = SyncReport { source: source.to_owned(), issuers: BTreeMap::new(), peace: None };
     let known = store.roots(NATIONAL)?;
     let root = match (known.first(), anchor.first_root) {
@@ -240,12 +263,13 @@ pub fn sync(
             return Err(Error::NoRoot);
         }
     };
-    let outcome = one(store, mirror, NATIONAL, root, anchor.moment, lists::MAX_TOGETHER)?;
-    let silence = |mirror: &dyn Mirror, outcome: &Outcome| {
-        usize::from(!mirror.is_at_hand() && matches!(outcome, Outcome::Unreachable { .. }))
-    };
-    let mut silent = silence(mirror, &outcome) * SILENCES;
-    report.issuers.insert(NATIONAL, outcome);
+    let mut silent = 0;
+    if wanted(NATIONAL) {
+        let outcome = one_in_one_round(store, mirror, NATIONAL, root, anchor.moment, lists::MAX_TOGETHER)?;
+        silent += usize::from(is_silent(mirror, &outcome)) * SILENCES;
+        report.issuers.insert(NATIONAL, outcome);
+    }
+    report.peace = mirror.asks_for_peace();
     let mut room = lists::MAX_TOGETHER.saturating_sub(store.size(NATIONAL)?);
     // The others are asked for by the newest national list that verified, also when the mirror's was refused.
     let Some(national) = store.newest(NATIONAL)? else { return Ok(report) };
@@ -254,13 +278,36 @@ pub fn sync(
         if silent >= SILENCES || mirror.asks_for_peace().is_some() {
             break;
         }
-        let outcome = one(store, mirror, issuer, Some(&root), anchor.moment, room)?;
-        silent += silence(mirror, &outcome);
-        report.issuers.insert(issuer, outcome);
+        if wanted(issuer) {
+            let outcome = one_in_one_round(store, mirror, issuer, Some(&root), anchor.moment, room)?;
+            silent += usize::from(is_silent(mirror, &outcome));
+            report.issuers.insert(issuer, outcome);
+        }
         room = room.saturating_sub(store.size(issuer)?);
     }
     report.peace = mirror.asks_for_peace();
     Ok(report)
+}
+
+/// Whether an outcome says that the mirror is not there, and not only that it lacks this file.
+fn is_silent(mirror: &dyn Mirror, outcome: &Outcome) -> bool {
+    !mirror.is_there() && matches!(outcome, Outcome::Unreachable { .. })
+}
+
+/// One issuer's repository; where what the mirror said of all issuers at once leads to nothing good, from its files alone.
+fn one_in_one_round(
+    store: &mut TrustStore,
+    mirror: &mut dyn Mirror,
+    issuer: Region,
+    first_root: Option<&[u8]>,
+    moment: Moment,
+    room: u64,
+) -> Result<Outcome, Error> {
+    let outcome = one(store, mirror, issuer, first_root, moment, room)?;
+    if outcome.is_good() || is_silent(mirror, &outcome) || mirror.asks_for_peace().is_some() || !mirror.walk(issuer) {
+        return Ok(outcome);
+    }
+    one(store, mirror, issuer, first_root, moment, room)
 }
 
 /// One issuer's repository.

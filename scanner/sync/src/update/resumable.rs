@@ -27,8 +27,12 @@ impl<'a> ResumableMirror<'a> {
 }
 
 impl Mirror for ResumableMirror<'_> {
-    fn is_at_hand(&self) -> bool {
-        self.mirror.is_at_hand()
+    fn is_there(&self) -> bool {
+        self.mirror.is_there()
+    }
+
+    fn walk(&mut self, issuer: Region) -> bool {
+        self.mirror.walk(issuer)
     }
 
     fn asks_for_peace(&self) -> Option<std::time::Duration> {

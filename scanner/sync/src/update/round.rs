@@ -1,20 +1,20 @@
 //! One round: the mirrors in their order; or what lies in a folder. Then into force with what may.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use cache::trust_store::{Note, TrustStore};
 use host::config::Config;
 use serde::{Deserialize, Serialize};
 use trustlist::{
-    region::NATIONAL,
+    region::{NATIONAL, Region},
     time::Moment,
     tuf::{Answer, MAX_METADATA},
 };
 
 use super::{
-    MirrorAccess, SyncReport, SyncResult, TrustAnchor, WebMirror,
+    Connections, IndexedMirror, MirrorAccess, SyncReport, SyncResult, TrustAnchor,
     activation::{self, PendingUpdate},
-    sync,
+    founding, sync, sync_some,
 };
 use crate::{
     error::Error,
@@ -61,40 +61,73 @@ pub fn seed_root(config: &Config) -> Option<Vec<u8>> {
 
 /// Asks the mirrors one after the other, and takes each issuer from the one where it is newest and whole. `watch` is told each file, and its bytes.
 ///
+/// A mirror that has an index says with one request what is new, so each of them is asked. One that has none, after one that had everything, is
+/// asked for what lacks and for two issuers in turn, so that no mirror can hold an issuer back for long.
+///
 /// # Errors
 /// When none is configured, or the store cannot be used.
 pub fn mirrors(
     config: &Config,
     store: &mut TrustStore,
+    connections: &mut Connections,
     moment: Moment,
     watch: &mut dyn FnMut(&str, usize),
 ) -> Result<Round, Error> {
     let seed = seed_root(config);
     let anchor = TrustAnchor { first_root: seed.as_deref(), moment };
-    let (mut merged, mut failure): (Option<SyncReport>, Option<Error>) = (None, None);
+    let mut merged = Merged::default();
     for mirror in &config.sync.mirrors {
         let mut ask = |store: &mut TrustStore| match mirror.folder() {
             Some(folder) => {
-                sync(store, &mut CountedMirror(FolderMirror::open(folder)?, &mut *watch), &mirror.0, &anchor)
+                let mut folder = CountedMirror(FolderMirror::open(folder)?, &mut *watch);
+                sync(store, &mut folder, &mirror.0, &anchor)
             }
             None => {
-                let web = WebMirror::new(&mirror.0, &MirrorAccess::from(&config.sync))?;
-                sync(store, &mut CountedMirror(web, &mut *watch), &mirror.0, &anchor)
+                let web = connections.mirror(&mirror.0, &MirrorAccess::from(&config.sync))?;
+                let mut web = CountedMirror(IndexedMirror::ask(web, &mirror.0, store)?, &mut *watch);
+                let in_turn = (!web.0.has_index()).then(|| web.0.take_turns(store)).transpose()?;
+                let wanted =
+                    |issuer| in_turn.as_ref().is_none_or(|turn| merged.lacks(issuer) || turn.contains(&issuer));
+                let report = sync_some(store, &mut web, &mirror.0, &anchor, &wanted);
+                web.0.remember(store)?;
+                report
             }
         };
         match ask(store) {
-            Ok(report) => {
-                merged = Some(match merged {
-                    Some(before) => before.and(report),
-                    None => report,
-                });
-            }
+            Ok(report) => merged.add(report),
             // A folder that is not mounted is no reason not to ask the next.
-            Err(error) => failure = Some(error),
+            Err(error) => merged.failure = Some(error),
         }
     }
-    let report = merged.ok_or_else(|| failure.unwrap_or(Error::NoMirrors))?;
-    finish(config, store, moment, report)
+    let addresses: Vec<&str> = config.sync.mirrors.iter().map(|mirror| mirror.0.as_str()).collect();
+    store.forget_other_mirrors(&addresses)?;
+    finish(config, store, moment, merged.end()?)
+}
+
+/// What came of the mirrors so far.
+#[derive(Default)]
+struct Merged {
+    report: Option<SyncReport>,
+    failure: Option<Error>,
+}
+
+impl Merged {
+    fn add(&mut self, report: SyncReport) {
+        self.report = Some(match self.report.take() {
+            Some(before) => before.and(report),
+            None => report,
+        });
+    }
+
+    /// Whether no mirror so far had everything of an issuer.
+    fn lacks(&self, issuer: Region) -> bool {
+        let came = self.report.as_ref().and_then(|report| report.issuers.get(&issuer));
+        came.is_none_or(|outcome| !outcome.is_good())
+    }
+
+    fn end(self) -> Result<SyncReport, Error> {
+        self.report.ok_or_else(|| self.failure.unwrap_or(Error::NoMirrors))
+    }
 }
 
 /// Takes what a folder offers.
@@ -117,7 +150,12 @@ pub fn folder(
     let mut mirror = FolderMirror::open(folder)?;
     let seed = seed_root(config);
     let anchor = TrustAnchor { first_root: vouched_root.or(seed.as_deref()), moment };
-    let report = sync(store, &mut mirror, &folder.display().to_string(), &anchor)?;
+    let founded = match vouched_root {
+        Some(root) => founding::found_anew(store, &mut mirror, root, moment)?,
+        None => None,
+    };
+    let mut report = sync(store, &mut mirror, &folder.display().to_string(), &anchor)?;
+    report.issuers.extend(founded.map(|outcome| (NATIONAL, outcome)));
     finish(config, store, moment, report)
 }
 
@@ -148,6 +186,18 @@ fn remember(store: &mut TrustStore, report: &SyncReport, at: i64) -> Result<(), 
 struct CountedMirror<'a, M>(M, &'a mut dyn FnMut(&str, usize));
 
 impl<M: Mirror> Mirror for CountedMirror<'_, M> {
+    fn is_there(&self) -> bool {
+        self.0.is_there()
+    }
+
+    fn asks_for_peace(&self) -> Option<Duration> {
+        self.0.asks_for_peace()
+    }
+
+    fn walk(&mut self, issuer: Region) -> bool {
+        self.0.walk(issuer)
+    }
+
     fn fetch(&mut self, path: &str, limit: u64) -> Answer {
         let answer = self.0.fetch(path, limit);
         if let Answer::Bytes(bytes) = &answer {
