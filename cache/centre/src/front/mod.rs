@@ -1,4 +1,4 @@
-//! The front: what a post may ask, over whichever transport ([`http`], [`crate::mqtt`]). Stateless; checks shape, sender and limits, and answers with what the writer says.
+//! The front: what a post may ask, over whichever transport (`http`, [`crate::mqtt`]). Stateless; checks shape, sender and limits, and answers with what the writer says.
 //!
 //! Nothing is believed of a request but what a device's key proves, and nobody pays for what another sends: until a batch has proven its
 //! sender it counts against the address it came from, and afterwards against the post.

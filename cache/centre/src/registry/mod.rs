@@ -1,6 +1,6 @@
 //! The registry: which post has which device key, name and place, and how a device comes to be one.
 //!
-//! Keys are pinned once, by a one-time token ([`enrolment`]); a lost answer is given again to the same device, and another device with the same
+//! Keys are pinned once, by a one-time token (`enrolment`); a lost answer is given again to the same device, and another device with the same
 //! token is an alarm. A box whose state was wiped, or that was replaced, is taken on only after the operator said *replace*: its log is
 //! another one, the old log is closed, and history stays.
 

@@ -1,6 +1,6 @@
 //! The writer: batches of many posts, verified before, committed together every few milliseconds; answers follow the commit.
 //!
-//! A group is one transaction ([`group`]). It locks the head of each log it touches, in order, decides by [`crate::place`] what is new,
+//! A group is one transaction (`group`). It locks the head of each log it touches, in order, decides by [`crate::place`] what is new,
 //! and copies that; a head is the only judge of what is new, so that a batch that comes twice, over two fronts, a stream or after a lost
 //! answer, is taken once. If the transaction fails, whatever the reason, nobody gets a receipt and everybody is asked to come again.
 
