@@ -67,6 +67,8 @@ impl Framing {
     pub fn look(&mut self, now: Instant) {
         if now.saturating_duration_since(self.looked) >= STOOD_STILL {
             self.distrust();
+            // A wait that had ended before says nothing of what came since: silence begins only now.
+            self.last = now;
         }
         self.looked = now;
     }
@@ -163,6 +165,30 @@ mod tests {
             let expected = [("A".to_owned(), Ended::Suffix), ("B".to_owned(), Ended::Suffix)];
             assert_eq!(texts(sent.as_bytes(), quick), expected, "{sent:?}");
         }
+    }
+
+    #[test]
+    fn what_came_while_this_machine_stood_still_is_old_although_the_wait_for_it_had_ended_before() {
+        let start = Instant::now();
+        let mut framing = Framing::new(start);
+        let text = |framing: &mut Framing, now| {
+            framing.look(now);
+            let pieces: Vec<_> = b"A\r".iter().filter_map(|byte| framing.take(*byte, now)).collect();
+            pieces.into_iter().map(|piece| piece.fault).collect::<Vec<_>>()
+        };
+        // Nothing was there when the wait ended; then everything stood still, and a text came.
+        let woken = start + STOOD_STILL * 2;
+        framing.look(woken);
+        assert_eq!(framing.silence(woken), None);
+        assert_eq!(text(&mut framing, woken + Duration::from_millis(1)), [Some(Fault::Old)]);
+        let later = woken + SILENCE * 2;
+        framing.look(later);
+        assert_eq!(framing.silence(later), None);
+        assert_eq!(
+            text(&mut framing, later + SILENCE),
+            [None],
+            "and after a silence that was heard, texts count again"
+        );
     }
 
     #[test]
