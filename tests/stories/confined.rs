@@ -79,6 +79,121 @@ fn another_configuration_is_no_end_to_the_service_manager() {
     until("STOPPING=1");
 }
 
+/// How many entries a folder of the process has.
+fn entries(daemon: &Daemon, folder: &str) -> usize {
+    fs::read_dir(format!("/proc/{}/{folder}", daemon.pid())).map_or(0, Iterator::count)
+}
+
+#[test]
+fn five_hundred_reloads_with_a_silent_mirror_and_a_silent_centre_touch_no_lane_and_leave_no_thread_and_no_descriptor() {
+    let world = today();
+    nobody(&world.path("frames"));
+    // Two repositories are as good as thirty-six here, and are verified sooner.
+    for folder in fs::read_dir(world.path("trust")).expect("a folder").map_while(Result::ok) {
+        if !["000000", "440000"].contains(&folder.file_name().to_str().expect("a region")) {
+            fs::remove_dir_all(folder.path()).expect("removed");
+        }
+    }
+    // Whoever connects waits: nothing is ever accepted, and nothing answered.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = silent.local_addr().expect("bound");
+    let silence = format!(
+        "[sync]\nmirrors = [\"http://{address}/\"]\ntimeout = \"30s\"\n\
+         [upload]\nurl = \"http://{address}/rows\"\nreceipts = \"none\"\ntimeout = \"30s\"\n"
+    );
+    let daemon = Daemon::start_with(&world, "", 0, &silence);
+    let longest = || {
+        let metrics = daemon.get("/metrics");
+        let line = metrics.lines().find(|line| line.starts_with("checkpoint_lane_longest_round_seconds"));
+        line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).expect("a number")
+    };
+    let config = fs::read_to_string(world.path("gate.toml")).expect("written");
+    let reloads = |from: u32, to: u32| {
+        for round in from..to {
+            // A setting that concerns the report alone is another each time, and the new report writes this file at once.
+            let numbers = world.path(&format!("numbers-{round}"));
+            let textfile = format!("[metrics]\ntextfile = \"{}\"\n", numbers.display());
+            fs::write(world.path("gate.toml"), textfile + &config).expect("written");
+            daemon.signal("-HUP");
+            eventually("it is read anew", || numbers.exists());
+        }
+    };
+    reloads(0, 20);
+    eventually("the report goes on", || daemon.get("/status.json").contains("gate 7"));
+    let (threads, descriptors) = (entries(&daemon, "task"), entries(&daemon, "fd"));
+    reloads(20, 500);
+    eventually("no thread is left", || entries(&daemon, "task") <= threads);
+    eventually("no descriptor is left", || entries(&daemon, "fd") <= descriptors + 2);
+    assert!(daemon.get("/status.json").contains(r#""camera_up":true"#));
+    println!("longest round of the lane over 500 reloads: {} s", longest());
+    assert_eq!(daemon.stop(), Some(0));
+    let journal = || fs::read_to_string(world.path("journal")).unwrap_or_default();
+    eventually("the journal is whole", || journal().contains("read anew"));
+    assert_eq!(journal().matches("pictures arrive").count(), 1, "the camera was opened once: {}", journal());
+}
+
+#[test]
+fn a_reload_that_changes_one_lane_leaves_the_other_its_camera_and_its_page_and_the_log_open() {
+    let world = today();
+    nobody(&world.path("frames"));
+    let second = |show_for: &str| {
+        format!(
+            "[[lane]]\nid = \"2\"\nshow_for = \"{show_for}\"\n[lane.camera]\ndevice = \"pictures:{0}/frames\"\n\
+             [lane.gate]\ndriver = \"file\"\npath = \"{0}/gate2\"\n",
+            world.path("").display()
+        )
+    };
+    let daemon = Daemon::start_with(&world, "", 0, "");
+    let config = fs::read_to_string(world.path("gate.toml")).expect("written");
+    let events = || {
+        let rows = checkpointd(&world.path(""), &["--config", "gate.toml", "log", "query", "--events", "--json"], "");
+        String::from_utf8_lossy(&rows.stdout).into_owned()
+    };
+    let mut changes = Vec::new();
+    for show_for in ["5s", "6s", "7s"] {
+        fs::write(world.path("gate.toml"), format!("{config}{}", second(show_for))).expect("written");
+        daemon.signal("-HUP");
+        eventually("it is read anew", || events().matches(r#""kind":"config""#).count() == changes.len() + 2);
+        changes.push(show_for);
+    }
+    assert_eq!(daemon.stop(), Some(0));
+    let journal = || fs::read_to_string(world.path("journal")).unwrap_or_default();
+    eventually("the journal is whole", || journal().contains("read anew"));
+    assert_eq!(journal().matches("lane 1: pictures arrive").count(), 1, "{}", journal());
+    assert!(world.path("gate2").exists(), "the other lane has its gate");
+    assert_eq!(events().matches(r#""kind":"config""#).count(), 4, "one log holds every configuration");
+}
+
+#[test]
+fn a_lane_whose_gate_could_not_be_had_works_once_it_can() {
+    let world = today();
+    nobody(&world.path("frames"));
+    also(&world, &another_lane(&world));
+    let daemon = Daemon::start(&world, "");
+    eventually("the device says which", || daemon.get("/status.json").contains("lane 2: the gate does not answer"));
+    fs::create_dir(world.path("nowhere")).expect("made");
+    eventually("its gate is closed", || fs::read_to_string(world.path("nowhere/gate")).is_ok());
+    eventually("and nothing is said of it", || !daemon.get("/status.json").contains("gate-fault"));
+    assert!(daemon.first_of("/events?lane=2", "event: state").contains("idle"));
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn a_missing_secret_of_the_upload_costs_the_rows_their_way_and_nobody_their_passage() {
+    let world = today();
+    nobody(&world.path("frames"));
+    let upload = format!(
+        "[upload]\nurl = \"http://127.0.0.1:9/rows\"\nreceipts = \"none\"\nsecret = \"{}\"\n",
+        world.path("word").display()
+    );
+    let daemon = Daemon::start_with(&world, "", 0, &upload);
+    eventually("the device says so", || daemon.get("/status.json").contains("upload-unavailable"));
+    assert!(daemon.first_of("/events?lane=1", "event: state").contains("idle"), "the lane works");
+    fs::write(world.path("word"), "word\n").expect("written");
+    eventually("the upload begins", || !daemon.get("/status.json").contains("upload-unavailable"));
+    assert_eq!(daemon.stop(), Some(0));
+}
+
 #[test]
 fn what_run_needs_is_missed_by_check_config_already() {
     let world = today();

@@ -43,6 +43,12 @@ impl BelievedTime {
         time
     }
 
+    /// The same device with another runtime folder.
+    #[must_use]
+    pub fn with_runtime(&self, runtime: &Path) -> BelievedTime {
+        BelievedTime { runtime: runtime.into(), ..self.clone() }
+    }
+
     /// The clock that it is judged from.
     #[must_use]
     pub fn clock(&self) -> &Clock {

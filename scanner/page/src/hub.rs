@@ -20,8 +20,8 @@ pub struct LaneScreen {
     besides: watch::Sender<Besides>,
 }
 
-impl LaneScreen {
-    fn new() -> LaneScreen {
+impl Default for LaneScreen {
+    fn default() -> LaneScreen {
         LaneScreen {
             state: watch::Sender::new(LaneState::Closed),
             preview: watch::Sender::new(None),
@@ -29,7 +29,9 @@ impl LaneScreen {
             besides: watch::Sender::new(Besides::default()),
         }
     }
+}
 
+impl LaneScreen {
     /// Fills the screen with `state`.
     pub fn show(&self, state: LaneState) {
         self.state.send_replace(state);
@@ -85,20 +87,10 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Slots for `lanes`; `hello` is what each page is told first, with the lane's name after the checkpoint's.
+    /// Over the slots that the lanes fill; `hello` is what each page is told first, with the lane's name after the checkpoint's.
     #[must_use]
-    pub fn new(hello: &Hello, lanes: &[String]) -> Hub {
-        Hub {
-            hello: hello.clone(),
-            lanes: lanes.iter().map(|lane| (lane.clone(), LaneScreen::new())).collect(),
-            band: watch::Sender::new(Vec::new()),
-        }
-    }
-
-    /// The lane's side of `lane`'s slots; `None` when there is no such lane.
-    #[must_use]
-    pub fn screen(&self, lane: &str) -> Option<LaneScreen> {
-        self.lanes.get(lane).cloned()
+    pub fn new(hello: Hello, lanes: BTreeMap<String, LaneScreen>) -> Hub {
+        Hub { hello, lanes, band: watch::Sender::new(Vec::new()) }
     }
 
     /// Replaces the calm band on every screen, if it says anything new.

@@ -60,6 +60,7 @@ pub struct Metrics {
     gate_opens: IntCounterVec,
     passages: IntCounterVec,
     camera_up: GaugeVec,
+    longest_round: GaugeVec,
     trust_age: GaugeVec,
     trust_freshness: GaugeVec,
     sync_attempts: IntCounterVec,
@@ -128,6 +129,11 @@ impl Metrics {
                 &["lane", "passage"],
             ),
             camera_up: gauge("checkpoint_camera_up", "1 while frames arrive that show something.", &["lane"]),
+            longest_round: gauge(
+                "checkpoint_lane_longest_round_seconds",
+                "Longest time that the lane's loop took to come round again since it began.",
+                &["lane"],
+            ),
             trust_age: gauge("checkpoint_trust_age_seconds", "Age of the newest verified list.", &["issuer"]),
             trust_freshness: gauge(
                 "checkpoint_trust_freshness",
@@ -159,14 +165,7 @@ impl Metrics {
             ),
             registry,
         };
-        for lane in lanes {
-            let _ = metrics.time_to_verdict.with_label_values(&[lane]);
-            let _ = metrics.gate_opens.with_label_values(&[lane]);
-            let _ = metrics.bursts.with_label_values(&[lane]);
-            for input in INPUTS {
-                let _ = metrics.old_inputs.with_label_values(&[lane, input]);
-            }
-        }
+        metrics.begin_lanes(lanes);
         for stage in Stage::ALL {
             let _ = metrics.stages.with_label_values(&[stage.code()]);
         }
@@ -177,6 +176,18 @@ impl Metrics {
             let _ = metrics.sync_attempts.with_label_values(&[result]);
         }
         metrics
+    }
+
+    /// Lanes that may be new are there from now on, with what they counted before.
+    pub fn begin_lanes<'a>(&self, lanes: impl IntoIterator<Item = &'a str>) {
+        for lane in lanes {
+            let _ = self.time_to_verdict.with_label_values(&[lane]);
+            let _ = self.gate_opens.with_label_values(&[lane]);
+            let _ = self.bursts.with_label_values(&[lane]);
+            for input in INPUTS {
+                let _ = self.old_inputs.with_label_values(&[lane, input]);
+            }
+        }
     }
 
     /// A verdict was given on `lane`, `took` after the first decodable frame.
@@ -226,6 +237,11 @@ impl Metrics {
     /// Whether frames arrive on `lane`.
     pub fn camera(&self, lane: &str, up: bool) {
         self.camera_up.with_label_values(&[lane]).set(f64::from(u8::from(up)));
+    }
+
+    /// The longest that the loop of `lane` took to come round again.
+    pub fn longest_round(&self, lane: &str, took: Duration) {
+        self.longest_round.with_label_values(&[lane]).set(took.as_secs_f64());
     }
 
     /// An issuer's list is so old, in seconds, and therefore `state` of `states`.

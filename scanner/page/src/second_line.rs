@@ -77,6 +77,12 @@ impl SecondLineBoard {
         SecondLineBoard { place, waiting: Arc::default() }
     }
 
+    /// The same board, of a checkpoint that has another name now.
+    #[must_use]
+    pub fn at(&self, place: String) -> SecondLineBoard {
+        SecondLineBoard { place, waiting: Arc::clone(&self.waiting) }
+    }
+
     fn lock(&self) -> MutexGuard<'_, SecondLine<Card>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }

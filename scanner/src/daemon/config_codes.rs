@@ -1,85 +1,108 @@
-//! A configuration code at a lane: judged, written into the chain, then into `codes.toml`, then the shift begins anew with it.
+//! A configuration code at a lane: judged, written into the chain, then into `codes.toml`, then what it changes begins anew with it.
 //!
 //! What a code may say is [`trustlist::configuration`]'s word. Here is the order of the edge: evidence first, then effect; and what
 //! would make the configuration invalid is found out before either.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use cache::log::{Event, Memory, UnixMillis, Written};
 use host::{
     atomic_file::{self, Readers},
-    config::Codes,
+    believed_time::BelievedTime,
+    config::{Codes, Config},
     service_window,
 };
-use trustlist::configuration::{self, Context, Order, Refusal, Wifi};
-
-use super::shared::Shared;
+use tokio::sync::mpsc;
+use trustlist::{
+    configuration::{self, Context, Order, Refusal, Wifi},
+    trust::Trust,
+};
 
 /// How long the chain is waited for. No traveller is waiting meanwhile.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The wireless network as NetworkManager reads it, in `places.state`.
 const WIFI: &str = "wifi.nmconnection";
 
-/// Takes a configuration code that the lane `lane` saw; what came of it, as the screen says it.
-pub fn take(shared: &Shared, lane: usize, text: &str, memory: Option<&Memory>) -> &'static str {
-    let name = &shared.config.lane[lane].id;
-    // Asked first: outside of a window anybody may hold up such a code, and it is not looked into.
-    let window = service_window::remaining(&shared.config.places.runtime, shared.time.clock().calendar()).is_some();
-    if !window {
-        log::info!(
-            "lane {name}: a configuration code outside of a service window (checkpointd service-window opens one)"
-        );
-        return Refusal::NoWindow.code();
+/// Takes configuration codes for the lanes. Clones take them into the same configuration.
+#[derive(Clone)]
+pub struct ConfigCodes {
+    in_force: Arc<ArcSwap<Config>>,
+    /// Asks for the configuration to be read anew.
+    reload: mpsc::Sender<()>,
+}
+
+impl ConfigCodes {
+    /// Over the configuration in force; whoever listens to `reload` reads it anew.
+    pub fn new(in_force: Arc<ArcSwap<Config>>, reload: mpsc::Sender<()>) -> ConfigCodes {
+        ConfigCodes { in_force, reload }
     }
-    let state = &shared.config.places.state;
-    let codes = match Codes::read(state) {
-        Ok(codes) => codes,
-        Err(error) => {
-            log::error!("lane {name}: a configuration code cannot be taken: {error}");
-            return "not-applied";
+
+    /// Takes a configuration code that the lane `lane` saw; what came of it, as the screen says it.
+    pub fn take(
+        &self,
+        lane: &str,
+        text: &str,
+        (trust, time): (&Trust, &BelievedTime),
+        memory: Option<&Memory>,
+    ) -> &'static str {
+        let config = self.in_force.load();
+        // Asked first: outside of a window anybody may hold up such a code, and it is not looked into.
+        let window = service_window::remaining(&config.places.runtime, time.clock().calendar()).is_some();
+        if !window {
+            log::info!(
+                "lane {lane}: a configuration code outside of a service window (checkpointd service-window opens one)"
+            );
+            return Refusal::NoWindow.code();
         }
-    };
-    let trust = shared.trust.load();
-    let context = Context {
-        window,
-        checkpoint: &shared.config.checkpoint.id,
-        moment: shared.moment(&trust),
-        taken: codes.number,
-    };
-    let order = match configuration::decide(text, &trust, &context) {
-        Ok(order) => order,
-        Err(refusal) => {
-            log::warn!("lane {name}: a configuration code sets nothing: {refusal}");
-            return refusal.code();
-        }
-    };
-    let applied = possible(shared, &order, name)
-        .and_then(|()| remember(&order, name, (&context, shared.time.clock().unix_millis()), memory))
-        .and_then(|()| apply(&codes.after(order.number, &order.settings, name), &order, state));
-    match applied {
-        Ok(()) => {
-            let sets = order.settings.names().join(", ");
-            log::info!("lane {name}: configuration code {} of key {} sets {sets}", order.number, order.kid);
-            "taken"
-        }
-        Err(trouble) => {
-            log::error!("lane {name}: configuration code {} cannot be applied: {trouble}", order.number);
-            "not-applied"
+        let state = &config.places.state;
+        let codes = match Codes::read(state) {
+            Ok(codes) => codes,
+            Err(error) => {
+                log::error!("lane {lane}: a configuration code cannot be taken: {error}");
+                return "not-applied";
+            }
+        };
+        let context =
+            Context { window, checkpoint: &config.checkpoint.id, moment: time.moment(trust), taken: codes.number };
+        let order = match configuration::decide(text, trust, &context) {
+            Ok(order) => order,
+            Err(refusal) => {
+                log::warn!("lane {lane}: a configuration code sets nothing: {refusal}");
+                return refusal.code();
+            }
+        };
+        let at = UnixMillis(time.clock().unix_millis());
+        let applied = possible(&config, &order, lane)
+            .and_then(|()| remember(&order, lane, (&context, at), memory))
+            .and_then(|()| apply(&codes.after(order.number, &order.settings, lane), &order, state));
+        match applied {
+            Ok(()) => {
+                let sets = order.settings.names().join(", ");
+                log::info!("lane {lane}: configuration code {} of key {} sets {sets}", order.number, order.kid);
+                // One that was asked for already brings this one, too.
+                let _ = self.reload.try_send(());
+                "taken"
+            }
+            Err(trouble) => {
+                log::error!("lane {lane}: configuration code {} cannot be applied: {trouble}", order.number);
+                "not-applied"
+            }
         }
     }
 }
 
 /// Whether the configuration would still be one.
-fn possible(shared: &Shared, order: &Order, lane: &str) -> Result<(), String> {
+fn possible(config: &Config, order: &Order, lane: &str) -> Result<(), String> {
     let alone = Codes::default().after(order.number, &order.settings, lane);
-    shared.config.with(&alone).map(drop).map_err(|error| error.to_string())
+    config.with(&alone).map(drop).map_err(|error| error.to_string())
 }
 
 /// No effect without a row.
 fn remember(
     order: &Order,
     lane: &str,
-    (context, at_ms): (&Context<'_>, i64),
+    (context, at): (&Context<'_>, UnixMillis),
     memory: Option<&Memory>,
 ) -> Result<(), String> {
     let event = Event::ConfigurationCode {
@@ -89,7 +112,7 @@ fn remember(
         sets: order.settings.names().into_iter().map(str::to_owned).collect(),
     };
     let memory = memory.ok_or("there is no scan log")?;
-    match memory.record(&event, UnixMillis(at_ms), context.moment.trust).wait(PATIENCE) {
+    match memory.record(&event, at, context.moment.trust).wait(PATIENCE) {
         Written::Committed(_) => Ok(()),
         Written::Late => Err("the scan log does not answer".to_owned()),
         Written::Failed(fault) => Err(format!("the scan log: {}", fault.code())),

@@ -1,6 +1,6 @@
 //! Why the daemon cannot start, or cannot begin with another configuration.
 
-use std::{error, fmt, io};
+use std::{error, fmt, io, path::PathBuf};
 
 use cache::log::Fault;
 use devices::gate::GateError;
@@ -20,6 +20,8 @@ pub enum DaemonError {
     },
     /// The centre cannot be reached the way it is configured.
     Upload(PeerError),
+    /// The socket to the process that has the network cannot be had.
+    Relay(PathBuf, io::Error),
     /// The lists cannot be loaded.
     Lists(sync::error::Error),
     /// The scan log cannot be read.
@@ -46,6 +48,7 @@ impl fmt::Display for DaemonError {
             Self::Config(error) => write!(f, "{error}"),
             Self::Gate { lane, error } => write!(f, "lane {lane}: {error}"),
             Self::Upload(error) => write!(f, "upload: {error}"),
+            Self::Relay(place, error) => write!(f, "{}: {error}", place.display()),
             Self::Lists(error) => write!(f, "{error}"),
             Self::Log(_) => f.write_str("the scan log cannot be read"),
             Self::Thread(whose, _) => write!(f, "cannot start {whose}"),
@@ -62,7 +65,7 @@ impl error::Error for DaemonError {
             Self::Thread(_, cause) | Self::Signals(cause) => Some(cause),
             // Shown whole already: what lies behind it is the cause of this.
             Self::Lists(error) => error.source(),
-            Self::Config(_) | Self::Gate { .. } | Self::Upload(_) | Self::Randomness(_) => None,
+            Self::Config(_) | Self::Gate { .. } | Self::Upload(_) | Self::Relay(..) | Self::Randomness(_) => None,
         }
     }
 }

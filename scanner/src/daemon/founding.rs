@@ -1,13 +1,13 @@
 //! A row for what somebody at this gate said of the nation's root, whichever process took the word.
 
+use std::path::Path;
+
 use cache::{
     log::{Event, UnixMillis, Writer},
     trust_store::{Note, TrustStore},
 };
 use sync::update::founding::Founded;
 use trustlist::time::Moment;
-
-use super::shared::Shared;
 
 /// Looks for such a word whenever the nation's lists change.
 #[derive(Default)]
@@ -17,15 +17,14 @@ pub struct FoundingWatch {
 
 impl FoundingWatch {
     /// Hands the log a row of what was said and is not in it yet. Where it could not be handed over it is tried again.
-    pub fn look(&mut self, shared: &Shared, writer: &Writer, generation: u64, moment: Moment) {
+    pub fn look(&mut self, store: &Path, writer: &Writer, generation: u64, moment: Moment) {
         if self.seen == Some(generation) {
             return;
         }
-        let store = shared.config.places.trust_store();
         if !store.exists() {
             return;
         }
-        let told = TrustStore::open(&store).and_then(|mut store| {
+        let told = TrustStore::open(store).and_then(|mut store| {
             let word = store.note(Note::Founded)?;
             if let Some(Founded { old, new, generation }) = word.and_then(|word| serde_json::from_str(&word).ok()) {
                 log::warn!("another first root of the nation counts by somebody's word: {new}, and no longer {old}");

@@ -16,7 +16,11 @@ use std::{
 
 use cache::log::{self as log_of, Memory, Receipt, UnixMillis, Written};
 use eye::track::Tracker;
-use trustlist::{judge::Decision, lists::recognition::Suspension, verdict::Verdict};
+use trustlist::{
+    judge::Decision,
+    lists::recognition::Suspension,
+    verdict::{Reason, Verdict},
+};
 use uuid::Uuid;
 
 mod record;
@@ -26,7 +30,7 @@ use devices::{
     gate::{ContactEvent, Gate, Hold, cues},
     readers::{EngineRead, tally::Outcome},
 };
-use host::{clock::Clock, config};
+use host::{believed_time::BelievedTime, clock::Clock, config};
 use lane::{
     liveness::{Lifeless, Liveness},
     machine::{Action, Claim, Event, FRESH, GateEvent, Lane, Passage, Patience, SymbolId},
@@ -36,14 +40,25 @@ use lane::{
     unread::UnreadCode,
     watchdog::CameraState,
 };
-use page::{hub::LaneScreen, metrics::Stage, second_line::Card, status::RecentScan};
+use page::{
+    hub::LaneScreen,
+    metrics::{Metrics, Stage},
+    second_line::{Card, SecondLineBoard},
+    status::RecentScan,
+};
+use tokio::sync::watch;
 
 use super::{
-    config_codes,
+    config_codes::ConfigCodes,
+    lane_report::{CameraView, LaneReport},
+    lists_in_force::ListsInForce,
+    log_health::LogHealth,
     preview::preview,
+    process::{Events, Uptime},
+    recent_scans::RecentScans,
     row,
+    settings::LaneSettings,
     setup::DaemonEvent,
-    shared::{LaneBoard, Shared, lock},
 };
 
 /// How often the lane looks up when nothing arrives: what a gate's closing may be late by.
@@ -51,10 +66,33 @@ const TICK: Duration = Duration::from_millis(20);
 /// Pause between two aiming pictures.
 const PREVIEW_EVERY: Duration = Duration::from_millis(100);
 
+/// What a lane sees of the others: one narrow handle each.
+#[derive(Clone)]
+pub struct LaneHandles {
+    /// The time as this device believes it, and the clock.
+    pub time: BelievedTime,
+    /// Time since the daemon began.
+    pub uptime: Uptime,
+    /// The lists that it judges by.
+    pub lists: ListsInForce,
+    /// Where it says that rows cannot be written.
+    pub log_health: LogHealth,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Who waits at the second line.
+    pub second_line: SecondLineBoard,
+    /// The latest verdicts.
+    pub recent: RecentScans,
+    /// Whoever listens.
+    pub events: Events,
+    /// What takes configuration codes.
+    pub codes: ConfigCodes,
+}
+
 /// One lane's own things.
 pub struct LaneWorker {
-    index: usize,
-    shared: Arc<Shared>,
+    settings: Arc<LaneSettings>,
+    others: LaneHandles,
     eye: Tracker,
     unread: UnreadCode,
     cues: Cues,
@@ -65,9 +103,13 @@ pub struct LaneWorker {
     gate: Gate,
     memory: Option<Memory>,
     screen: LaneScreen,
+    /// What it says of itself.
+    report: watch::Sender<LaneReport>,
     /// Rows that the gate did not wait for: they may still fail, and then somebody must know.
     late: Vec<Receipt>,
-    camera: CameraState,
+    camera: CameraView,
+    /// What the state machine knows of the camera.
+    told_of_camera: CameraState,
     /// The row of the latest verdict.
     row: Option<Uuid>,
     /// The rows of admissions of which nothing is recorded yet, oldest first. Empty where no sensor watches.
@@ -87,92 +129,126 @@ pub struct Inputs {
     pub has_camera: bool,
 }
 
+/// What reached a lane since it last looked.
+#[derive(Default)]
+pub struct Arrivals {
+    /// The newest frame.
+    pub frame: Option<Frame>,
+    /// Frames before it that nobody looked at.
+    pub replaced: u64,
+    /// Texts in their order.
+    pub texts: Vec<EngineRead>,
+}
+
+impl Inputs {
+    /// Waits until something arrives or `until`; `None` when nothing will any more.
+    fn wait(&self, until: Instant) -> Option<Arrivals> {
+        let mut arrivals = Arrivals::default();
+        match self.frames.take(until) {
+            Slot::Filled(frame) => arrivals.frame = Some(frame),
+            Slot::Timeout => (),
+            Slot::Closed if self.has_camera => return None,
+            Slot::Closed => arrivals.texts.extend(self.texts.recv_timeout(TICK)),
+        }
+        arrivals.replaced = self.frames.replaced();
+        arrivals.texts.extend(self.texts.try_iter());
+        Some(arrivals)
+    }
+}
+
 impl LaneWorker {
     /// A lane with its gate closed.
     pub fn new(
-        index: usize,
-        shared: Arc<Shared>,
-        gate: Gate,
-        memory: Option<Memory>,
+        settings: Arc<LaneSettings>,
+        others: LaneHandles,
+        (gate, memory): (Gate, Option<Memory>),
         screen: LaneScreen,
+        camera: CameraView,
+        report: watch::Sender<LaneReport>,
     ) -> LaneWorker {
-        let settings = &shared.config.lane[index];
+        let own = &settings.lane;
         let patience = Patience {
-            same_symbol: settings.same_symbol_timeout,
-            rearm: settings.rearm,
-            stuck: settings.stuck,
-            show_for: settings.show_for,
-            open_for: settings.gate.open_for,
-            sensor: settings.gpio.passage.is_some(),
+            same_symbol: own.same_symbol_timeout,
+            rearm: own.rearm,
+            stuck: own.stuck,
+            show_for: own.show_for,
+            open_for: own.gate.open_for,
+            sensor: own.gpio.passage.is_some(),
         };
         LaneWorker {
-            index,
             eye: Tracker::new(),
             unread: UnreadCode::default(),
             liveness: Liveness::default(),
             known: Known::default(),
-            cues: cues(&shared.config.signals),
+            cues: cues(&settings.signals),
             lane: Lane::new(patience),
             gate,
             memory,
             screen,
+            report,
             late: Vec::new(),
-            camera: CameraState::Unknown,
+            camera,
+            told_of_camera: CameraState::Unknown,
             row: None,
             awaited: VecDeque::new(),
             next_preview: Duration::ZERO,
             configuration: None,
-            shared,
+            settings,
+            others,
         }
     }
 
     fn settings(&self) -> &config::Lane {
-        &self.shared.config.lane[self.index]
+        &self.settings.lane
     }
 
     fn clock(&self) -> &Clock {
-        self.shared.time.clock()
+        self.others.time.clock()
     }
 
-    fn board(&self) -> &LaneBoard {
-        &self.shared.lanes[self.index]
+    fn now(&self) -> Duration {
+        self.others.uptime.now()
     }
 
     /// Works until `stop`, or until the source has no more frames.
     pub fn work(mut self, inputs: &Inputs, stop: &AtomicBool) {
-        if !inputs.has_camera {
-            self.board().set_camera(CameraState::Up);
-        }
         while !stop.load(Ordering::Relaxed) {
-            self.board().beats(self.shared.now());
-            let arrived = inputs.frames.take(self.clock().now() + TICK);
-            self.shared.metrics.frames("replaced", inputs.frames.replaced());
-            // Before the frame: that pictures arrive again clears the screen, which must not hide a verdict.
-            self.watch_camera();
-            self.watch_contacts();
-            match arrived {
-                Slot::Filled(frame) if self.clock().since(frame.captured()) < FRESH => self.look(&frame),
-                Slot::Filled(_) => {
-                    self.came_late("frame");
-                    self.tick();
-                }
-                Slot::Timeout => self.tick(),
-                Slot::Closed if inputs.has_camera => break,
-                Slot::Closed => {
-                    if let Ok(heard) = inputs.texts.recv_timeout(TICK) {
-                        self.hear(heard);
-                    }
-                    self.tick();
-                }
-            }
-            while let Ok(heard) = inputs.texts.try_recv() {
-                self.hear(heard);
-            }
-            self.watch_gate();
-            self.settle_late_rows();
+            let until = self.clock().now() + TICK;
+            let Some(arrivals) = inputs.wait(until) else { break };
+            self.step(arrivals);
         }
         self.nothing_seen(Event::Stop);
-        self.board().ended.store(true, Ordering::Relaxed);
+        self.report.send_modify(|report| report.ended = true);
+    }
+
+    /// One round of the lane, in the time of its clock. It waits for the disk, for a row, and for nothing else.
+    pub fn step(&mut self, arrivals: Arrivals) {
+        self.goes_round();
+        self.others.metrics.frames("replaced", arrivals.replaced);
+        // Before the frame: that pictures arrive again clears the screen, which must not hide a verdict.
+        self.watch_camera();
+        self.watch_contacts();
+        match arrivals.frame {
+            Some(frame) if self.clock().since(frame.captured()) < FRESH => self.look(&frame),
+            Some(_) => {
+                self.came_late("frame");
+                self.tick();
+            }
+            None => self.tick(),
+        }
+        for text in arrivals.texts {
+            self.hear(text);
+        }
+        self.watch_gate();
+        self.settle_late_rows();
+    }
+
+    fn goes_round(&self) {
+        let now = self.now();
+        self.report.send_modify(|report| {
+            report.longest_round = report.longest_round.max(now.saturating_sub(report.beat));
+            report.beat = now;
+        });
     }
 
     fn tick(&mut self) {
@@ -186,14 +262,14 @@ impl LaneWorker {
 
     /// Something came so late that whoever it was about has gone: it is dropped, and counted.
     fn came_late(&self, input: &'static str) {
-        self.shared.metrics.old_input(&self.settings().id, input);
+        self.others.metrics.old_input(&self.settings().id, input);
     }
 
     fn look(&mut self, frame: &Frame) {
-        self.shared.metrics.stage(Stage::Luma, frame.luma_took());
+        self.others.metrics.stage(Stage::Luma, frame.luma_took());
         let clock = self.clock().clone();
         let began = clock.now();
-        let now = self.shared.now();
+        let now = self.now();
         // Both are made not to panic. Should one do so on a picture made for it, that picture is lost, and no lane.
         let looked = catch_unwind(AssertUnwindSafe(|| {
             let presentation = self.eye.see(frame.luma());
@@ -205,12 +281,12 @@ impl LaneWorker {
         }));
         let Ok((presentation, took, found, noticed, lifeless)) = looked else {
             (self.eye, self.unread, self.liveness) = (Tracker::new(), UnreadCode::default(), Liveness::default());
-            self.shared.metrics.frames("panicked", 1);
+            self.others.metrics.frames("panicked", 1);
             self.tick();
             return;
         };
-        self.shared.metrics.stage(Stage::Read, took);
-        self.board().frames.fetch_add(1, Ordering::Relaxed);
+        self.others.metrics.stage(Stage::Read, took);
+        self.report.send_modify(|report| report.frames += 1);
         self.note_lifeless(lifeless);
         let outline = found.or(noticed.map(|presence| presence.outline));
         let hint = presentation.hints.first().copied().or(noticed.map(|presence| presence.hint));
@@ -219,7 +295,7 @@ impl LaneWorker {
             self.screen.preview(preview(frame.luma(), outline, hint));
         }
         if let Some(hint) = hint.filter(|_| presentation.symbols.is_empty() && outline.is_some()) {
-            *lock(&self.board().no_read) = Some((hint.code(), now));
+            self.report.send_modify(|report| report.no_read = Some((hint.code(), now)));
         }
         let size = (frame.width(), frame.height());
         let aim = Aim { x: self.settings().aim.x, y: self.settings().aim.y };
@@ -232,7 +308,7 @@ impl LaneWorker {
             seen if seen.iter().any(|seen| seen.claim != Claim::Nothing) => "read",
             _ => "not-a-pass-code",
         };
-        self.shared.metrics.frames(result, 1);
+        self.others.metrics.frames(result, 1);
         self.happened(Event::Frame(&seen), &mut presentation, frame.captured());
         self.configured(&presentation);
     }
@@ -261,25 +337,24 @@ impl LaneWorker {
 
     /// What has been the matter with the pictures for long; one line in the journal for each change.
     fn note_lifeless(&self, now: Option<Lifeless>) {
-        let mut told = lock(&self.board().lifeless);
-        if *told == now {
+        if self.report.borrow().lifeless == now {
             return;
         }
         match now {
             Some(cause) => log::error!("lane {}: {}", self.settings().id, cause.advice()),
             None => log::info!("lane {}: pictures show something again", self.settings().id),
         }
-        *told = now;
+        self.report.send_modify(|report| report.lifeless = now);
     }
 
     /// An installer's code, once a presentation; and one at a time, for whoever shows two in turn.
     fn configured(&mut self, presentation: &Presentation) {
         let Some((id, text)) = presentation.configuration() else { return };
-        // What it sets begins a new shift, and between two shifts a relay lets go: not while it holds the gate open for a fire.
-        if self.board().alarm.load(Ordering::Relaxed) {
+        // What it sets begins this lane anew, and between the two a relay lets go: not while it holds the gate open for a fire.
+        if self.report.borrow().alarm {
             return;
         }
-        let now = self.shared.now();
+        let now = self.now();
         let away = self.settings().same_symbol_timeout;
         if let Some((known, last)) = &mut self.configuration
             && now.saturating_sub(*last) < away
@@ -290,16 +365,14 @@ impl LaneWorker {
             return;
         }
         self.configuration = Some((id, now));
-        let outcome = config_codes::take(&self.shared, self.index, text, self.memory.as_ref());
-        if outcome == "taken" {
-            self.shared.reload_soon();
-        }
+        let LaneHandles { codes, time, lists, .. } = &self.others;
+        let outcome = codes.take(&self.settings().id, text, (&lists.now(), time), self.memory.as_ref());
         self.nothing_seen(Event::Configured(outcome));
     }
 
     /// Tells the state machine, and does what it says. `since` is when the traveller's code could first be read. The verdict, if one was given.
     fn happened(&mut self, event: Event<'_>, presentation: &mut Presentation, since: Instant) -> Option<Verdict> {
-        let mut actions = VecDeque::from(self.lane.on(event, self.shared.now()));
+        let mut actions = VecDeque::from(self.lane.on(event, self.now()));
         let mut verdict: Option<(Decision, Duration)> = None;
         while let Some(action) = actions.pop_front() {
             match action {
@@ -316,13 +389,13 @@ impl LaneWorker {
                     };
                     self.screen.name(name);
                     verdict = Some((decision, self.clock().since(since)));
-                    actions.extend(self.lane.on(judged, self.shared.now()));
+                    actions.extend(self.lane.on(judged, self.now()));
                 }
                 Action::Open(admission) => {
                     let began = self.clock().now();
                     self.gate.open(admission);
-                    self.shared.metrics.stage(Stage::Gate, self.clock().since(began));
-                    self.shared.metrics.gate_opened(&self.settings().id);
+                    self.others.metrics.stage(Stage::Gate, self.clock().since(began));
+                    self.others.metrics.gate_opened(&self.settings().id);
                     if self.settings().gpio.passage.is_some() {
                         self.awaited.push_back(self.row);
                     }
@@ -343,7 +416,7 @@ impl LaneWorker {
                 }
                 Action::ForgetName => self.screen.name(None),
                 Action::CountNotAPassCode => {
-                    self.shared.emit(DaemonEvent::NotAPassCode { lane: self.settings().id.clone() });
+                    self.others.events.emit(DaemonEvent::NotAPassCode { lane: self.settings().id.clone() });
                 }
             }
         }
@@ -356,7 +429,7 @@ impl LaneWorker {
     /// Puts up a card for whoever was not admitted; the number for the screen. A verdict without a row is nobody's to change.
     fn send_to_the_second_line(&self, decision: &Decision) -> Option<String> {
         let scan = self.row.filter(|_| decision.verdict != Verdict::Admit)?;
-        let trust = self.shared.trust.load();
+        let trust = self.others.lists.now();
         let suspension = decision.notice.as_ref();
         let card = Card {
             scan,
@@ -370,13 +443,13 @@ impl LaneWorker {
             notice: suspension.map(Suspension::notice_and_dates),
             instead: suspension.and_then(|suspension| suspension.instead.clone()),
         };
-        Some(self.shared.second_line.arrive(card).to_string())
+        Some(self.others.second_line.arrive(card).to_string())
     }
 
     /// Counts a verdict once everything about it is done.
     fn given(&self, decision: Decision, took: Duration) {
         let lane = self.settings().id.clone();
-        let scan = Scan { at: self.shared.now(), verdict: decision.verdict, reason: decision.reason, took };
+        let scan = Scan { at: self.now(), verdict: decision.verdict, reason: decision.reason, took };
         let recent = RecentScan {
             scan: self.row.map(|row| row.to_string()),
             by_hand: None,
@@ -386,14 +459,19 @@ impl LaneWorker {
             reason: decision.reason.code().to_owned(),
             issuer: decision.issuer.map(|issuer| issuer.to_string()),
         };
-        self.shared.scanned(self.index, scan, recent);
-        self.shared.emit(DaemonEvent::Verdict { lane, decision: Box::new(decision), took });
+        if scan.reason == Reason::KeyNewerThanList {
+            self.others.lists.want_newer();
+        }
+        self.others.metrics.scan(&lane, scan.verdict, scan.reason, scan.took);
+        self.report.send_modify(|report| report.history.add(scan));
+        self.others.recent.add(recent);
+        self.others.events.emit(DaemonEvent::Verdict { lane, decision: Box::new(decision), took });
     }
 
     /// What became of the oldest admission of which nothing is known yet.
     fn note_passage(&mut self, passage: Passage) {
         let passage = row::passage(passage);
-        self.shared.metrics.passage(&self.settings().id, passage.code());
+        self.others.metrics.passage(&self.settings().id, passage.code());
         // An admission without a row was given by nobody: rows come first.
         let Some(scan) = self.awaited.pop_front().flatten() else { return };
         self.note(&log_of::Event::Passage { scan, passage });
@@ -404,16 +482,16 @@ impl LaneWorker {
         let what = row::gate_event(event);
         log::warn!("lane {lane}: {}", what.code());
         match event {
-            GateEvent::Alarm => self.board().alarm.store(true, Ordering::Relaxed),
-            GateEvent::AlarmOver => self.board().alarm.store(false, Ordering::Relaxed),
-            GateEvent::Forced => self.shared.metrics.passage(&lane, what.code()),
+            GateEvent::Alarm => self.report.send_modify(|report| report.alarm = true),
+            GateEvent::AlarmOver => self.report.send_modify(|report| report.alarm = false),
+            GateEvent::Forced => self.others.metrics.passage(&lane, what.code()),
         }
         self.note(&log_of::Event::Gate { lane, what });
     }
 
     /// Hands an event to the log. The gate has moved: nobody waits, and a failure is told when it is known.
     fn note(&mut self, event: &log_of::Event) {
-        let trust = self.shared.moment(&self.shared.trust.load()).trust;
+        let trust = self.others.time.moment(&self.others.lists.now()).trust;
         let at = UnixMillis(self.clock().unix_millis());
         if let Some(memory) = &self.memory {
             self.late.push(memory.record(event, at, trust));
@@ -440,23 +518,22 @@ impl LaneWorker {
     /// What is wrong with the gate now; one line in the journal for each change.
     fn watch_gate(&mut self) {
         let now = self.gate.trouble();
-        let mut told = lock(&self.board().gate_trouble);
-        if *told == now {
+        if self.report.borrow().gate_trouble == now {
             return;
         }
         match &now {
             Some(trouble) => log::error!("lane {}: the gate does not answer: {trouble}", self.settings().id),
             None => log::info!("lane {}: the gate answers again", self.settings().id),
         }
-        *told = now;
+        self.report.send_modify(|report| report.gate_trouble = now);
     }
 
     fn watch_camera(&mut self) {
-        let camera = self.board().camera();
-        if camera == self.camera {
+        let camera = self.camera.at(self.now()).state;
+        if camera == self.told_of_camera {
             return;
         }
-        self.camera = camera;
+        self.told_of_camera = camera;
         let event = match camera {
             CameraState::Up => Event::CameraBack,
             CameraState::Lost => Event::CameraLost,
@@ -466,13 +543,13 @@ impl LaneWorker {
     }
 
     fn settle_late_rows(&mut self) {
-        let shared = &self.shared;
+        let log_health = &self.others.log_health;
         self.late.retain(|receipt| match receipt.wait(Duration::ZERO) {
             Written::Late => true,
             Written::Committed(_) => false,
             Written::Failed(fault) => {
                 log::error!("a row whose traveller has passed could not be written: {}", fault.code());
-                *lock(&shared.log_trouble) = Some(fault.code().to_owned());
+                log_health.unavailable(fault.code());
                 false
             }
         });

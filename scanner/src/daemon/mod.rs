@@ -2,25 +2,34 @@
 //!
 //! Each lane is a thread that waits for nobody (`lane_worker`); each camera is one beside it. Everything that may wait (the page,
 //! the lists, rows on their way to a centre, the once-a-second report) lives on other threads and reaches a lane only through
-//! values that are replaced whole. What all of them share is `shared`; one run from a configuration to the next is a `session`.
+//! values that are replaced whole. What lives as long as the process is `process`; each part is begun with its slice of the configuration
+//! (`settings`), and a reload begins anew only those whose slice is another (`parts`).
 
 mod config_codes;
 mod degraded;
 mod error;
+mod face;
 mod founding;
 mod health;
 pub mod in_force;
+mod lane_part;
+mod lane_report;
 mod lane_worker;
 mod list_updater;
+mod lists_in_force;
+mod log_health;
 mod overrides;
+mod parts;
 mod preview;
+mod process;
+mod recent_scans;
 mod reporter;
 mod row;
 mod scan_log;
 mod service_manager;
 mod session;
+mod settings;
 mod setup;
-mod shared;
 mod signals;
 mod start;
 mod threads;
@@ -44,17 +53,7 @@ pub fn run(setup: &Setup) -> Result<(), DaemonError> {
         .map_err(|error| DaemonError::Thread("threads", error))?;
     let result = runtime.block_on(async {
         let mut signals = signals::Signals::listen(setup.stop.clone()).map_err(DaemonError::Signals)?;
-        let mut config = (setup.config)()?;
-        let mut log = scan_log::LogKeeper::new(&setup.clock).map_err(DaemonError::Randomness)?;
-        let end = loop {
-            match session::work(setup, &mut signals, config, &mut log).await {
-                Ok(session::End::Reload(anew)) => config = *anew,
-                Ok(session::End::Stop) => break Ok(()),
-                Err(error) => break Err(error),
-            }
-        };
-        log.close();
-        end
+        session::work(setup, &mut signals).await
     });
     // A client that reads slowly must not keep the daemon from ending.
     runtime.shutdown_timeout(Duration::from_millis(200));

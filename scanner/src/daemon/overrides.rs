@@ -7,8 +7,8 @@ use std::{
     fmt, fs,
     io::Read,
     os::unix::fs::PermissionsExt,
-    path::Path,
-    sync::{Arc, Mutex},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -17,10 +17,14 @@ use cache::log::{
     attestation::Statement,
     officer::{Officers, Word},
 };
-use page::overrides::{Override, OverrideRefusal, OverrideService};
+use host::believed_time::BelievedTime;
+use page::{
+    overrides::{Override, OverrideRefusal, OverrideService},
+    second_line::SecondLineBoard,
+};
 use trustlist::verdict::Verdict;
 
-use super::shared::{Shared, lock};
+use super::{lists_in_force::ListsInForce, recent_scans::RecentScans};
 
 /// Largest list of officers.
 const MAX_FILE: u64 = 64 * 1024;
@@ -29,12 +33,27 @@ const SKEW_MS: i64 = 120_000;
 /// How long an officer waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The desk of one shift.
+/// When each key signed last: a word that was overheard is not heard twice, whatever is read anew.
+pub type SignedBefore = Arc<Mutex<BTreeMap<String, i64>>>;
+
+/// The desk of the second line.
 pub struct LoggedOverrides {
-    shared: Arc<Shared>,
-    writer: Option<Writer>,
-    /// When each key signed last: a word that was overheard is not heard twice.
-    heard: Mutex<BTreeMap<String, i64>>,
+    /// The post's name.
+    pub post: String,
+    /// The list of officers.
+    pub officers: Option<PathBuf>,
+    /// The time as this device believes it.
+    pub time: BelievedTime,
+    /// The lists in force.
+    pub lists: ListsInForce,
+    /// The latest verdicts.
+    pub recent: RecentScans,
+    /// Who waits.
+    pub second_line: SecondLineBoard,
+    /// The log; without one nothing can be overridden.
+    pub writer: Option<Writer>,
+    /// When each key signed last.
+    pub heard: SignedBefore,
 }
 
 impl fmt::Debug for LoggedOverrides {
@@ -44,14 +63,9 @@ impl fmt::Debug for LoggedOverrides {
 }
 
 impl LoggedOverrides {
-    /// For one shift; without a log nothing can be overridden.
-    pub fn new(shared: Arc<Shared>, writer: Option<Writer>) -> LoggedOverrides {
-        LoggedOverrides { shared, writer, heard: Mutex::default() }
-    }
-
     /// Whether an officer signed it. The list is read each time: an officer who is taken out of it is gone at once.
     fn signed(&self, word: &Word) -> Result<(), OverrideRefusal> {
-        let path = self.shared.config.page.officers.as_deref().ok_or(OverrideRefusal::NoOfficers)?;
+        let path = self.officers.as_deref().ok_or(OverrideRefusal::NoOfficers)?;
         let officers = officers(path).map_err(|trouble| {
             log::error!("page.officers {}: {trouble}", path.display());
             OverrideRefusal::NoOfficers
@@ -66,9 +80,9 @@ impl LoggedOverrides {
     /// Whether it was signed just now, and after everything its key signed before.
     fn new_word(&self, word: &Word) -> Result<(), OverrideRefusal> {
         let signed = word.signed_ms.0;
-        let mut heard = lock(&self.heard);
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let before = heard.get(&word.key).copied().unwrap_or(i64::MIN);
-        if signed <= before || self.shared.time.clock().unix_millis().abs_diff(signed) > SKEW_MS.unsigned_abs() {
+        if signed <= before || self.time.clock().unix_millis().abs_diff(signed) > SKEW_MS.unsigned_abs() {
             return Err(OverrideRefusal::NotNow);
         }
         heard.insert(word.key.clone(), signed);
@@ -104,19 +118,19 @@ impl OverrideService for LoggedOverrides {
             return Err(OverrideRefusal::NotAVerdict);
         }
         let scan = word.scan.to_string();
-        let recent = || self.shared.recent().iter().any(|recent| recent.scan.as_ref() == Some(&scan));
-        if !self.shared.second_line.has(word.scan) && !recent() {
+        let recent = || self.recent.all().iter().any(|recent| recent.scan.as_ref() == Some(&scan));
+        if !self.second_line.has(word.scan) && !recent() {
             return Err(OverrideRefusal::UnknownScan);
         }
         self.new_word(&word)?;
-        let trust = self.shared.moment(&self.shared.trust.load()).trust;
+        let trust = self.time.moment(&self.lists.now()).trust;
         let writer = self.writer.as_ref().ok_or(OverrideRefusal::NotWritten)?;
         let event = Event::Override(word);
-        match writer.record(&event, UnixMillis(self.shared.time.clock().unix_millis()), trust).wait(PATIENCE) {
+        match writer.record(&event, UnixMillis(self.time.clock().unix_millis()), trust).wait(PATIENCE) {
             Written::Committed(_) => {
                 log::info!("a {} decided by hand: {} ({})", said.role, said.verdict.code(), said.why.code());
-                self.shared.overridden(&scan, said.verdict);
-                self.shared.second_line.done(said.scan);
+                self.recent.decided_by_hand(&scan, said.verdict);
+                self.second_line.done(said.scan);
                 Ok(())
             }
             Written::Late | Written::Failed(_) => Err(OverrideRefusal::NotWritten),
@@ -124,14 +138,14 @@ impl OverrideService for LoggedOverrides {
     }
 
     fn attestation(&self) -> Option<String> {
-        let trust = self.shared.trust.load_full();
+        let trust = self.lists.now();
         let generations =
             trust.issuers().filter_map(|issuer| Some((issuer.entry.id, issuer.repository?.generation))).collect();
         let statement = Statement {
-            checkpoint: self.shared.config.checkpoint.id.clone(),
+            checkpoint: self.post.clone(),
             build: host::BUILD.to_owned(),
-            at: UnixMillis(self.shared.time.clock().unix_millis()),
-            time_trust: self.shared.moment(&trust).trust.code().to_owned(),
+            at: UnixMillis(self.time.clock().unix_millis()),
+            time_trust: self.time.moment(&trust).trust.code().to_owned(),
             lists: generations,
         };
         match self.writer.as_ref()?.with_log(move |log| log.attest(&statement)) {

@@ -4,10 +4,7 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
-    sync::{
-        atomic::Ordering,
-        mpsc::{Receiver, RecvTimeoutError},
-    },
+    sync::mpsc::{Receiver, RecvTimeoutError},
     time::Duration,
 };
 
@@ -16,14 +13,15 @@ use cache::{
     outbox::Counts,
 };
 use devices::readers::tally::{Outcome, Tally};
-use host::config;
+use host::{believed_time::BelievedTime, service_window};
 use lane::{liveness::Lifeless, queue, watchdog::CameraState};
 use page::{
+    metrics::Metrics,
     server::PageState,
     status::{DegradedStatus, LaneStatus, ListStatus, LogStatus, QueueStatus, ReaderStatus, Status, SyncStatus},
     view::DegradedState,
 };
-use sync::update::activation::PendingUpdate;
+use sync::{update::activation::PendingUpdate, upload};
 use tokio::sync::watch;
 use trustlist::{
     freshness::Freshness,
@@ -36,10 +34,15 @@ use trustlist::{
 };
 
 use super::{
-    degraded::faults,
+    degraded::{Seen, faults},
     founding::FoundingWatch,
+    lane_report::{LaneReport, LaneView},
+    lists_in_force::{ListsHealth, ListsInForce, ListsState},
+    log_health::LogHealth,
+    process::Uptime,
+    recent_scans::RecentScans,
     service_manager,
-    shared::{LaneBoard, Shared, lock},
+    settings::ReportSettings,
 };
 
 /// How far a clock that somebody settled may lie below the floor before that is a move.
@@ -50,10 +53,38 @@ const REPORT: Duration = Duration::from_secs(1);
 const TIME_TRUSTS: [&str; 4] = ["synced", "holdover", "floor-only", "untrusted"];
 const FRESHNESSES: [&str; 5] = ["fresh", "grace", "restricted", "stale", "missing"];
 
-/// What the reporter remembers between two seconds.
-#[derive(Default)]
+/// What the report sees of the others: one narrow handle each.
+pub struct ReportHandles {
+    /// The time as this device believes it, and the clock.
+    pub time: BelievedTime,
+    /// Time since the daemon began.
+    pub uptime: Uptime,
+    /// The lists in force.
+    pub lists: ListsInForce,
+    /// How they are.
+    pub lists_health: ListsHealth,
+    /// How the scan log is.
+    pub log_health: LogHealth,
+    /// How the upload does.
+    pub upload: watch::Receiver<upload::Status>,
+    /// Every lane.
+    pub lanes: watch::Receiver<Vec<LaneView>>,
+    /// The latest verdicts.
+    pub recent: RecentScans,
+    /// Counters.
+    pub metrics: Metrics,
+    /// The number that this daemon drew at its start.
+    pub instance: String,
+    /// The log; `None` while there is none.
+    pub log: Option<(Reader, Writer)>,
+}
+
+/// Puts the device's state together, second by second.
 pub struct Reporter {
-    frames: Vec<u64>,
+    settings: ReportSettings,
+    others: ReportHandles,
+    /// Frames of each lane at the last report.
+    frames: BTreeMap<String, u64>,
     last: Duration,
     /// Looks for a confirmed clock that stays below the floor of time.
     floor: clock::Watch,
@@ -61,10 +92,23 @@ pub struct Reporter {
     founding: FoundingWatch,
     /// Lanes on which bad signatures come in a burst.
     bursts: BTreeSet<String>,
+    textfile_at: Duration,
+    ask_at: Duration,
 }
 
-/// The log that is reported about; `None` while there is none.
-pub type Log = Option<(Reader, Writer)>;
+/// What one round of the report says, and what is to be done beside.
+pub struct Report {
+    /// The state.
+    pub status: Status,
+    /// Its degraded parts, for the band of every screen.
+    pub faults: Vec<DegradedState>,
+    /// Whether this device admits nobody now, so that no lane invites anybody.
+    pub refers_everybody: bool,
+    /// Whether the file of metrics is to be written.
+    pub textfile: bool,
+    /// Whether the time services are to be asked.
+    pub ask_services: bool,
+}
 
 /// How often the time services are asked what they heard.
 const ASK_SERVICES: Duration = Duration::from_secs(16);
@@ -73,28 +117,24 @@ const REFERS_EVERYBODY: [&str; 2] = ["clock-untrusted", "log-unavailable"];
 
 /// Reports each second, and when woken, until the other end of `wakes` is dropped.
 pub fn keep_reporting(
-    shared: &Shared,
-    log: &Log,
+    mut reporter: Reporter,
     page: &PageState,
     status_to_page: &watch::Sender<Status>,
     wakes: &Receiver<()>,
 ) {
-    let mut reporter = Reporter::default();
-    let clock = shared.time.clock();
-    let (mut textfile_at, mut ask_at) = (clock.now(), clock.now());
+    let clock = reporter.others.time.clock().clone();
+    clock.ask_services(&reporter.settings.runtime);
     loop {
-        if clock.now() >= ask_at {
-            clock.ask_services(&shared.config.places.runtime);
-            ask_at = clock.now() + ASK_SERVICES;
+        let report = reporter.step();
+        page.hub.besides(report.refers_everybody);
+        page.hub.band(report.faults);
+        service_manager::status(&one_line(&report.status));
+        status_to_page.send_replace(report.status);
+        if report.textfile {
+            reporter.write_textfile();
         }
-        let (status, faults) = reporter.report(shared, log);
-        page.hub.besides(faults.iter().any(|fault| REFERS_EVERYBODY.contains(&fault.code)));
-        page.hub.band(faults);
-        service_manager::status(&one_line(&status));
-        status_to_page.send_replace(status);
-        if clock.now() >= textfile_at {
-            write_textfile(shared);
-            textfile_at = clock.now() + shared.config.metrics.every.max(REPORT);
+        if report.ask_services {
+            clock.ask_services(&reporter.settings.runtime);
         }
         if let Err(RecvTimeoutError::Disconnected) = wakes.recv_timeout(REPORT) {
             return;
@@ -102,70 +142,90 @@ pub fn keep_reporting(
     }
 }
 
-/// The floor of time rises with a clock that is confirmed, and to what a quorum of issuers signed. Where it jumps by more than the clocks'
-/// allowance, as after a night without power, there is a row.
-fn follow_up(shared: &Shared, writer: &Writer, clock: Judged, stored: Option<UnixTime>) {
-    let sure = matches!(clock.moment.trust, TimeTrust::Synced | TimeTrust::Holdover);
-    let (to, evidence) = match clock.floor.evidence {
-        _ if sure => (clock.moment.at, "confirmed-clock"),
-        Evidence::Quorum => (clock.floor.at, Evidence::Quorum.code()),
-        Evidence::BuildDate | Evidence::LastSure => return,
-    };
-    match stored {
-        Some(stored) if to > stored.plus(SKEW_S) => {
-            log::info!("the floor of time rises from {stored} to {to}: {evidence}");
-            // The row is written when the disk allows; nobody here waits for it.
-            drop(writer.move_floor(to.into(), evidence, to.into()));
-        }
-        Some(stored) if to > stored && sure => (),
-        // Nothing was known before: the floor begins, and does not move.
-        None if sure => (),
-        _ => return,
-    }
-    shared.time.remember(Some(to));
-}
-
-fn write_textfile(shared: &Shared) {
-    let Some(path) = &shared.config.metrics.textfile else { return };
-    if let Err(error) = shared.metrics.write_textfile(path) {
-        log::warn!("metrics.textfile {}: {error}", path.display());
-    }
-}
-
 impl Reporter {
-    /// The state now, its degraded parts for the band, and the same as numbers in the metrics.
-    fn report(&mut self, shared: &Shared, log: &Log) -> (Status, Vec<DegradedState>) {
-        let trust = shared.trust.load_full();
-        let clock = shared.time.judged(Some(&trust));
-        let moment = clock.moment;
-        let (reader, writer) = log.as_ref().map(|(reader, writer)| (reader, writer)).unzip();
-        if let Some(writer) = writer {
-            self.follow(shared, writer, clock);
-            self.founding.look(shared, writer, trust.national().generation, moment);
-            writer.note_time(moment);
-            match writer.admissions().objection() {
-                Some(objection) => *lock(&shared.log_trouble) = Some(objection.to_string()),
-                None if writer.gauges().healthy() => drop(lock(&shared.log_trouble).take()),
-                None => (),
-            }
+    /// Begins with nothing to compare with.
+    pub fn new(settings: ReportSettings, others: ReportHandles) -> Reporter {
+        let now = others.uptime.now();
+        Reporter {
+            settings,
+            others,
+            frames: BTreeMap::new(),
+            last: Duration::ZERO,
+            floor: clock::Watch::default(),
+            founding: FoundingWatch::default(),
+            bursts: BTreeSet::new(),
+            textfile_at: now,
+            ask_at: now + ASK_SERVICES,
         }
-        let mut faults = faults(shared, &trust, moment);
-        let gaps = writer.map_or(0, |writer| writer.gauges().gaps());
+    }
+
+    /// One round: the state now, as a value, and as numbers in the metrics.
+    pub fn step(&mut self) -> Report {
+        let now = self.others.uptime.now();
+        let (status, faults) = self.report(now);
+        let textfile = now >= self.textfile_at;
+        if textfile {
+            self.textfile_at = now + self.settings.metrics.every.max(REPORT);
+        }
+        let ask_services = now >= self.ask_at;
+        if ask_services {
+            self.ask_at = now + ASK_SERVICES;
+        }
+        let refers_everybody = faults.iter().any(|fault| REFERS_EVERYBODY.contains(&fault.code));
+        Report { status, faults, refers_everybody, textfile, ask_services }
+    }
+
+    fn write_textfile(&self) {
+        let Some(path) = &self.settings.metrics.textfile else { return };
+        if let Err(error) = self.others.metrics.write_textfile(path) {
+            log::warn!("metrics.textfile {}: {error}", path.display());
+        }
+    }
+
+    /// The state now, its degraded parts for the band, and the same as numbers in the metrics.
+    fn report(&mut self, now: Duration) -> (Status, Vec<DegradedState>) {
+        let trust = self.others.lists.now();
+        let clock = self.others.time.judged(Some(&trust));
+        let moment = clock.moment;
+        self.look_after_the_log(clock, trust.national().generation, now);
+        let lanes: Vec<(LaneView, LaneReport)> =
+            self.others.lanes.borrow().iter().map(|lane| (lane.clone(), lane.report())).collect();
+        let (lists_now, upload) = (self.others.lists_health.now(), self.others.upload.borrow().clone());
+        let seen = Seen {
+            settings: &self.settings,
+            lanes: &lanes,
+            lists: &lists_now,
+            log: &self.others.log_health.now(),
+            upload: upload.cannot_begin.clone(),
+            window: service_window::remaining(&self.settings.runtime, self.others.time.clock().calendar()),
+            now,
+        };
+        let mut faults = faults(&seen, &trust, moment);
+        let (reader, writer) = self.others.log.as_ref().map(|(reader, writer)| (reader, writer)).unzip();
+        let gauges = writer.map(Writer::gauges);
+        let gaps = gauges.map_or(0, |gauges| gauges.gaps());
         if gaps > 0 {
             faults.push(DegradedState { code: "log-gap", detail: gaps.to_string() });
         }
         if let Some(fork) = reader.and_then(|reader| reader.fork().ok()?) {
             faults.push(DegradedState { code: "log-fork", detail: fork });
         }
-        let now = shared.now();
-        self.sound_the_alarm(shared, now);
-        let histories: Vec<_> = shared.lanes.iter().map(LaneBoard::history).collect();
-        let queue = queue::queue(&histories, now);
         let outbox = reader.and_then(|reader| reader.outbox_counts().ok());
+        let log = LogStatus {
+            rows: reader.and_then(|reader| reader.rows().ok()),
+            outbox_pending: outbox.map(|counts| counts.pending),
+            outbox_dead: outbox.map(|counts| counts.dead),
+            upload_waits: upload.trouble,
+            given_up: gauges.map(|gauges| gauges.dropped()),
+            failed: gauges.map(|gauges| gauges.failed()),
+        };
+        self.sound_the_alarm(&lanes, now);
+        let histories: Vec<_> = lanes.iter().map(|(_, report)| report.history.clone()).collect();
+        let queue = queue::queue(&histories, now);
         let status = Status {
             build: host::BUILD.to_owned(),
-            instance: shared.instance.clone(),
-            checkpoint: shared.config.checkpoint.id.clone(),
+            instance: self.others.instance.clone(),
+            checkpoint: self.settings.post.clone(),
             time: moment.at.to_string(),
             time_trust: moment.trust.code().to_owned(),
             faults: faults
@@ -178,48 +238,81 @@ impl Reporter {
                 wait_s: queue.wait_s,
                 open_one_more: queue.open_one_more,
             },
-            lanes: self.lanes(shared, now),
-            lists: lists(shared, &trust, moment),
-            log: LogStatus {
-                rows: reader.and_then(|reader| reader.rows().ok()),
-                outbox_pending: outbox.map(|counts| counts.pending),
-                outbox_dead: outbox.map(|counts| counts.dead),
-                upload_waits: shared.upload.borrow().trouble.clone(),
-                given_up: log.as_ref().map(|(_, writer)| writer.gauges().dropped()),
-                failed: log.as_ref().map(|(_, writer)| writer.gauges().failed()),
-            },
-            sync: sync(shared, moment),
-            recent: shared.recent(),
+            lanes: self.lanes(&lanes, now),
+            lists: lists(self.settings.profile.as_deref(), &trust, moment),
+            log,
+            sync: sync(&lists_now, moment),
+            recent: self.others.recent.all(),
         };
-        count(shared, &status, moment.trust, outbox);
+        count(&self.others.metrics, &status, &lists_now, moment.trust, outbox);
+        for (lane, report) in &lanes {
+            self.others.metrics.longest_round(&lane.settings.lane.id, report.longest_round);
+        }
         (status, faults)
     }
 
+    /// What the log is to know of the time, and what is to be known of the log.
+    fn look_after_the_log(&mut self, clock: Judged, national: u64, now: Duration) {
+        let Some(writer) = self.others.log.as_ref().map(|(_, writer)| writer.clone()) else { return };
+        self.follow(&writer, clock, now);
+        self.founding.look(&self.settings.trust_store, &writer, national, clock.moment);
+        writer.note_time(clock.moment);
+        match writer.admissions().objection() {
+            Some(objection) => self.others.log_health.unavailable(objection.to_string()),
+            None if writer.gauges().healthy() => self.others.log_health.available(),
+            None => (),
+        }
+    }
+
+    /// The floor of time rises with a clock that is confirmed, and to what a quorum of issuers signed. Where it jumps by more than the clocks'
+    /// allowance, as after a night without power, there is a row.
+    fn follow_up(&self, writer: &Writer, clock: Judged, stored: Option<UnixTime>) {
+        let sure = matches!(clock.moment.trust, TimeTrust::Synced | TimeTrust::Holdover);
+        let (to, evidence) = match clock.floor.evidence {
+            _ if sure => (clock.moment.at, "confirmed-clock"),
+            Evidence::Quorum => (clock.floor.at, Evidence::Quorum.code()),
+            Evidence::BuildDate | Evidence::LastSure => return,
+        };
+        match stored {
+            Some(stored) if to > stored.plus(SKEW_S) => {
+                log::info!("the floor of time rises from {stored} to {to}: {evidence}");
+                // The row is written when the disk allows; nobody here waits for it.
+                drop(writer.move_floor(to.into(), evidence, to.into()));
+            }
+            Some(stored) if to > stored && sure => (),
+            // Nothing was known before: the floor begins, and does not move.
+            None if sure => (),
+            _ => return,
+        }
+        self.others.time.remember(Some(to));
+    }
+
     /// The floor of time follows a clock that is confirmed below it, and what is evidence of a later time, with a row that says so.
-    fn follow(&mut self, shared: &Shared, writer: &Writer, clock: Judged) {
-        let stored = shared.time.last_sure();
+    fn follow(&mut self, writer: &Writer, clock: Judged, now: Duration) {
+        let stored = self.others.time.last_sure();
         let settled =
             clock.because == Because::Settled && stored.is_some_and(|stored| clock.moment.at.plus(SKEW_S) < stored);
-        let lowered = self.floor.look(&clock, shared.now());
+        let lowered = self.floor.look(&clock, now);
         let evidence = match lowered {
             _ if settled => "settled-by-root",
             Some(_) => "confirmed-clock",
-            None => return follow_up(shared, writer, clock, stored),
+            None => return self.follow_up(writer, clock, stored),
         };
         let to = clock.moment.at;
         let from = stored.map_or("nothing".to_owned(), |stored| stored.to_string());
         log::warn!("the floor of time goes back from {from} to {to}: {evidence}");
         // The row is written when the disk allows; nobody here waits for it.
         drop(writer.move_floor(to.into(), evidence, to.into()));
-        shared.time.remember(Some(to));
+        self.others.time.remember(Some(to));
     }
 
     /// Once when a burst begins, not each second: the journal is read by people.
-    fn sound_the_alarm(&mut self, shared: &Shared, now: Duration) {
-        for (lane, settings) in shared.lanes.iter().zip(&shared.config.lane) {
-            match lane.history().burst(now) {
+    fn sound_the_alarm(&mut self, lanes: &[(LaneView, LaneReport)], now: Duration) {
+        for (lane, report) in lanes {
+            let settings = &lane.settings.lane;
+            match report.history.burst(now) {
                 Some(bad) if self.bursts.insert(settings.id.clone()) => {
-                    shared.metrics.burst(&settings.id);
+                    self.others.metrics.burst(&settings.id);
                     log::error!(
                         "lane {}: {bad} bad signatures within a minute; somebody tries forged codes",
                         settings.id
@@ -231,33 +324,33 @@ impl Reporter {
         }
     }
 
-    fn lanes(&mut self, shared: &Shared, now: Duration) -> Vec<LaneStatus> {
+    fn lanes(&mut self, lanes: &[(LaneView, LaneReport)], now: Duration) -> Vec<LaneStatus> {
         let since = now.saturating_sub(self.last).as_secs_f64();
         self.last = now;
-        self.frames.resize(shared.lanes.len(), 0);
-        let lanes = shared.lanes.iter().zip(&shared.config.lane).zip(&mut self.frames);
+        let rate = |before: Option<u64>, frames: u64| {
+            let new = frames.saturating_sub(before.unwrap_or(0));
+            (since > 0.2).then(|| new as f64 / since)
+        };
         lanes
-            .map(|((lane, settings), before)| {
-                let frames = lane.frames.load(Ordering::Relaxed);
-                let rate = (since > 0.2).then(|| (frames - *before) as f64 / since);
-                *before = frames;
-                lane_status(lane, settings, now, rate)
+            .iter()
+            .map(|(lane, report)| {
+                let before = self.frames.insert(lane.settings.lane.id.clone(), report.frames);
+                lane_status(lane, report, now, rate(before, report.frames))
             })
             .collect()
     }
 }
 
-fn lane_status(lane: &LaneBoard, settings: &config::Lane, now: Duration, rate: Option<f64>) -> LaneStatus {
-    let figures = lane.history().figures(now);
-    let no_read = *lock(&lane.no_read);
+fn lane_status(lane: &LaneView, report: &LaneReport, now: Duration, rate: Option<f64>) -> LaneStatus {
+    let figures = report.history.figures(now);
     LaneStatus {
-        lane: settings.id.clone(),
-        camera_up: lane.camera() == CameraState::Up,
-        lifeless: lock(&lane.lifeless).map(|cause| cause.code().to_owned()),
-        readers: lock(&lane.readers).iter().map(|tally| reader_status(tally)).collect(),
+        lane: lane.settings.lane.id.clone(),
+        camera_up: lane.camera.at(now).state == CameraState::Up,
+        lifeless: report.lifeless.map(|cause| cause.code().to_owned()),
+        readers: lane.readers.iter().map(|tally| reader_status(tally)).collect(),
         frames_per_second: rate,
-        no_read: no_read.map(|(why, _)| why.to_owned()),
-        no_read_age_s: no_read.map(|(_, at)| now.saturating_sub(at).as_secs()),
+        no_read: report.no_read.map(|(why, _)| why.to_owned()),
+        no_read_age_s: report.no_read.map(|(_, at)| now.saturating_sub(at).as_secs()),
         per_minute: figures.per_minute,
         cycle_s: figures.cycle_s,
         verdicts: owned(figures.verdicts),
@@ -283,20 +376,20 @@ fn owned<T>(map: BTreeMap<&'static str, T>) -> BTreeMap<String, T> {
     map.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-fn sync(shared: &Shared, moment: Moment) -> SyncStatus {
-    let last = lock(&shared.sync).clone();
+fn sync(lists: &ListsState, moment: Moment) -> SyncStatus {
+    let last = &lists.sync;
     SyncStatus {
         last_attempt: last.last_attempt.map(|at| UnixTime(at).to_string()),
         last_success: last.last_success.map(|at| UnixTime(at).to_string()),
         age_s: last.last_success.map(|at| moment.at.since(UnixTime(at))),
-        last_result: last.last_result,
-        waiting: lock(&shared.held).as_ref().map(PendingUpdate::line),
+        last_result: last.last_result.clone(),
+        waiting: lists.held.as_ref().map(PendingUpdate::line),
     }
 }
 
 /// The worst first: of a country's lists those are looked for.
-fn lists(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<ListStatus> {
-    let profile = trust.profile(shared.config.checkpoint.profile.as_deref());
+fn lists(profile: Option<&str>, trust: &Trust, moment: Moment) -> Vec<ListStatus> {
+    let profile = trust.profile(profile);
     let mut lists: Vec<ListStatus> = trust
         .issuers()
         .map(|issuer| {
@@ -314,11 +407,10 @@ fn lists(shared: &Shared, trust: &Trust, moment: Moment) -> Vec<ListStatus> {
     lists
 }
 
-fn count(shared: &Shared, status: &Status, time_trust: TimeTrust, outbox: Option<Counts>) {
-    let metrics = &shared.metrics;
+fn count(metrics: &Metrics, status: &Status, lists: &ListsState, time_trust: TimeTrust, outbox: Option<Counts>) {
     metrics.clock(time_trust.code(), &TIME_TRUSTS);
-    metrics.sync_last_success(lock(&shared.sync).last_success.unwrap_or(0));
-    metrics.lists_waiting(lock(&shared.held).as_ref().map_or(0, |held| held.issuers.len()));
+    metrics.sync_last_success(lists.sync.last_success.unwrap_or(0));
+    metrics.lists_waiting(lists.held.as_ref().map_or(0, |held| held.issuers.len()));
     for list in &status.lists {
         metrics.trust(&list.issuer, list.age_s.unwrap_or(-1), &list.freshness, &FRESHNESSES);
     }

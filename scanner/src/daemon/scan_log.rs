@@ -19,15 +19,17 @@ use cache::{
 };
 use data_encoding::HEXLOWER;
 use host::{
+    believed_time::BelievedTime,
     chance,
     clock::Clock,
     config::{Config, Receipts},
     places::LogPlace,
 };
 use sha2::{Digest, Sha256};
+use trustlist::{time::Moment, trust::Trust};
 
 use super::{
-    shared::{Shared, lock},
+    log_health::LogHealth,
     threads::{PATIENCE, join_within},
 };
 
@@ -87,20 +89,29 @@ impl LogKeeper {
         Ok(LogKeeper { clock: clock.clone(), admissions, folder: None, pending: None, kept: None })
     }
 
-    /// The log for a session: the one that is open, if the configuration wants the same. Without one the lanes work and refer: a row is the
-    /// price of an admission.
-    pub fn open(&mut self, shared: &mut Shared) -> Option<OpenLog> {
-        let log = &shared.config.log;
-        self.admissions.bind(Bounds { openings: log.openings_ahead, age: log.ahead_for });
-        match self.opened(&shared.config, OPENING) {
+    /// Whether the log that is open is the one that this configuration wants.
+    pub fn suits(&self, config: &Config) -> bool {
+        self.kept.as_ref().is_some_and(|kept| kept.settings == LogSettings::of(config))
+    }
+
+    /// How far gates may go ahead of the disk.
+    pub fn bind(&self, config: &Config) {
+        self.admissions.bind(Bounds { openings: config.log.openings_ahead, age: config.log.ahead_for });
+    }
+
+    /// The log of a configuration: the one that is open, if it is the same. Without one the lanes work and refer: a row is the price of an
+    /// admission.
+    pub fn open(&mut self, config: &Config, time: &BelievedTime, health: &LogHealth) -> Option<OpenLog> {
+        self.bind(config);
+        match self.opened(config, OPENING) {
             Ok(kept) => {
-                shared.log_set_aside.clone_from(&kept.set_aside);
-                shared.time.remember(kept.log.writer.gauges().floor().map(|floor| floor.second()));
+                health.opened(kept.set_aside.clone());
+                time.remember(kept.log.writer.gauges().floor().map(|floor| floor.second()));
                 Some(kept.log.clone())
             }
             Err(trouble) => {
                 log::error!("no scan log: {trouble}; nobody is admitted without one");
-                *lock(&shared.log_trouble) = Some(trouble);
+                health.unavailable(trouble);
                 None
             }
         }
@@ -175,23 +186,22 @@ pub fn owed(place: &LogPlace) -> Owed {
 }
 
 /// The first row of a shift says which program with which configuration gave the verdicts after it.
-pub fn begin_log(shared: &Shared, log: Option<&OpenLog>) {
-    let Some(log) = log else { return };
-    let text = toml::to_string(&shared.config.effective()).unwrap_or_default();
+pub fn begin_log(config: &Config, (trust, time): (&Trust, &BelievedTime), log: &OpenLog) {
+    let text = toml::to_string(&config.effective()).unwrap_or_default();
     let event =
         Event::Config { version: host::BUILD.to_owned(), config: HEXLOWER.encode(&Sha256::digest(text.as_bytes())) };
-    let moment = shared.moment(&shared.trust.load());
-    drop(log.writer.record(&event, UnixMillis(shared.time.clock().unix_millis()), moment.trust));
+    let moment = time.moment(trust);
+    drop(log.writer.record(&event, UnixMillis(time.clock().unix_millis()), moment.trust));
 }
 
 /// What was too large to be checked before the first row is checked now, on a thread that nobody waits for. Damage is shown, and the log
 /// is set aside at the next start.
-pub fn check(shared: &Arc<Shared>, log: &OpenLog) {
-    let (shared, path) = (Arc::clone(shared), log.path.clone());
+pub fn check(health: &LogHealth, log: &OpenLog) {
+    let (health, path) = (health.clone(), log.path.clone());
     let checking = thread::Builder::new().name("log-check".to_owned()).spawn(move || {
         if let Err(fault) = cache::log::check(&path) {
             log::error!("{fault}");
-            let _ = shared.log_damaged.set(fault.to_string());
+            health.damaged(fault.to_string());
         }
     });
     if let Err(error) = checking {
@@ -200,12 +210,10 @@ pub fn check(shared: &Arc<Shared>, log: &OpenLog) {
 }
 
 /// Old rows go, on the log's own thread: this one must not wait for it.
-pub fn forget(shared: &Arc<Shared>, writer: &Writer) {
-    let days = LogPlace::configured(&shared.config).retention_days;
+pub fn forget(config: &Config, moment: Moment, health: &LogHealth, writer: &Writer) {
+    let days = LogPlace::configured(config).retention_days;
     let retention = Retention::of(days);
-    let moment = shared.moment(&shared.trust.load());
-    let writer = writer.clone();
-    let shared = Arc::clone(shared);
+    let (writer, health) = (writer.clone(), health.clone());
     tokio::task::spawn_blocking(move || match writer.with_log(move |log| log.retain(retention, moment)) {
         Ok(removed) => {
             if removed.rows > 0 {
@@ -214,7 +222,7 @@ pub fn forget(shared: &Arc<Shared>, writer: &Writer) {
             if removed.overdue > 0 {
                 log::error!("{} rows are older than {days} days and no centre has signed for them", removed.overdue);
             }
-            *lock(&shared.log_overdue) = (removed.overdue > 0).then_some(removed.overdue);
+            health.overdue(removed.overdue);
         }
         Err(fault) => log::warn!("old rows stay: {fault}"),
     });

@@ -6,7 +6,6 @@ use std::{
 };
 
 use cache::log::{CodeId, PassbackScope, Reserved, UnixMillis, Written, reservations::Denied};
-use host::config;
 use lane::{machine::SymbolId, presentation::Presentation};
 use page::metrics::Stage;
 use trustlist::{
@@ -16,10 +15,7 @@ use trustlist::{
 };
 
 use super::{
-    super::{
-        row::{self, ScanContext},
-        shared::lock,
-    },
+    super::row::{self, ScanContext},
     LaneWorker,
 };
 
@@ -32,21 +28,21 @@ impl LaneWorker {
         let parsed = presentation.take(id)?;
         self.row = None;
         let began = self.clock().now();
-        let trust = self.shared.trust.load_full();
-        let moment = self.shared.moment(&trust);
-        let profile = self.shared.config.checkpoint.profile.as_deref();
-        let context = Context { moment, relying: self.shared.relying, profile };
+        let trust = self.others.lists.now();
+        let moment = self.others.time.moment(&trust);
+        let profile = self.settings.profile.as_deref();
+        let context = Context { moment, relying: self.settings.relying, profile };
         let Outcome::Judged(mut judgement) = judge::decide_parsed(parsed, &trust, &context) else { return None };
         let name = judgement.name();
         let at = UnixMillis(self.clock().unix_millis());
         let (judgement, reserved) = self.against_the_log(*judgement, at);
-        self.shared.metrics.stage(Stage::Judge, self.clock().since(began));
-        let shared = Arc::clone(&self.shared);
-        let lane = &shared.config.lane[self.index];
-        let context = ScanContext { at, time_trust: moment.trust, lane, took: self.clock().since(since) };
+        self.others.metrics.stage(Stage::Judge, self.clock().since(began));
+        let settings = Arc::clone(&self.settings);
+        let context =
+            ScanContext { at, time_trust: moment.trust, lane: &settings.lane, took: self.clock().since(since) };
         let began = self.clock().now();
         let judgement = self.record(judgement, &context, reserved);
-        self.shared.metrics.stage(Stage::Record, self.clock().since(began));
+        self.others.metrics.stage(Stage::Record, self.clock().since(began));
         let (decision, admission) = judgement.close();
         Some((decision, admission, name))
     }
@@ -54,8 +50,8 @@ impl LaneWorker {
     /// Whether the code was used already, where the lane asks. Without the log nobody can know, so nobody is admitted. The code is reserved
     /// before the question is asked: no other lane of the group admits it between the answer and the row.
     fn against_the_log(&mut self, judgement: Judgement, at: UnixMillis) -> (Judgement, Option<Reserved>) {
-        let shared = Arc::clone(&self.shared);
-        let settings = &shared.config.lane[self.index];
+        let own = Arc::clone(&self.settings);
+        let settings = &own.lane;
         let window = u32::try_from(settings.anti_passback.as_secs()).unwrap_or(u32::MAX);
         let asks = window > 0 && judgement.decision().verdict == Verdict::Admit;
         let Some(code) = code_of(&judgement).filter(|_| asks) else { return (judgement, None) };
@@ -66,8 +62,7 @@ impl LaneWorker {
             Err(Denied::Taken) => return (judgement.with_repetition(Repetition::Used), None),
             Err(Denied::Full) => return (judgement.log_unavailable("too-many-reservations"), None),
         };
-        let alike = |lane: &&config::Lane| lane.group == settings.group && lane.direction == settings.direction;
-        let lanes: Vec<&str> = shared.config.lane.iter().filter(alike).map(|lane| lane.id.as_str()).collect();
+        let lanes: Vec<&str> = own.alike.iter().map(String::as_str).collect();
         match memory.seen(&code, &lanes, at, window) {
             Ok(None) => (judgement.with_repetition(Repetition::First), Some(reserved)),
             Ok(Some(_)) => (judgement.with_repetition(Repetition::Used), None),
@@ -84,7 +79,7 @@ impl LaneWorker {
         let token = match code_of(&judgement).map(|code| memory.token(&code, context.at, deadline)).transpose() {
             Ok(token) => token,
             Err(fault) => {
-                *lock(&self.shared.log_trouble) = Some(fault.to_string());
+                self.others.log_health.unavailable(fault.to_string());
                 return judgement.log_unavailable("no-day-key");
             }
         };
@@ -93,7 +88,7 @@ impl LaneWorker {
         let (judgement, opening) = match admits.then(|| memory.opening(context.at, deadline)).transpose() {
             Ok(opening) => (judgement, opening.map(|opening| opening.using(reserved, window))),
             Err(objection) => {
-                *lock(&self.shared.log_trouble) = Some(objection.to_string());
+                self.others.log_health.unavailable(objection.to_string());
                 (judgement.log_unavailable(objection.code()), None)
             }
         };
@@ -111,14 +106,18 @@ impl LaneWorker {
         match written {
             Written::Committed(_) => judgement,
             Written::Late => {
-                self.shared.lanes[self.index].row_was_late(self.shared.now());
+                let now = self.now();
+                self.report.send_modify(|report| {
+                    report.late_rows += 1;
+                    report.late_at = Some(now);
+                });
                 self.late.push(receipt);
                 judgement
             }
             Written::Failed(fault) => {
                 // There is no scan that an officer could decide about by hand.
                 self.row = None;
-                *lock(&self.shared.log_trouble) = Some(fault.code().to_owned());
+                self.others.log_health.unavailable(fault.code());
                 judgement.log_unavailable(fault.code())
             }
         }

@@ -157,6 +157,8 @@ pub struct Status {
     pub failures: u32,
     /// What the last failure said.
     pub trouble: Option<String>,
+    /// Why rows cannot be sent at all: something on this device is missing.
+    pub cannot_begin: Option<String>,
     /// Rows the transport has taken since the start.
     pub delivered: u64,
     /// Rows it has refused since the start.
