@@ -3,7 +3,6 @@
 //! Every thread here waits for a device: a camera's buffer, an engine's bytes, a line's edge, an answer of a gate's program. Its waits are
 //! the kernel's, which no simulated world can shorten, so the thread asks when the kernel lets it go. What decides is given the moment:
 //! framing, panel, and the age of a picture.
-#![allow(clippy::disallowed_methods, reason = "the moment at which a device's wait ended")]
 
 use std::time::{Duration, Instant, SystemTime};
 

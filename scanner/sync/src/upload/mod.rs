@@ -141,6 +141,9 @@ impl Options {
 
 /// The driver the URL asks for.
 pub fn centre(options: &Options, clock: &Clock) -> Result<Box<dyn Centre>, PeerError> {
+    // Only the broker's driver waits by a clock of its own.
+    #[cfg(not(feature = "mqtt"))]
+    let _ = clock;
     options.pinned()?;
     match options.url.split_once("://").map(|(scheme, _)| scheme) {
         Some("https" | "http") => Ok(Box::new(https::Endpoint::new(options)?)),
