@@ -155,7 +155,7 @@ where
             if self.stopped() {
                 return Ending::Stopped;
             }
-            let left = self.patience.deadline.saturating_sub(last_whole.elapsed());
+            let left = self.patience.deadline.saturating_sub(moment::now().saturating_duration_since(last_whole));
             match source.next(left.min(NOTICE)) {
                 Next::Frame(frame) => {
                     last_whole = moment::now();
@@ -170,7 +170,7 @@ where
                 Next::End => return Ending::Ended,
                 Next::Gone(error) => return Ending::Lost(error.to_string()),
             }
-            if last_whole.elapsed() >= self.patience.deadline {
+            if moment::now().saturating_duration_since(last_whole) >= self.patience.deadline {
                 let deadline = self.patience.deadline;
                 return Ending::Lost(format!("{} gave no whole picture for {deadline:?}", source.describe()));
             }

@@ -195,7 +195,9 @@ fn serve(mailbox: &Mailbox, client: Client, connection: &mut Connection) -> Resu
         }
         let waits = client.is_some().then_some(began).or((state.unanswered > 0).then_some(state.since));
         match waits {
-            Some(since) if since.elapsed() > mailbox.timeout => return Err("no answer in time".to_owned()),
+            Some(since) if moment::now().saturating_duration_since(since) > mailbox.timeout => {
+                return Err("no answer in time".to_owned());
+            }
             None if mailbox.end.load(Ordering::Relaxed) => {
                 // In order, so that the will is not called: the last word was said already.
                 let Some(client) = state.client.take() else { continue };

@@ -52,7 +52,7 @@ impl Program {
         self.trouble = match child.try_wait() {
             Ok(Some(status)) if status.success() => None,
             Ok(Some(status)) => Some(format!("its program ended with {status}")),
-            Ok(None) if since.elapsed() < self.timeout => return,
+            Ok(None) if moment::now().saturating_duration_since(*since) < self.timeout => return,
             _ => {
                 // It may have ended by itself in between.
                 let _ = child.kill();

@@ -203,7 +203,7 @@ fn drive(
     let began = moment::now();
     let mut shown = Levels::default();
     loop {
-        let now = began.elapsed();
+        let now = moment::now().saturating_duration_since(began);
         let (levels, next) = panel.at(now);
         let mut patience = next.map(|next| next.saturating_sub(now));
         if !asking.lines.is_empty() {
@@ -231,7 +231,7 @@ fn drive(
             None => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match order {
-            Ok(Some(order)) => panel.take(order, began.elapsed()),
+            Ok(Some(order)) => panel.take(order, moment::now().saturating_duration_since(began)),
             Err(RecvTimeoutError::Timeout) => (),
             Ok(None) | Err(RecvTimeoutError::Disconnected) => break,
         }
