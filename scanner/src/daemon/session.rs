@@ -186,8 +186,9 @@ impl Session<'_> {
     async fn change(&mut self, config: Config) {
         let lanes = self.parts.lanes().len();
         match self.parts.change(self.setup, &config).await {
-            Ok(()) => log::info!("read anew"),
-            Err(error) => log::error!("read anew, but for a part: {}", WithCauses(&error)),
+            Ok(()) if config == self.config => log::info!("lists read anew"),
+            Ok(()) => log::info!("configuration and lists read anew"),
+            Err(error) => log::error!("configuration read anew, but for a part: {}", WithCauses(&error)),
         }
         if config.lane != self.config.lane || lanes != config.lane.len() {
             // Another lane may have another's place in its count.
