@@ -92,6 +92,20 @@ impl Worker {
         }
     }
 
+    /// Runs `work` between two groups, as [`super::Writer::with_log`] has it done for whoever waits: whoever drives the worker cannot.
+    pub fn between<T>(&mut self, now: Instant, work: impl FnOnce(&mut ScanLog) -> T) -> T {
+        let answer = work(&mut self.log);
+        self.schedule.may_sweep();
+        self.obey_pressing(now);
+        answer
+    }
+
+    fn obey_pressing(&mut self, now: Instant) {
+        for duty in self.schedule.pressing(now) {
+            self.obey(duty, now);
+        }
+    }
+
     fn pause(&self, now: Instant) -> Duration {
         self.schedule.pause(now, self.admissions.lost().is_some())
     }
@@ -120,12 +134,9 @@ impl Worker {
         } else {
             self.commit(group, now);
         }
-        if let Some(work) = whole {
-            work(&mut self.log);
-            self.schedule.may_sweep();
-        }
-        for duty in self.schedule.pressing(now) {
-            self.obey(duty, now);
+        match whole {
+            Some(work) => self.between(now, work),
+            None => self.obey_pressing(now),
         }
     }
 
