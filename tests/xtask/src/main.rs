@@ -12,6 +12,7 @@ mod package;
 mod quick;
 mod repository;
 mod shell;
+mod simulate;
 mod units;
 
 use std::{env, path::Path, process::ExitCode};
@@ -56,6 +57,7 @@ cargo xtask centre [ARGUMENTS…] PostgreSQL, an operations centre and five gate
 cargo xtask quick               the inner loop: format, lints and tests of what changed since main, and of the pure crates
 cargo xtask check [--fast]      install what the tests need; format, lints, each set of features, documents, dependencies,
                                 advisories, licences, units, all tests (--fast: the tests alone)
+cargo xtask simulate [ARGUMENTS…] a gate in a simulated world, from seeds: --seed N, --hours H, --lanes L, --seconds S, --mutations
 cargo xtask units               the systemd units, in the eyes of systemd itself (part of check)
 cargo xtask package [--gate] [ARCHITECTURE…]
                                 the Debian packages, in target/debian: for amd64, arm64 and armhf where none is named (--gate: a gate's alone)
@@ -76,6 +78,7 @@ fn main() -> ExitCode {
         ["quick"] => quick::quick(),
         ["check"] => check::everything(),
         ["check", "--fast"] => check::tests(),
+        ["simulate", rest @ ..] => simulate::simulate(rest),
         ["units"] => install(TEST) && units::check(),
         ["image", rest @ ..] => image::image(rest),
         ["package", rest @ ..] => package::package(rest),
