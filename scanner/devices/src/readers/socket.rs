@@ -16,7 +16,7 @@ use std::{
 
 use super::{
     Listener, NOTICE,
-    framing::{Framing, Piece, STOOD_STILL},
+    framing::{Framing, Piece, SILENCE, STOOD_STILL},
     watched,
 };
 use crate::moment;
@@ -53,6 +53,7 @@ pub(super) fn serve(path: &Path, listener: &Listener) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     let mut senders: Vec<Sender> = Vec::new();
     let mut looked = moment::now();
+    let mut woken = None;
     while !listener.stopped() {
         let now = moment::now();
         let silent_in = senders.iter().filter_map(|sender| sender.framing.silent_in(now)).min();
@@ -60,8 +61,12 @@ pub(super) fn serve(path: &Path, listener: &Listener) -> io::Result<()> {
             std::iter::once(&socket as &dyn AsFd).chain(senders.iter().map(|sender| &sender.stream as &dyn AsFd));
         let ready = watched::ready(files, silent_in.unwrap_or(NOTICE).min(NOTICE))?;
         let now = moment::now();
-        let stood_still = now.saturating_duration_since(looked) >= STOOD_STILL;
+        if now.saturating_duration_since(looked) >= STOOD_STILL {
+            woken = Some(now);
+        }
         looked = now;
+        // The wait that has just ended may have ended before everything stood still: who came meanwhile is seen by the next one.
+        let stood_still = woken.is_some_and(|woken| now.saturating_duration_since(woken) < SILENCE);
         let mut pieces = Vec::new();
         let mut can_be_read = ready[1..].iter();
         senders.retain_mut(|sender| match can_be_read.next() {
