@@ -27,6 +27,7 @@ mod held;
 mod light;
 mod luma;
 mod mesh;
+mod pair;
 mod plane;
 pub mod presence;
 mod reader;
