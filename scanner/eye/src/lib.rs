@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod blocks;
+pub mod cause;
 pub mod decode;
 mod elastic;
 pub mod explain;
