@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How closely a symbol is followed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Closeness {
     /// Modules between the middles of two patches.
     spacing: usize,

@@ -43,7 +43,11 @@ const EDGE_WEIGHTS: [u8; LEVELS] = [1, 3, 3, 3];
 /// Crossings checked on each level; the attack: noise that looks like a finder in every row.
 const MAX_CROSSINGS: [usize; LEVELS] = [3000, 2000, 2000, 1000];
 /// Modules moved one by one in one frame; the attack: many symbols, each almost right.
-const MAX_FOLLOWED: usize = 32_000;
+const MAX_FOLLOWED: usize = 16_000;
+/// Grids followed as closely as a crack needs in one frame.
+const MAX_CLOSELY: usize = 2;
+/// Finders in a view from which a pair of them says nothing; the attack: noise and walls, where every pair is one.
+const MANY_FINDERS: usize = 20;
 /// Finders tried as Micro QR symbols per level and polarity.
 const MAX_MICRO: usize = 6;
 /// What a grid must promise to be looked at twice; symbols have 1.6 and more.
@@ -68,6 +72,7 @@ impl Eye {
             budget,
             crossings: 0,
             followed: 0,
+            closely: 0,
             reading: Reading::default(),
             notes,
             pending: Vec::new(),
@@ -150,6 +155,7 @@ struct Search {
     seen: Vec<(usize, bool, Vec<Finder>)>,
     crossings: usize,
     followed: usize,
+    closely: usize,
 }
 
 impl Search {
@@ -332,7 +338,7 @@ impl Search {
         let (of_a_view, mut searches) = match self.budget.effort {
             Effort::Quick => return,
             Effort::Rotating(_) => (4, 4),
-            Effort::Thorough => (8, 10),
+            Effort::Thorough => (8, 8),
         };
         let mut seen = std::mem::take(&mut self.seen);
         if let Effort::Rotating(frame) = self.budget.effort
@@ -341,7 +347,7 @@ impl Search {
             let first = frame as usize % seen.len();
             seen.rotate_left(first);
         }
-        for (level, inverted, finders) in seen {
+        for (level, inverted, finders) in seen.into_iter().filter(|(_, _, finders)| finders.len() < MANY_FINDERS) {
             let view = views[level];
             let plane = Plane::new(view.luma, view.light, inverted);
             for pair in pair::pairs(&finders, of_a_view) {
@@ -418,11 +424,17 @@ impl Search {
         {
             return Some(decoded);
         }
-        for (how, rounds) in [(Closeness::LOOSE, 2), (Closeness::CLOSE, 3)] {
+        // The second of them costs the most of all, and is for the likeliest.
+        let close = if self.closely < MAX_CLOSELY { 2 } else { 1 };
+        for (how, rounds) in [(Closeness::LOOSE, 2), (Closeness::CLOSE, 3)].into_iter().take(close) {
             if self.followed > MAX_FOLLOWED {
                 return None;
             }
-            self.followed += rounds * size * size;
+            if how == Closeness::CLOSE {
+                self.closely += 1;
+            } else {
+                self.followed += rounds * size * size;
+            }
             let mut places = elastic::follow(plane, &p.places, &p.samples, size, how)?;
             for round in 1..=rounds {
                 let samples = Samples::take(plane, &places, size);

@@ -11,6 +11,8 @@ use crate::{
     symbol::{MAX_SIZE, Point},
 };
 
+/// Both rings are seen in nearly all directions: of two, none may be in doubt.
+const MIN_QUALITY: f32 = 0.87;
 /// Two finders of one symbol are about of one size, unless it is seen from very near.
 const MAX_UNLIKE: f32 = 1.7;
 /// How many modules may be missing or too many by the distance of the two, as a share of all.
@@ -27,8 +29,9 @@ const MAX_STEPS: i32 = 18;
 /// The pairs of finders that may stand at one side of a symbol, the likeliest first, at most `limit`.
 pub(crate) fn pairs(finders: &[Finder], limit: usize) -> Vec<[Finder; 2]> {
     let mut pairs: Vec<(f32, [Finder; 2])> = Vec::new();
-    for (i, a) in finders.iter().enumerate() {
-        for b in &finders[i + 1..] {
+    let clear: Vec<&Finder> = finders.iter().filter(|finder| finder.quality >= MIN_QUALITY).collect();
+    for (i, a) in clear.iter().enumerate() {
+        for b in &clear[i + 1..] {
             let along = b.center - a.center;
             let (one, other) = (a.module_along(along), b.module_along(along));
             let modules = along.length() / (one * other).sqrt();
@@ -36,7 +39,7 @@ pub(crate) fn pairs(finders: &[Finder], limit: usize) -> Vec<[Finder; 2]> {
             if unlike < MAX_UNLIKE && (13.0..(MAX_SIZE - 6) as f32).contains(&modules) {
                 // Nearer ones first where several are alike, as for three finders.
                 let worth = (2.2 - a.quality - b.quality) * unlike * along.length().sqrt();
-                pairs.push((worth, [*a, *b]));
+                pairs.push((worth, [**a, **b]));
             }
         }
     }
