@@ -135,6 +135,13 @@ fn a_client_that_says_nothing_keeps_nobody_out_and_what_came_while_nobody_listen
         assert!(sent.success());
     };
     signal("-STOP");
+    // One thread takes the signal and stops the others: on a busy machine that takes a while, and what comes before is rightly judged.
+    let tasks = format!("/proc/{}/task", running.0.id());
+    let stopped = |task: std::io::Result<fs::DirEntry>| {
+        let status = task.and_then(|task| fs::read_to_string(task.path().join("status"))).unwrap_or_default();
+        status.lines().any(|line| line.starts_with("State:\tT"))
+    };
+    eventually("every thread stands still", || fs::read_dir(&tasks).is_ok_and(|mut tasks| tasks.all(stopped)));
     writeln!(before, "{}", world.text("from Guangdong, green")).expect("sent");
     writeln!(connect(), "{}", world.text("from Hubei, by the direct route")).expect("sent");
     // Longer than a text is worth anything.
