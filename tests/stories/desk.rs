@@ -94,6 +94,12 @@ fn an_officers_signed_word_is_a_row_in_the_chain_and_nobody_else_writes_one() {
     let rows = log(&["query", "--id", &scan, "--json"]);
     let rows = String::from_utf8_lossy(&rows.stdout).into_owned();
     assert_eq!(rows.matches(r#""kind":"override""#).count(), 1, "{rows}");
+    let said_by_hand = String::from_utf8_lossy(&log(&["query"]).stdout).into_owned();
+    assert!(said_by_hand.contains(&format!("{scan}  by hand: admit")), "on the row of the scan: {said_by_hand}");
+    assert!(
+        said_by_hand.contains("by hand: a steward said admit (papers) of"),
+        "and as a row of its own: {said_by_hand}"
+    );
     let journal = || fs::read_to_string(world.path("journal")).unwrap_or_default();
     eventually("the journal is kept", || journal().contains("a steward decided by hand"));
     // Years later, with the list of that time, and with another.

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 #![expect(clippy::disallowed_methods, reason = "a whole program is watched in the time of this machine")]
 
+mod access;
 mod bad_input;
 mod browser;
 mod configuration;

@@ -158,6 +158,12 @@ fn the_operators_page_shows_lanes_lists_and_recent_verdicts() {
     let told = browser.ask("document.querySelector('.times').getAttribute('aria-label')");
     let counted: usize = told.split(", ").filter_map(|bar| bar.rsplit(' ').next()?.parse::<usize>().ok()).sum();
     assert_eq!(counted, 4, "{told}");
+    // The day's picture, and its words for those who hear the page.
+    let day = browser.ask("document.getElementById('today').innerText");
+    for part in ["Admitted 1 · Referred 2 · Refused 1 · by hand: 0", "Verdicts a quarter of an hour: at most"] {
+        assert!(day.contains(part), "{part}: {day}");
+    }
+    assert_ne!(browser.ask("document.querySelectorAll('svg.day rect.refer').length"), "0");
     let first = browser.ask("document.querySelector('#lists tr').textContent");
     assert!(first.starts_with("640000"), "the list that is missing comes first: {first}");
     // Each word in a coloured box can be read on every colour of the box (WCAG 2.2, 1.4.3).

@@ -1,6 +1,6 @@
 //! Asking the log: filters in, rows out, in the order of the chain or newest first.
 
-use rusqlite::{ToSql, types::Value};
+use rusqlite::{OptionalExtension, ToSql, types::Value};
 use trustlist::{
     region::Region,
     verdict::{Reason, Verdict},
@@ -11,7 +11,7 @@ use super::{
     fault::Fault,
     hours,
     reader::Reader,
-    row::{Entry, UnixMillis, Unreadable},
+    row::{Body, Entry, Event, UnixMillis, Unreadable},
 };
 
 /// Rows read at once.
@@ -140,6 +140,37 @@ impl Reader {
         Ok(())
     }
 
+    /// The next scans and decisions by hand behind a place of the chain, not before a moment, oldest first: one portion of them.
+    pub fn news(&self, behind: u64, from: UnixMillis) -> Result<Vec<Stored>, Fault> {
+        let (first, last, rolled) =
+            if self.version >= 2 { hours::places(&self.connection, Some(from), None)? } else { (0, 0, 0) };
+        let mut statement = self.connection.prepare_cached(
+            "SELECT seq, body, previous, hash FROM entries
+             WHERE seq > ?1 AND (seq BETWEEN ?2 AND ?3 OR seq > ?4) AND at_ms >= ?5 AND kind IN ('scan', 'override')
+             ORDER BY seq LIMIT ?6",
+        )?;
+        let mut rows = statement.query((behind, first, last, rolled, from.0, PORTION))?;
+        let mut news = Vec::new();
+        while let Some(row) = rows.next()? {
+            news.push(Stored { seq: row.get(0)?, body: row.get(1)?, previous: row.get(2)?, hash: row.get(3)? });
+        }
+        Ok(news)
+    }
+
+    /// What an officer made of a scan, the latest word of all.
+    pub fn by_hand(&self, scan: Uuid) -> Result<Option<Verdict>, Fault> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT seq, body FROM entries WHERE scan = ?1 AND kind = 'override' ORDER BY seq DESC LIMIT 1",
+        )?;
+        let found: Option<(u64, String)> =
+            statement.query_row([scan.to_string()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let entry = found.and_then(|(seq, body)| Entry::parse(seq, &body).ok());
+        Ok(entry.and_then(|entry| match entry.body {
+            Body::Event(Event::Override(word)) => Some(word.verdict),
+            _ => None,
+        }))
+    }
+
     /// Where a row of this identity may lie: the id holds the time of the row (RFC 9562 §5.7), and the roll-ups know where its hour lies.
     fn near(&self, id: Option<Uuid>) -> Result<String, Fault> {
         let Some(id) = id.filter(|id| self.version >= 2 && id.get_version_num() == 7) else { return Ok(String::new()) };
@@ -193,7 +224,7 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::{Body, Event, Options, Passage, ScanLog, note::NoteSigner, row::tests::row};
+    use crate::log::{Options, Passage, ScanLog, note::NoteSigner, row::tests::row};
     use crate::machine::Machine;
     use trustlist::time::TimeTrust;
 
@@ -233,5 +264,35 @@ mod tests {
         let story = reader.query(&Filter { id: Some(ids[3]), ..Filter::default() }).expect("asked");
         assert_eq!(story.len(), 2, "the scan and what became of it");
         assert!(matches!(story[1].entry().expect("readable").body, Body::Event(event) if event == unused));
+    }
+
+    #[test]
+    fn what_is_new_is_told_once_and_from_a_moment_on_and_what_an_officer_made_of_a_scan_is_known() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let signer = NoteSigner::new("gate-3", &[5; 32]).expect("a name");
+        let path = directory.path().join("scans.db");
+        let mut log = ScanLog::open(Options::new(&path, signer, Machine::real()), row(0).at_ms).expect("opened");
+        let ids: Vec<Uuid> = (0..PORTION as i64 + 8).map(|n| log.append(&row(n)).expect("appended").0).collect();
+        let reader = Reader::open(&path).expect("opened");
+        assert_eq!(reader.by_hand(ids[3]).expect("asked"), None);
+        for verdict in [Verdict::Admit, Verdict::Refuse] {
+            let word = crate::log::officer::Word {
+                scan: ids[3],
+                verdict,
+                role: "steward".to_owned(),
+                why: "papers".to_owned(),
+                signed_ms: row(9).at_ms,
+                key: String::new(),
+                signature: String::new(),
+            };
+            log.record(&Event::Override(word), row(12).at_ms, TimeTrust::Synced).expect("recorded");
+        }
+        assert_eq!(reader.by_hand(ids[3]).expect("asked"), Some(Verdict::Refuse), "the latest word");
+        let first = reader.news(0, row(4).at_ms).expect("asked");
+        assert_eq!(first.len(), PORTION);
+        assert_eq!(first[0].entry().expect("readable").at, row(4).at_ms);
+        let second = reader.news(first[PORTION - 1].seq, row(4).at_ms).expect("asked");
+        assert_eq!(second.len(), 4 + 2, "the rest and the decisions");
+        assert_eq!(reader.news(second[5].seq, row(4).at_ms).expect("asked"), []);
     }
 }

@@ -13,6 +13,7 @@ pub mod screen;
 pub mod second_line;
 pub mod signal;
 pub mod text;
+pub mod today;
 pub mod unread;
 #[cfg(test)]
 mod vector;

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use serde::{Deserialize, Serialize};
 use trustlist::lists::Names;
 
+use crate::strings::Strings;
+
 /// Everything worth knowing at a glance. No persons.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
@@ -33,6 +35,28 @@ pub struct Status {
     pub sync: SyncStatus,
     /// The latest verdicts, newest first.
     pub recent: Vec<RecentScan>,
+    /// The last day by quarters of an hour, oldest first; those without anything are left out.
+    #[serde(default)]
+    pub today: Vec<QuarterStatus>,
+}
+
+/// A quarter of an hour: see [`lane::today`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct QuarterStatus {
+    /// Its beginning, in milliseconds since 1970.
+    pub from_ms: i64,
+    /// Admitted.
+    pub admit: u32,
+    /// Referred.
+    pub refer: u32,
+    /// Refused.
+    pub refuse: u32,
+    /// Decided by hand.
+    pub by_hand: u32,
+    /// Mean of the predicted waits, in seconds.
+    pub wait_s: Option<f64>,
+    /// Median and 95th percentile, in milliseconds.
+    pub time_to_verdict_ms: Option<[f64; 2]>,
 }
 
 /// A degraded state; codes are those of [`super::view::DegradedState`].
@@ -173,16 +197,22 @@ pub struct RecentScan {
     pub issuer: Option<String>,
 }
 
+/// The terminal's language, whose words are those of the operator's page.
+const TERMINAL: &str = "en";
 /// As many of the latest verdicts fit beside the rest on a terminal.
 const RECENT: usize = 8;
 
 impl Status {
-    /// The same for a terminal.
+    /// The same for a terminal, in the order and the words of the operator's page.
     #[must_use]
     pub fn text(&self) -> String {
+        let words = Strings::built_in();
+        let word = |key: String| words.word(TERMINAL, &key).unwrap_or_default().to_owned();
         let mut text = format!("{}  build {}  {}  clock {}\n", self.checkpoint, self.build, self.time, self.time_trust);
-        for fault in &self.faults {
-            let _ = writeln!(text, "attention: {} {}", fault.code, fault.detail);
+        for DegradedStatus { code, detail } in &self.faults {
+            let what = format!("attention: {code} {detail}");
+            let (told, next) = (word(format!("fault.{code}")), word(format!("fault.{code}.do")));
+            let _ = writeln!(text, "{}\n           {told}: {next}", what.trim_end());
         }
         let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
         let _ = writeln!(
@@ -193,7 +223,49 @@ impl Status {
             or_dash(self.queue.wait_s.map(|seconds| format!("{seconds:.1} s"))),
             if self.queue.open_one_more { "  open one more lane" } else { "" },
         );
+        self.log_text(&mut text);
         text.extend(self.lanes.iter().map(LaneStatus::text));
+        let sum = |of: fn(&QuarterStatus) -> u32| self.today.iter().map(of).fold(0, u32::saturating_add);
+        let _ = writeln!(
+            text,
+            "a day     {} admitted, {} referred, {} refused, {} decided by hand",
+            sum(|quarter| quarter.admit),
+            sum(|quarter| quarter.refer),
+            sum(|quarter| quarter.refuse),
+            sum(|quarter| quarter.by_hand),
+        );
+        let seen = self.recent.iter().filter(|scan| scan.verdict != "admit" || scan.by_hand.is_some());
+        for scan in seen.take(RECENT) {
+            let _ = writeln!(
+                text,
+                "scan      {} lane {} {:<7}{:<22}{:<7}{}",
+                scan.time,
+                scan.lane,
+                scan.verdict,
+                scan.reason,
+                scan.issuer.as_deref().unwrap_or("-"),
+                scan.by_hand.as_ref().map(|verdict| format!("by hand: {verdict}")).unwrap_or_default(),
+            );
+        }
+        let (fresh, old): (Vec<_>, Vec<_>) = self.lists.iter().partition(|list| list.freshness == "fresh");
+        for list in &old {
+            let _ = writeln!(
+                text,
+                "list      {:<7}{:<11} {:>8}  {} {}",
+                list.issuer,
+                list.freshness,
+                or_dash(list.age_s.map(age)),
+                list.names.en,
+                list.names.zh,
+            );
+        }
+        let rest = word(if old.is_empty() { "operator.all-fresh" } else { "operator.fresh" }.to_owned());
+        let _ = writeln!(text, "lists     {}", rest.replace("{}", &fresh.len().to_string()));
+        text
+    }
+
+    fn log_text(&self, text: &mut String) {
+        let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
         let _ = writeln!(
             text,
             "log       {} rows, {} to upload",
@@ -216,29 +288,6 @@ impl Status {
         if let Some(waiting) = &self.sync.waiting {
             let _ = writeln!(text, "waiting   {waiting}");
         }
-        for list in &self.lists {
-            let _ = writeln!(
-                text,
-                "list      {:<7}{:<11} {:>8}  {}",
-                list.issuer,
-                list.freshness,
-                or_dash(list.age_s.map(age)),
-                list.names.zh,
-            );
-        }
-        for scan in self.recent.iter().take(RECENT) {
-            let _ = writeln!(
-                text,
-                "scan      {} lane {} {:<7}{:<22}{:<7}{}",
-                scan.time,
-                scan.lane,
-                scan.verdict,
-                scan.reason,
-                scan.issuer.as_deref().unwrap_or("-"),
-                scan.by_hand.as_ref().map(|verdict| format!("by hand: {verdict}")).unwrap_or_default(),
-            );
-        }
-        text
     }
 }
 
@@ -312,6 +361,10 @@ mod tests {
         let text = status.text();
         assert!(text.contains("attention: list-grace 420000"), "{text}");
         assert!(text.contains("420000 grace           26 h"), "{text}");
+        assert!(text.contains("List due for update: Connect, or plug in the update stick"), "{text}");
+        let order =
+            ["attention:", "queue ", "log ", "a day", "list ", "lists "].map(|part| text.find(part).expect("there"));
+        assert!(order.is_sorted(), "as on the page: {text}");
     }
 
     #[test]

@@ -9,16 +9,23 @@ use std::{
 };
 
 use cache::{
-    log::{Reader, Writer},
+    log::{Body, Event, Reader, UnixMillis, Writer},
     outbox::Counts,
 };
 use devices::readers::tally::{Outcome, Tally};
 use host::{believed_time::BelievedTime, service_window};
-use lane::{liveness::Lifeless, queue, watchdog::CameraState};
+use lane::{
+    liveness::Lifeless,
+    queue,
+    today::{QuarterFigures, Today},
+    watchdog::CameraState,
+};
 use page::{
     metrics::Metrics,
     server::PageState,
-    status::{DegradedStatus, LaneStatus, ListStatus, LogStatus, QueueStatus, ReaderStatus, Status, SyncStatus},
+    status::{
+        DegradedStatus, LaneStatus, ListStatus, LogStatus, QuarterStatus, QueueStatus, ReaderStatus, Status, SyncStatus,
+    },
     view::DegradedState,
 };
 use sync::{update::activation::PendingUpdate, upload};
@@ -49,6 +56,9 @@ use super::{
 const SKEW_S: i64 = 300;
 /// How often the state is put together.
 const REPORT: Duration = Duration::from_secs(1);
+
+/// How far back the picture of the day goes.
+const DAY_S: i64 = 86_400;
 
 const TIME_TRUSTS: [&str; 4] = ["synced", "holdover", "floor-only", "untrusted"];
 const FRESHNESSES: [&str; 5] = ["fresh", "grace", "restricted", "stale", "missing"];
@@ -92,6 +102,9 @@ pub struct Reporter {
     founding: FoundingWatch,
     /// Lanes on which bad signatures come in a burst.
     bursts: BTreeSet<String>,
+    /// The last day, and up to which row of the log it is told.
+    today: Today,
+    told: u64,
     textfile_at: Duration,
     ask_at: Duration,
 }
@@ -154,6 +167,8 @@ impl Reporter {
             floor: clock::Watch::default(),
             founding: FoundingWatch::default(),
             bursts: BTreeSet::new(),
+            today: Today::default(),
+            told: 0,
             textfile_at: now,
             ask_at: now + ASK_SERVICES,
         }
@@ -222,6 +237,10 @@ impl Reporter {
         self.sound_the_alarm(&lanes, now);
         let histories: Vec<_> = lanes.iter().map(|(_, report)| report.history.clone()).collect();
         let queue = queue::queue(&histories, now);
+        self.read_on(moment.at);
+        if let Some(wait) = queue.wait_s {
+            self.today.wait(UnixMillis::from(moment.at).0, wait);
+        }
         let status = Status {
             build: host::BUILD.to_owned(),
             instance: self.others.instance.clone(),
@@ -243,6 +262,7 @@ impl Reporter {
             log,
             sync: sync(&lists_now, moment),
             recent: self.others.recent.all(),
+            today: self.today.figures().into_iter().map(quarter_status).collect(),
         };
         count(&self.others.metrics, &status, &lists_now, moment.trust, outbox);
         for (lane, report) in &lanes {
@@ -285,6 +305,22 @@ impl Reporter {
             _ => return,
         }
         self.others.time.remember(Some(to));
+    }
+
+    /// Reads what the log has new of the last day: a portion each second, so that a start with a day's rows asks the disk for a while and
+    /// holds nobody up. The picture outlives a restart this way.
+    fn read_on(&mut self, now: UnixTime) {
+        let Some((reader, _)) = &self.others.log else { return };
+        let Ok(news) = reader.news(self.told, now.plus(-DAY_S).into()) else { return };
+        for stored in news {
+            self.told = stored.seq;
+            let Ok(entry) = stored.entry() else { continue };
+            match entry.body {
+                Body::Scan(scan) => self.today.verdict(entry.at.0, scan.verdict, scan.time_to_verdict_us),
+                Body::Event(Event::Override(_)) => self.today.by_hand(entry.at.0),
+                Body::Event(_) => (),
+            }
+        }
     }
 
     /// The floor of time follows a clock that is confirmed below it, and what is evidence of a later time, with a row that says so.
@@ -358,6 +394,19 @@ fn lane_status(lane: &LaneView, report: &LaneReport, now: Duration, rate: Option
         time_to_verdict_ms: figures.time_to_verdict_ms,
         times: queue::TIMES_MS.map(Some).into_iter().chain([None]).zip(figures.times).collect(),
         steps: figures.steps,
+    }
+}
+
+fn quarter_status(quarter: QuarterFigures) -> QuarterStatus {
+    let [admit, refer, refuse] = quarter.verdicts;
+    QuarterStatus {
+        from_ms: quarter.from_ms,
+        admit,
+        refer,
+        refuse,
+        by_hand: quarter.by_hand,
+        wait_s: quarter.wait_s,
+        time_to_verdict_ms: quarter.time_to_verdict_ms,
     }
 }
 

@@ -170,7 +170,7 @@ const show = (told) => {
 const staff = (faults) => {
   element("staff").hidden = faults.length === 0;
   element("staff-count").textContent = String(faults.length);
-  element("staff").setAttribute("aria-label", say("staff.sign").map((text) => text.replace("{}", faults.length)).join(" / "));
+  element("staff").setAttribute("aria-label", say("staff.sign", String(faults.length)).slice(0, 2).join(" / "));
 };
 
 const preview = ({ width, height, luma, outline, hint }) => {

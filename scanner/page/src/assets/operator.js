@@ -96,6 +96,38 @@ const list = (list) => make("tr", { "data-key": list.issuer },
   make("td", {}, list.issuer), make("td", {}, named(list.issuer, list.names)), make("td", {}, make("span", { class: `tag ${list.freshness}` }, say("fresh." + list.freshness))),
   make("td", {}, age(list.age_s)), make("td", {}, String(list.generation ?? "")));
 
+// What happened today, by quarters of an hour of the station's day: bars from midnight to midnight. A quarter without anything has none.
+const QUARTER = 900000;
+const bars = (key, quarters, midnight, parts) => {
+  const sums = quarters.map((quarter) => parts.reduce((sum, [of]) => sum + (of(quarter) ?? 0), 0)), top = Math.max(...sums, 0);
+  const svg = make("svg", { class: "day", viewBox: "0 0 960 100", preserveAspectRatio: "none", "aria-hidden": "true" });
+  quarters.forEach((quarter) => {
+    let at = 100;
+    for (const [of, kind] of parts) {
+      const height = top > 0 ? ((of(quarter) ?? 0) / top) * 96 : 0;
+      at -= height;
+      svg.append(make("rect", { class: kind, x: ((quarter.from_ms - midnight) / QUARTER) * 10 + 1, y: at, width: 8, height },
+        make("title", {}, `${clock(quarter.from_ms)}: ${Math.round(of(quarter) ?? 0)}`)));
+    }
+  });
+  const most = sums.indexOf(top);
+  const told = top > 0 ? `${say("operator.most")} ${Math.round(top)}, ${clock(quarters[most].from_ms)}` : say("operator.none");
+  const hours = [0, 3, 6, 9, 12, 15, 18, 21].map((hour) => make("span", {}, String(hour)));
+  return make("figure", { "data-key": key }, make("figcaption", {}, `${say(key)}: ${told}`), svg, make("div", { class: "hours", "aria-hidden": "true" }, hours));
+};
+const today = ({ today, time }) => {
+  const midnight = new Date(time).setHours(0, 0, 0, 0), quarters = today.filter((quarter) => quarter.from_ms >= midnight);
+  const sum = (of) => quarters.reduce((sum, quarter) => sum + quarter[of], 0);
+  const all = ["admit", "refer", "refuse"].map((verdict) => `${say("tag." + verdict)} ${sum(verdict)}`);
+  return [
+    make("p", {}, [...all, `${say("override.by_hand")} ${sum("by_hand")}`].join(" · ")),
+    make("div", { class: "days" },
+      bars("operator.today.verdicts", quarters, midnight, [[(one) => one.admit, "admit"], [(one) => one.refer, "refer"], [(one) => one.refuse, "refuse"]]),
+      bars("operator.today.wait", quarters, midnight, [[(one) => one.wait_s, "plain"]]),
+      bars("operator.today.time", quarters, midnight, [[(one) => (one.time_to_verdict_ms || [])[1], "plain"]])),
+  ];
+};
+
 const draw = (state) => {
   element("place").textContent = state.checkpoint;
   element("now").textContent = `${clock(state.time)} · ${say("clock." + state.time_trust)}`;
@@ -103,6 +135,7 @@ const draw = (state) => {
   fill("faults", state.faults.map((one) => fault(one, state.lists)));
   fill("queue", queue(state));
   fill("lanes", state.lanes.map(lane));
+  fill("today", today(state));
   fill("recent", state.recent.filter((one) => one.verdict !== "admit" || one.by_hand).map((one) => scan(one, state.lists)));
   const old = state.lists.filter((one) => one.freshness !== "fresh"), fresh = state.lists.length - old.length;
   fill("lists", old.map(list));

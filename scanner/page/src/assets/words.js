@@ -8,7 +8,7 @@ const say = (key, what = "") => (words[key] ?? key).replaceAll("{desk}", words["
 const named = (code, names) => words[`region.${code}`] ?? (names ? (language.startsWith("zh") ? names.zh : names.en) || names.zh || names.en : "");
 
 const make = (tag, attributes = {}, ...children) => {
-  const space = ["svg", "rect"].includes(tag) ? "http://www.w3.org/2000/svg" : "http://www.w3.org/1999/xhtml";
+  const space = ["svg", "rect", "title"].includes(tag) ? "http://www.w3.org/2000/svg" : "http://www.w3.org/1999/xhtml";
   const made = document.createElementNS(space, tag);
   for (const [name, value] of Object.entries(attributes)) if (value !== null && value !== undefined) made.setAttribute(name, value);
   made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ""));

@@ -13,6 +13,7 @@ mod unit;
 mod wiring;
 
 use std::{
+    cmp::Reverse,
     fs,
     io::Write,
     path::{Path, PathBuf},
@@ -169,6 +170,8 @@ fn examine(config: &Config, clock: &Clock) -> Vec<Finding> {
         findings.extend(wiring::wiring(lane));
     }
     findings.extend(power::power());
+    // What needs a hand comes first, as on the operator's page.
+    findings.sort_by_key(|finding| Reverse(finding.severity));
     findings
 }
 

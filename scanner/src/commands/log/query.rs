@@ -95,7 +95,7 @@ pub(super) fn query(reader: &Reader, query: Query, out: &mut dyn Write) -> Resul
     }
     for row in &rows {
         match row.entry() {
-            Ok(entry) => print(&entry, out),
+            Ok(entry) => print(&entry, by_hand(reader, &entry)?, out),
             Err(error) => writeln!(out, "row {}: not readable by this release ({})", row.seq, error.0),
         }
         .map_err(unprintable)?;
@@ -108,15 +108,28 @@ pub(super) fn query(reader: &Reader, query: Query, out: &mut dyn Write) -> Resul
     Ok(Exit::Ok)
 }
 
-fn print(entry: &Entry, out: &mut dyn Write) -> std::io::Result<()> {
+/// What an officer made of a scan.
+fn by_hand(reader: &Reader, entry: &Entry) -> Result<Option<Verdict>, Failure> {
+    match &entry.body {
+        Body::Scan(_) => reader.by_hand(entry.id).map_err(wrong),
+        Body::Event(_) => Ok(None),
+    }
+}
+
+fn print(entry: &Entry, by_hand: Option<Verdict>, out: &mut dyn Write) -> std::io::Result<()> {
     let Entry { id, at, .. } = entry;
     let at = at.to_string();
     match &entry.body {
         Body::Scan(scan) => {
             let issuer = scan.issuer.map_or("-".to_owned(), |issuer| issuer.to_string());
+            let by_hand = by_hand.map_or(String::new(), |verdict| format!("  by hand: {}", verdict.code()));
             let took = format!("{} ms", scan.time_to_verdict_us / 1000);
             let (way, said, reason) = (scan.direction.code(), scan.verdict.code(), scan.reason.code());
-            writeln!(out, "{at:<24}  {:<6} {way:<5}  {said:<6}  {reason:<22} {issuer:<6}  {took:>8}  {id}", scan.lane)
+            writeln!(
+                out,
+                "{at:<24}  {:<6} {way:<5}  {said:<6}  {reason:<22} {issuer:<6}  {took:>8}  {id}{by_hand}",
+                scan.lane
+            )
         }
         Body::Event(event) => writeln!(out, "{at:<24}  {}", tell(event)),
     }
@@ -137,7 +150,7 @@ fn tell(event: &Event) -> String {
             format!("configuration code {number} of key {kid} at lane {lane} sets {}", sets.join(", "))
         }
         Event::Override(Word { scan, verdict, role, why, .. }) => {
-            format!("override: {role} said {verdict} ({why}) {scan}")
+            format!("by hand: a {role} said {verdict} ({why}) of {scan}")
         }
         Event::Config { version, config } => {
             format!("configuration {} in version {version}", config.get(..8).unwrap_or(config))
