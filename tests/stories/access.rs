@@ -51,6 +51,7 @@ fn every_page_passes_wcag_2_2_at_level_aa() {
     let words = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("page/words");
     also(&world, &format!("[page]\nstrings = \"{}\"\n", words.display()));
     nobody(&world.path("frames"));
+    let desk = super::desk_elsewhere::desk_of(&world);
     let daemon = Daemon::start(&world, "");
     let mut wrong = Vec::new();
     let mut look = |what: &str| {
@@ -79,6 +80,9 @@ fn every_page_passes_wcag_2_2_at_level_aa() {
         browser.ask("document.querySelector('[data-verdict]').click()");
         browser.ask("(document.getElementById('enrol').open = true)");
         look(&format!("desk in {language}, deciding and enrolling"));
+        browser.open(&format!("{desk}/pair?lang={language}"));
+        eventually("the pairing page is there", || browser.ask("document.activeElement.id") == "code");
+        look(&format!("pairing in {language}"));
         browser.open(&format!("{}/operator?lang={language}", daemon.page()));
         eventually("the day is drawn", || browser.ask("document.querySelectorAll('svg.day rect').length") != "0");
         look(&format!("operator in {language}"));

@@ -38,7 +38,7 @@ impl Browser {
             "--autoplay-policy=no-user-gesture-required"
         ]);
         let options = json!({ "args": arguments });
-        let wish = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": options } } });
+        let wish = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": options, "acceptInsecureCerts": true } } });
         let until = Instant::now() + Duration::from_secs(60);
         let id = loop {
             if let Some(answer) = post(&base, &wish) {
@@ -61,6 +61,25 @@ impl Browser {
         let asked = json!({ "script": format!("return String({script})"), "args": [] });
         let answer = post(&format!("{}/execute/sync", self.session), &asked).expect("the page answers");
         answer.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Presses keys as a hand does, one after another. `\u{e004}` is Tab, `\u{e007}` Enter (WebDriver §17.4.2).
+    pub fn keys(&self, keys: &str) {
+        let presses =
+            keys.chars().flat_map(|key| ["keyDown", "keyUp"].map(|turn| json!({ "type": turn, "value": key })));
+        let board = json!({ "type": "key", "id": "keyboard", "actions": presses.collect::<Vec<_>>() });
+        post(&format!("{}/actions", self.session), &json!({ "actions": [board] })).expect("keys are pressed");
+    }
+
+    /// Goes on with Tab until what has the focus is this.
+    pub fn tab_to(&self, what: &str) {
+        for _ in 0..60 {
+            if self.ask(&format!("document.activeElement.matches('{what}')")) == "true" {
+                return;
+            }
+            self.keys("\u{e004}");
+        }
+        panic!("{what} is not reached by the keyboard");
     }
 
     /// A picture of the window.

@@ -165,16 +165,20 @@ const OFFICER: &str = "(window.presses = [], window.press = () => { \
 #[test]
 fn with_two_hundred_travellers_at_four_lanes_no_press_at_the_desk_meets_another_traveller() {
     let Some(browser) = Browser::start() else { return };
+    two_hundred(&browser, &today(), |daemon| browser.open(&format!("{}/desk?lang=en", daemon.page())));
+}
+
+/// Sends two hundred travellers to the desk that `open` shows in the browser, while an officer presses.
+pub fn two_hundred(browser: &Browser, world: &World, open: impl FnOnce(&Daemon)) {
     browser.size(1280, 800);
-    let world = today();
     nobody(&world.path("frames"));
     let socket = |lane: usize| world.path(&format!("codes-{lane}"));
     let readers = |lane: usize| format!("rearm = \"0ms\"\nreaders = [\"socket:{}\"]\n", socket(lane).display());
     let lanes: String = (2..=4)
         .map(|lane| format!("[[lane]]\nid = \"{lane}\"\n{}[lane.camera]\ndevice = \"none\"\n", readers(lane)))
         .collect();
-    let daemon = Daemon::start_with(&world, &readers(1), 0, &lanes);
-    browser.open(&format!("{}/desk?lang=en", daemon.page()));
+    let daemon = Daemon::start_with(world, &readers(1), 0, &lanes);
+    open(&daemon);
     let number = |script: &str| browser.ask(script).parse::<usize>().expect("a number");
     let mut senders: Vec<UnixStream> = (1..=4)
         .map(|lane| {

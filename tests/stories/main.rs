@@ -10,6 +10,7 @@ mod configuration;
 mod confined;
 mod demo;
 mod desk;
+mod desk_elsewhere;
 mod doctor;
 mod gate;
 mod hostile;

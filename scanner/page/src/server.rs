@@ -4,7 +4,7 @@
 //! scripts, a bounded number of connections in which a newcomer always finds a place, a bounded request head, and a client that does not
 //! read is dropped. The aiming picture and names are for this gate's own screens.
 
-use std::{convert::Infallible, future::pending, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::pending, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
@@ -28,6 +28,7 @@ use hyper_util::{
 use qrcode::{EcLevel, QrCode, render::svg};
 use serde::{Deserialize, Serialize};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
     time::timeout,
@@ -49,9 +50,9 @@ use crate::metrics::Metrics;
 /// Request line and headers, in bytes. Stops a head without an end.
 const MAX_HEAD: usize = 8 * 1024;
 /// A head must be complete by then. Stops a client that sends one byte a minute.
-const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+pub(crate) const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 /// Longest body of a POST, in bytes.
-const MAX_BODY: usize = 1024;
+pub(crate) const MAX_BODY: usize = 1024;
 /// A write must progress within this. Stops a client that never reads.
 const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 /// What the system may keep for one client that is slow to read, in bytes: about three aiming pictures. Without it Linux keeps
@@ -97,6 +98,11 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
             format!("the page is served on the loopback only; {address} is reachable from outside (use 127.0.0.1)"),
         ));
     }
+    listen(address)
+}
+
+/// Takes an address, with the bounds of what waits there.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // A daemon that was replaced a moment ago left connections that still fade (as tokio's own `bind` does it).
     #[cfg(not(windows))]
@@ -137,8 +143,23 @@ pub async fn serve(listener: TcpListener, shown: Arc<PageState>, mut stop: watch
 }
 
 async fn connection(socket: TcpStream, router: Router, visitor: Visitor, place: &Place) {
+    speak(impatient(socket), router, visitor, place).await;
+}
+
+/// A connection whose client must go on reading.
+pub(crate) fn impatient(socket: TcpStream) -> Pin<Box<TimeoutStream<TcpStream>>> {
     let mut socket = TimeoutStream::new(socket);
     socket.set_write_timeout(Some(WRITE_DEADLINE));
+    Box::pin(socket)
+}
+
+/// HTTP on a connection, within the bounds.
+pub(crate) async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    router: Router,
+    visitor: Visitor,
+    place: &Place,
+) {
     let pages = TowerToHyperService::new(router);
     let service = service_fn(|mut request: hyper::Request<Incoming>| {
         place.asked();
@@ -149,7 +170,7 @@ async fn connection(socket: TcpStream, router: Router, visitor: Visitor, place: 
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_DEADLINE)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(Box::pin(socket)), service)
+        .serve_connection(TokioIo::new(stream), service)
         .await;
     if let Err(error) = served {
         log::debug!("page: a connection ended: {error}");
@@ -190,9 +211,9 @@ fn router(shown: Arc<PageState>) -> Router {
 }
 
 /// What can be posted: an officer's signed decision about a scan…
-const OVERRIDE: &str = "/override";
+pub(crate) const OVERRIDE: &str = "/override";
 /// …and that a traveller at the second line has been dealt with, which changes no verdict.
-const DONE: &str = "/desk/done";
+pub(crate) const DONE: &str = "/desk/done";
 
 /// Refuses what no kiosk page would send, and sets the headers that keep a page to itself.
 async fn guard(request: Request, next: Next) -> Response {
@@ -207,7 +228,11 @@ async fn guard(request: Request, next: Next) -> Response {
     if posted && !from_our_page(request.headers()) {
         return (StatusCode::FORBIDDEN, "this is sent by the desk's page only\n").into_response();
     }
-    let mut response = next.run(request).await;
+    sealed(next.run(request).await)
+}
+
+/// With the headers that keep a page to itself.
+pub(crate) fn sealed(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -234,11 +259,11 @@ fn names_the_loopback(host: &str) -> bool {
     matches!(name, "127.0.0.1" | "localhost" | "[::1]")
 }
 
-async fn asset(kind: &'static str, bytes: &'static [u8]) -> Response {
+pub(crate) async fn asset(kind: &'static str, bytes: &'static [u8]) -> Response {
     ([(header::CONTENT_TYPE, kind)], bytes).into_response()
 }
 
-async fn strings(State(shown): State<Arc<PageState>>) -> Response {
+pub(crate) async fn strings(State(shown): State<Arc<PageState>>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], shown.strings.clone()).into_response()
 }
 
@@ -261,7 +286,7 @@ async fn metrics(State(shown): State<Arc<PageState>>) -> Response {
 }
 
 /// An officer's word. The disk is waited for on a thread of its own.
-async fn decide(State(shown): State<Arc<PageState>>, body: Body) -> Response {
+pub(crate) async fn decide(State(shown): State<Arc<PageState>>, body: Body) -> Response {
     let read = timeout(HEAD_DEADLINE, axum::body::to_bytes(body, MAX_BODY)).await;
     let Ok(Ok(body)) = read else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
     let Ok(word) = serde_json::from_slice::<Override>(&body) else {
@@ -285,12 +310,12 @@ async fn decide(State(shown): State<Arc<PageState>>, body: Body) -> Response {
 }
 
 /// Who waits at the second line.
-async fn waiting(State(shown): State<Arc<PageState>>) -> Response {
+pub(crate) async fn waiting(State(shown): State<Arc<PageState>>) -> Response {
     let line = serde_json::to_string(&shown.second_line.line()).expect("cards are plain data");
     ([(header::CONTENT_TYPE, "application/json")], line).into_response()
 }
 
-async fn done(State(shown): State<Arc<PageState>>, body: Body) -> Response {
+pub(crate) async fn done(State(shown): State<Arc<PageState>>, body: Body) -> Response {
     let read = timeout(HEAD_DEADLINE, axum::body::to_bytes(body, MAX_BODY)).await;
     let Ok(Ok(body)) = read else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
     match serde_json::from_slice::<DealtWith>(&body) {

@@ -10,6 +10,7 @@ mod clock;
 mod config_args;
 #[cfg(feature = "demo")]
 pub mod demo;
+mod desk;
 pub mod doctor;
 pub mod enrol;
 mod explain;
@@ -67,6 +68,8 @@ pub enum Command {
     /// Watch travellers at a gate: nothing is needed, nothing is left behind
     #[cfg(feature = "demo")]
     Demo(demo::Arguments),
+    /// Pair another machine as the second line's desk
+    Desk(desk::Arguments),
     /// Check everything an installer can get wrong, and say what to do
     Doctor(doctor::Arguments),
     /// Enrol this device at a centre, with the slip that the centre made for it
@@ -98,6 +101,7 @@ pub fn run(line: CommandLine, clock: &Clock) -> Result<Exit, Failure> {
     match line.command {
         Command::Bench(arguments) => bench::run(said, clock, arguments),
         Command::Camera(arguments) => camera::run(said, clock, arguments),
+        Command::Desk(arguments) => desk::run(said, clock, arguments),
         Command::Doctor(arguments) => doctor::run(said, clock, arguments),
         Command::Enrol(arguments) => enrol::run(said, clock, arguments),
         Command::Status(arguments) => status::run(said, arguments),

@@ -49,6 +49,8 @@ struct PagePart {
     state: Arc<PageState>,
     stop: watch::Sender<bool>,
     served: Option<JoinHandle<()>>,
+    /// The same for the desk on another machine.
+    desk: Option<JoinHandle<()>>,
 }
 
 /// Rows on their way to a centre: their thread, or when it is begun again.
@@ -307,11 +309,13 @@ impl Parts {
         });
         let (stop, stops) = watch::channel(false);
         let enabled = settings.page.enabled;
-        let served = enabled.then(|| start::page(settings.page.listen.0, &state, stops)).flatten();
+        let served = enabled.then(|| start::page(settings.page.listen.0, &state, stops.clone())).flatten();
+        let desk = settings.page.desk_listen;
+        let desk = desk.and_then(|desk| start::desk(desk, &settings.places, process.clock(), &state, stops));
         if let Some((at, _)) = &served {
             process.events.emit(DaemonEvent::Page(*at));
         }
-        self.page = Some(PagePart { settings, state, stop, served: served.map(|(_, task)| task) });
+        self.page = Some(PagePart { settings, state, stop, served: served.map(|(_, task)| task), desk });
     }
 
     fn put_report_in_force(&mut self, config: &Config) -> Result<(), DaemonError> {
@@ -404,7 +408,7 @@ impl Parts {
     async fn end_page(&mut self) {
         let Some(page) = self.page.take() else { return };
         let _ = page.stop.send(true);
-        if let Some(served) = page.served {
+        for served in [page.served, page.desk].into_iter().flatten() {
             // It lets go of its address; whoever still reads is let go with it.
             let _ = timeout(PATIENCE, served).await;
         }

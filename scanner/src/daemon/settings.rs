@@ -101,8 +101,8 @@ pub struct PageSettings {
     pub hello: Hello,
     /// The words of the screens, as they stand in the files now.
     pub strings: String,
-    /// The runtime folder.
-    pub runtime: PathBuf,
+    /// Where the desk's certificate and its pairing lie.
+    pub places: config::Places,
     /// The lanes that have a screen.
     pub lanes: Vec<String>,
     /// Which opening of the scan log an officer's word goes to.
@@ -116,7 +116,7 @@ impl PageSettings {
             page: config.page.clone(),
             hello,
             strings: strings.json(),
-            runtime: config.places.runtime.clone(),
+            places: config.places.clone(),
             lanes: config.lane.iter().map(|lane| lane.id.clone()).collect(),
             log,
         }

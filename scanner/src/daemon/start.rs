@@ -1,13 +1,19 @@
 //! Starting what works beside the lanes, each on a thread of its own: upload, lists, report; and the page.
 
 use std::{
+    fs, io,
     path::Path,
     sync::{Arc, mpsc},
     thread,
 };
 
 use cache::log::Reader;
+use host::{clock::Clock, config};
 use page::{
+    desk::{
+        self, Desk, PairingFiles,
+        identity::{self, Identity},
+    },
     server::{self, PageState},
     status::Status,
 };
@@ -94,6 +100,32 @@ pub fn list_updater(updater: ListUpdater) -> Result<Worker, DaemonError> {
         .spawn(move || list_updater::keep(&updater, &stops))
         .map_err(|error| DaemonError::Thread("the lists' thread", error))?;
     Ok((stop, thread))
+}
+
+/// The desk for another machine; `None` where none is wanted, or where it cannot be had, which costs the desk, not the lane.
+pub fn desk(
+    address: std::net::SocketAddr,
+    places: &config::Places,
+    clock: &Clock,
+    page: &Arc<PageState>,
+    stops: watch::Receiver<bool>,
+) -> Option<JoinHandle<()>> {
+    // What the kernel calls this machine (proc_sys_kernel(5)); elsewhere the address must do.
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned());
+    let acceptor = Identity::open_or_make(&places.state, identity::names(host, address))
+        .and_then(|identity| identity.acceptor().map_err(io::Error::other));
+    match acceptor.and_then(|acceptor| Ok((acceptor, desk::bind(address)?))) {
+        Ok((acceptor, listener)) => {
+            let at = listener.local_addr().unwrap_or(address);
+            log::info!("desk: https://{at}/");
+            let desk = Desk::new(Arc::clone(page), PairingFiles::of(places.runtime.clone()), clock.clone());
+            Some(tokio::spawn(desk::serve(listener, acceptor, Arc::new(desk), stops)))
+        }
+        Err(error) => {
+            log::error!("no desk: {address}: {error}; the lane works without it");
+            None
+        }
+    }
 }
 
 /// The page; `None` where its address cannot be had, which costs the page, not the lane.

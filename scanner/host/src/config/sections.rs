@@ -96,6 +96,8 @@ settings! {
         voice: Option<PathBuf> = None,
         /// A folder with more languages, `<language>.json` each; its words outrank those that came with the package.
         strings: PathBuf = PathBuf::from("/etc/checkpointd/strings"),
+        /// Where the second line's desk on another machine finds its page, over TLS; nowhere when absent.
+        desk_listen: Option<SocketAddr> = None,
         /// Whether it is served at all.
         enabled: bool = true,
     }

@@ -222,6 +222,19 @@ impl Setting for Listen {
     }
 }
 
+impl Setting for SocketAddr {
+    const EXPECTED: &'static str =
+        "an address of this machine with a port, such as \"192.0.2.7:8471\" or \"0.0.0.0:8471\"";
+
+    fn parse(node: &Node) -> Option<Self> {
+        node.text()?.parse().ok()
+    }
+
+    fn show(&self) -> Option<toml::Value> {
+        Some(toml::Value::String(self.to_string()))
+    }
+}
+
 /// A part of a whole, from 0 (none) to 1 (all).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Share(pub f64);

@@ -153,6 +153,7 @@ const update = (line) => {
 const ask = async () => {
   try {
     const answer = await fetch("/desk.json");
+    if (answer.status === 401) { location.replace("/pair" + location.search); return; }
     if (answer.ok) { update(await answer.json()); document.body.classList.remove("away"); }
   } catch {
     // What stands here may be old: say so, and keep it where it is.
@@ -180,5 +181,8 @@ const listRoles = async () => {
 for (const event of ["pointerdown", "keydown"]) document.addEventListener(event, () => { touched = Date.now(); });
 element("unlock").addEventListener("submit", begin);
 element("hand-over").addEventListener("click", handOver);
+// Another machine than the gate stops being a desk at the end of a shift, so that nobody goes on with it.
+element("leave").hidden = location.protocol !== "https:";
+element("leave").addEventListener("click", async () => { handOver(); await post("/desk/leave", {}); location.replace("/pair" + location.search); });
 element("enrol-do").addEventListener("click", enrol);
 speak().then(listRoles).then(ask);
