@@ -2,7 +2,7 @@
 //!
 //! Group commit without waiting: the thread takes what is there, commits it in one transaction, and acknowledges each row.
 //! A lone row is committed at once; rows that arrive meanwhile share the next transaction, so that the disk's flushes, not
-//! the number of rows, set the pace. What it does when is decided by the pure [`schedule`]; [`worker`] obeys it one step at a time, so
+//! the number of rows, set the pace. What it does when is decided by the pure `schedule`; `worker` obeys it one step at a time, so
 //! that a simulated world can drive it without a thread ([`Writer::driven`]).
 
 mod ahead;
