@@ -14,7 +14,6 @@
 #![forbid(unsafe_code)]
 
 mod blocks;
-pub mod cause;
 pub mod decode;
 mod elastic;
 pub mod explain;
@@ -28,7 +27,6 @@ mod held;
 mod light;
 mod luma;
 mod mesh;
-mod pair;
 mod plane;
 pub mod presence;
 mod reader;

@@ -1,13 +1,10 @@
 //! `checkpointd bench`: replays pictures through the real eye and the real judge of this machine, and says where the time goes.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use devices::camera::{FrameSource, Next, Pictures};
-use eye::{
-    cause::{self, Cause},
-    track::Tracker,
-};
+use eye::track::Tracker;
 use host::clock::Clock;
 use serde::Serialize;
 
@@ -54,8 +51,6 @@ struct Report {
     damaged: usize,
     symbols: usize,
     judged: usize,
-    /// Frames of one round in which something like a symbol was seen and nothing was read, by cause.
-    unread: BTreeMap<&'static str, usize>,
     stages: Vec<Stage>,
     /// Frames a second one core can look at and judge, not counting the loading.
     frames_per_second: f64,
@@ -75,10 +70,10 @@ pub fn run(said: &super::ConfigArgs, clock: &Clock, arguments: Arguments) -> Res
         Err(_) => None,
     };
     let mut times = Times::default();
-    for round in 0..arguments.repeat {
+    for _ in 0..arguments.repeat {
         let mut pictures = Pictures::open(&arguments.frames)
             .map_err(|error| Failure::new(format!("no frames in {}", arguments.frames.display())).because(error))?;
-        replay(&mut pictures, judge.as_ref(), clock, &mut times, round == 0);
+        replay(&mut pictures, judge.as_ref(), clock, &mut times);
     }
     if times.read.is_empty() {
         return Err(Failure::new(format!("no picture in {} could be read", arguments.frames.display())));
@@ -99,10 +94,9 @@ struct Times {
     judge: Vec<Duration>,
     damaged: usize,
     symbols: usize,
-    unread: BTreeMap<Cause, usize>,
 }
 
-fn replay(pictures: &mut Pictures, judge: Option<&Judge>, clock: &Clock, times: &mut Times, causes: bool) {
+fn replay(pictures: &mut Pictures, judge: Option<&Judge>, clock: &Clock, times: &mut Times) {
     let mut eye = Tracker::new();
     loop {
         let began = clock.now();
@@ -119,12 +113,6 @@ fn replay(pictures: &mut Pictures, judge: Option<&Judge>, clock: &Clock, times: 
         let sight = eye.see(frame.luma());
         times.read.push(clock.since(began));
         times.symbols += sight.symbols.len();
-        if causes
-            && sight.symbols.is_empty()
-            && let Some(finding) = cause::of(frame.luma())
-        {
-            *times.unread.entry(finding.cause).or_default() += 1;
-        }
         let Some(judge) = judge else { continue };
         for text in sight.symbols.iter().filter_map(|symbol| str::from_utf8(&symbol.payload).ok()) {
             let began = clock.now();
@@ -143,7 +131,6 @@ impl Times {
             damaged: self.damaged,
             symbols: self.symbols,
             judged: self.judge.len(),
-            unread: self.unread.iter().map(|(cause, frames)| (cause.code(), *frames)).collect(),
             frames_per_second: self.read.len() as f64 / busy.as_secs_f64().max(1e-9),
             stages: [("load", &mut self.load), ("read", &mut self.read), ("judge", &mut self.judge)]
                 .into_iter()
@@ -192,9 +179,6 @@ impl Report {
             text.push_str(&format!(", {} MiB at most", bytes.div_ceil(1 << 20)));
         }
         text.push('\n');
-        for (cause, frames) in &self.unread {
-            text.push_str(&format!("not read: {cause:<12}{frames:>6} frames\n"));
-        }
         text
     }
 }
