@@ -18,6 +18,7 @@
 pub mod answer;
 pub mod board;
 pub mod check;
+pub mod clock;
 pub mod commands;
 pub mod database;
 pub mod facts;

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use crate::{
     answer::{Answer, Subject},
     check::Delivery,
-    front::now,
+    clock::now,
     keys::Keys,
     writer::{Counts, Writer},
 };

@@ -19,7 +19,7 @@ use std::{
 
 use browser::Browser;
 use cache::exchange::Refusal;
-use centre::{front::now, simulate::gate::Gate};
+use centre::{clock::now, simulate::gate::Gate};
 use programs::Program;
 use support::{Centre, World, deliver, scans, until};
 

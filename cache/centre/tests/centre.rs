@@ -14,7 +14,7 @@ use cache::{
     log::chain::Head,
 };
 use centre::{
-    front::now,
+    clock::now,
     simulate::{
         client::Address,
         gate::{Gate, Heard},

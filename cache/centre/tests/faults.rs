@@ -14,8 +14,8 @@ use std::{
 
 use cache::log::UnixMillis;
 use centre::{
+    clock::now,
     database::Database,
-    front::now,
     simulate::{client::Address, gate::Gate},
 };
 use support::{Centre, World, deliver, scans, until};

@@ -133,7 +133,7 @@ impl Serve {
 /// Partitions of days that come and go.
 async fn sweep(database: crate::database::Database, retention_days: i32) {
     loop {
-        let today = i32::try_from(crate::front::now().day()).unwrap_or(0);
+        let today = crate::clock::today();
         if let Err(error) = database.sweep(today, retention_days).await {
             ::log::warn!("days are not swept: {error}");
         }

@@ -11,13 +11,10 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
-use cache::{
-    exchange::{Assignment, BatchError, Health, Pinned, Request, Vitals},
-    log::row::UnixMillis,
-};
+use cache::exchange::{Assignment, BatchError, Health, Pinned, Request, Vitals};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub use crate::answer::Answer;
@@ -260,11 +257,4 @@ impl Front {
 /// PostgreSQL reads no JSON with an escaped NUL, and one such line must not end the statement that writes those of all posts.
 fn storable(vitals: &Vitals) -> bool {
     serde_json::to_string(vitals).is_ok_and(|text| !text.contains("\\u0000"))
-}
-
-/// The centre's clock.
-#[must_use]
-pub fn now() -> UnixMillis {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixMillis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
 }

@@ -22,8 +22,8 @@ use gate::{Gate, Heard};
 use serde::Serialize;
 
 use crate::{
+    clock::now,
     database::Database,
-    front::now,
     registry::{self, Invitation, RegistryError},
 };
 

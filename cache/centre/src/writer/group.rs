@@ -16,7 +16,7 @@ use super::{
     Counts, Job, Letter, Outcome, Settings, Verified,
     letters::{alarm, bury},
     signed,
-    statements::{Additions, add, advance},
+    statements::{Additions, Locked, add, advance},
 };
 use crate::{
     database::{Database, DatabaseError},
@@ -25,14 +25,6 @@ use crate::{
 
 /// Days before today for which a partition is made when rows of that day arrive.
 const BACK: i32 = 400;
-/// A log's head as it is locked.
-pub(super) struct Locked {
-    pub(super) no: i32,
-    post: i32,
-    enrolled: bool,
-    pub(super) stored: Head,
-    pub(super) head: Head,
-}
 
 /// Writes a group on the UTC day `today`, counted from 1970. `days` are the partitions that are known to be there.
 pub(super) async fn write(

@@ -28,6 +28,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::{
+    clock::today,
     database::{Database, DatabaseError},
     facts::Facts,
 };
@@ -265,10 +266,4 @@ fn signed(seq: u64) -> i64 {
 #[must_use]
 pub fn moment(at_ms: i64) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(u64::try_from(at_ms).unwrap_or(0))
-}
-
-/// Today's UTC day, counted from 1970.
-fn today() -> i32 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i32::try_from(now.as_secs() / 86_400).unwrap_or(i32::MAX)
 }

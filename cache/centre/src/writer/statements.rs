@@ -9,8 +9,17 @@ use tokio_postgres::{
     types::{ToSql, Type},
 };
 
-use super::{group::Locked, moment, signed, sums::add_sums};
+use super::{moment, signed, sums::add_sums};
 use crate::{database::DatabaseError, facts::Sums};
+
+/// A log's head as it is locked while its group is written.
+pub(super) struct Locked {
+    pub(super) no: i32,
+    pub(super) post: i32,
+    pub(super) enrolled: bool,
+    pub(super) stored: Head,
+    pub(super) head: Head,
+}
 
 /// What a group adds, collected before it is written.
 #[derive(Default)]

@@ -15,7 +15,7 @@ use std::{
 
 use cache::exchange::{Pinned, Slip};
 use centre::{
-    front::now,
+    clock::now,
     simulate::{
         client::{Address, Answer, Connection},
         gate::Gate,
