@@ -9,12 +9,11 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::Receiver,
     },
     time::{Duration, Instant},
 };
 
-use cache::log::{self as log_of, Memory, Receipt, UnixMillis, Written};
+use cache::log::{Memory, Receipt};
 use eye::track::Tracker;
 use trustlist::{
     judge::Decision,
@@ -23,17 +22,21 @@ use trustlist::{
 };
 use uuid::Uuid;
 
+mod inputs;
+mod notes;
 mod record;
 
+pub use inputs::{Arrivals, Inputs};
+
 use devices::{
-    frame::{Frame, Slot, SlotReceiver},
-    gate::{ContactEvent, Gate, Hold, cues},
+    frame::Frame,
+    gate::{Gate, Hold, cues},
     readers::{EngineRead, tally::Outcome},
 };
 use host::{believed_time::BelievedTime, clock::Clock, config};
 use lane::{
     liveness::{Lifeless, Liveness},
-    machine::{Action, Claim, Event, FRESH, GateEvent, Lane, Passage, Patience, SymbolId},
+    machine::{Action, Claim, Event, FRESH, Lane, Patience, SymbolId},
     presentation::{Aim, Known, Presentation},
     queue::Scan,
     signal::{Cues, Signal},
@@ -56,7 +59,6 @@ use super::{
     preview::preview,
     process::{Events, Uptime},
     recent_scans::RecentScans,
-    row,
     settings::LaneSettings,
     setup::DaemonEvent,
 };
@@ -117,43 +119,6 @@ pub struct LaneWorker {
     next_preview: Duration,
     /// The configuration code in view, and when it was last seen: it is asked about once.
     configuration: Option<(SymbolId, Duration)>,
-}
-
-/// What reaches a lane.
-pub struct Inputs {
-    /// Frames, the newest only.
-    pub frames: SlotReceiver<Frame>,
-    /// Texts of scan engines.
-    pub texts: Receiver<EngineRead>,
-    /// Whether there is a camera at all.
-    pub has_camera: bool,
-}
-
-/// What reached a lane since it last looked.
-#[derive(Default)]
-pub struct Arrivals {
-    /// The newest frame.
-    pub frame: Option<Frame>,
-    /// Frames before it that nobody looked at.
-    pub replaced: u64,
-    /// Texts in their order.
-    pub texts: Vec<EngineRead>,
-}
-
-impl Inputs {
-    /// Waits until something arrives or `until`; `None` when nothing will any more.
-    fn wait(&self, until: Instant) -> Option<Arrivals> {
-        let mut arrivals = Arrivals::default();
-        match self.frames.take(until) {
-            Slot::Filled(frame) => arrivals.frame = Some(frame),
-            Slot::Timeout => (),
-            Slot::Closed if self.has_camera => return None,
-            Slot::Closed => arrivals.texts.extend(self.texts.recv_timeout(TICK)),
-        }
-        arrivals.replaced = self.frames.replaced();
-        arrivals.texts.extend(self.texts.try_iter());
-        Some(arrivals)
-    }
 }
 
 impl LaneWorker {
@@ -466,92 +431,5 @@ impl LaneWorker {
         self.report.send_modify(|report| report.history.add(scan));
         self.others.recent.add(recent);
         self.others.events.emit(DaemonEvent::Verdict { lane, decision: Box::new(decision), took });
-    }
-
-    /// What became of the oldest admission of which nothing is known yet.
-    fn note_passage(&mut self, passage: Passage) {
-        let passage = row::passage(passage);
-        self.others.metrics.passage(&self.settings().id, passage.code());
-        // An admission without a row was given by nobody: rows come first.
-        let Some(scan) = self.awaited.pop_front().flatten() else { return };
-        self.note(&log_of::Event::Passage { scan, passage });
-    }
-
-    fn note_gate_event(&mut self, event: GateEvent) {
-        let lane = self.settings().id.clone();
-        let what = row::gate_event(event);
-        log::warn!("lane {lane}: {}", what.code());
-        match event {
-            GateEvent::Alarm => self.report.send_modify(|report| report.alarm = true),
-            GateEvent::AlarmOver => self.report.send_modify(|report| report.alarm = false),
-            GateEvent::Forced => self.others.metrics.passage(&lane, what.code()),
-        }
-        self.note(&log_of::Event::Gate { lane, what });
-    }
-
-    /// Hands an event to the log. The gate has moved: nobody waits, and a failure is told when it is known.
-    fn note(&mut self, event: &log_of::Event) {
-        let trust = self.others.time.moment(&self.others.lists.now()).trust;
-        let at = UnixMillis(self.clock().unix_millis());
-        if let Some(memory) = &self.memory {
-            self.late.push(memory.record(event, at, trust));
-        }
-    }
-
-    fn watch_contacts(&mut self) {
-        while let Some((sensed, at)) = self.gate.sensed() {
-            let event = match sensed {
-                // An alarm is how things stand, and no passing event: it counts however late it comes.
-                ContactEvent::Alarm => Event::Alarm,
-                ContactEvent::AlarmOver => Event::AlarmOver,
-                _ if self.clock().since(at) >= FRESH => {
-                    self.came_late("contact");
-                    continue;
-                }
-                ContactEvent::InBeam => Event::InBeam,
-                ContactEvent::BeamFree => Event::BeamFree,
-            };
-            self.nothing_seen(event);
-        }
-    }
-
-    /// What is wrong with the gate now; one line in the journal for each change.
-    fn watch_gate(&mut self) {
-        let now = self.gate.trouble();
-        if self.report.borrow().gate_trouble == now {
-            return;
-        }
-        match &now {
-            Some(trouble) => log::error!("lane {}: the gate does not answer: {trouble}", self.settings().id),
-            None => log::info!("lane {}: the gate answers again", self.settings().id),
-        }
-        self.report.send_modify(|report| report.gate_trouble = now);
-    }
-
-    fn watch_camera(&mut self) {
-        let camera = self.camera.at(self.now()).state;
-        if camera == self.told_of_camera {
-            return;
-        }
-        self.told_of_camera = camera;
-        let event = match camera {
-            CameraState::Up => Event::CameraBack,
-            CameraState::Lost => Event::CameraLost,
-            CameraState::Unknown => return,
-        };
-        self.nothing_seen(event);
-    }
-
-    fn settle_late_rows(&mut self) {
-        let log_health = &self.others.log_health;
-        self.late.retain(|receipt| match receipt.wait(Duration::ZERO) {
-            Written::Late => true,
-            Written::Committed(_) => false,
-            Written::Failed(fault) => {
-                log::error!("a row whose traveller has passed could not be written: {}", fault.code());
-                log_health.unavailable(fault.code());
-                false
-            }
-        });
     }
 }
