@@ -2,42 +2,29 @@
 //! one that hangs must not keep the watchdog from being petted.
 
 use std::{
-    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     sync::mpsc::{Receiver, RecvTimeoutError},
     time::Duration,
 };
 
+use ::sync::upload;
 use cache::{
     log::{Body, Event, Reader, UnixMillis, Writer},
     outbox::Counts,
 };
-use devices::readers::tally::{Outcome, Tally};
+use devices::readers::tally::Outcome;
 use host::{believed_time::BelievedTime, service_window};
-use lane::{
-    liveness::Lifeless,
-    queue,
-    today::{QuarterFigures, Today},
-    watchdog::CameraState,
-};
+use lane::{liveness::Lifeless, queue, today::Today};
 use page::{
     metrics::Metrics,
     server::PageState,
-    status::{
-        DegradedStatus, LaneStatus, ListStatus, LogStatus, QuarterStatus, QueueStatus, ReaderStatus, Status, SyncStatus,
-    },
+    status::{DegradedStatus, LaneStatus, LogStatus, QueueStatus, Status},
     view::DegradedState,
 };
-use sync::{update::activation::PendingUpdate, upload};
 use tokio::sync::watch;
-use trustlist::{
-    freshness::Freshness,
-    time::{
-        Moment, TimeTrust, UnixTime,
-        clock::{self, Because, Judged},
-        floor::Evidence,
-    },
-    trust::Trust,
+use trustlist::time::{
+    TimeTrust, UnixTime,
+    clock::{self, Judged},
 };
 
 use super::{
@@ -52,8 +39,11 @@ use super::{
     settings::ReportSettings,
 };
 
-/// How far a clock that somebody settled may lie below the floor before that is a move.
-const SKEW_S: i64 = 300;
+mod floor;
+mod parts_of_status;
+
+use parts_of_status::{FRESHNESSES, lane_status, lists, quarter_status, sync};
+
 /// How often the state is put together.
 const REPORT: Duration = Duration::from_secs(1);
 
@@ -61,7 +51,6 @@ const REPORT: Duration = Duration::from_secs(1);
 const DAY_S: i64 = 86_400;
 
 const TIME_TRUSTS: [&str; 4] = ["synced", "holdover", "floor-only", "untrusted"];
-const FRESHNESSES: [&str; 5] = ["fresh", "grace", "restricted", "stale", "missing"];
 
 /// What the report sees of the others: one narrow handle each.
 pub struct ReportHandles {
@@ -284,29 +273,6 @@ impl Reporter {
         }
     }
 
-    /// The floor of time rises with a clock that is confirmed, and to what a quorum of issuers signed. Where it jumps by more than the clocks'
-    /// allowance, as after a night without power, there is a row.
-    fn follow_up(&self, writer: &Writer, clock: Judged, stored: Option<UnixTime>) {
-        let sure = matches!(clock.moment.trust, TimeTrust::Synced | TimeTrust::Holdover);
-        let (to, evidence) = match clock.floor.evidence {
-            _ if sure => (clock.moment.at, "confirmed-clock"),
-            Evidence::Quorum => (clock.floor.at, Evidence::Quorum.code()),
-            Evidence::BuildDate | Evidence::LastSure => return,
-        };
-        match stored {
-            Some(stored) if to > stored.plus(SKEW_S) => {
-                log::info!("the floor of time rises from {stored} to {to}: {evidence}");
-                // The row is written when the disk allows; nobody here waits for it.
-                drop(writer.move_floor(to.into(), evidence, to.into()));
-            }
-            Some(stored) if to > stored && sure => (),
-            // Nothing was known before: the floor begins, and does not move.
-            None if sure => (),
-            _ => return,
-        }
-        self.others.time.remember(Some(to));
-    }
-
     /// Reads what the log has new of the last day: a portion each second, so that a start with a day's rows asks the disk for a while and
     /// holds nobody up. The picture outlives a restart this way.
     fn read_on(&mut self, now: UnixTime) {
@@ -321,25 +287,6 @@ impl Reporter {
                 Body::Event(_) => (),
             }
         }
-    }
-
-    /// The floor of time follows a clock that is confirmed below it, and what is evidence of a later time, with a row that says so.
-    fn follow(&mut self, writer: &Writer, clock: Judged, now: Duration) {
-        let stored = self.others.time.last_sure();
-        let settled =
-            clock.because == Because::Settled && stored.is_some_and(|stored| clock.moment.at.plus(SKEW_S) < stored);
-        let lowered = self.floor.look(&clock, now);
-        let evidence = match lowered {
-            _ if settled => "settled-by-root",
-            Some(_) => "confirmed-clock",
-            None => return self.follow_up(writer, clock, stored),
-        };
-        let to = clock.moment.at;
-        let from = stored.map_or("nothing".to_owned(), |stored| stored.to_string());
-        log::warn!("the floor of time goes back from {from} to {to}: {evidence}");
-        // The row is written when the disk allows; nobody here waits for it.
-        drop(writer.move_floor(to.into(), evidence, to.into()));
-        self.others.time.remember(Some(to));
     }
 
     /// Once when a burst begins, not each second: the journal is read by people.
@@ -375,85 +322,6 @@ impl Reporter {
             })
             .collect()
     }
-}
-
-fn lane_status(lane: &LaneView, report: &LaneReport, now: Duration, rate: Option<f64>) -> LaneStatus {
-    let figures = report.history.figures(now);
-    LaneStatus {
-        lane: lane.settings.lane.id.clone(),
-        camera_up: lane.camera.at(now).state == CameraState::Up,
-        lifeless: report.lifeless.map(|cause| cause.code().to_owned()),
-        readers: lane.readers.iter().map(|tally| reader_status(tally)).collect(),
-        frames_per_second: rate,
-        no_read: report.no_read.map(|(why, _)| why.to_owned()),
-        no_read_age_s: report.no_read.map(|(_, at)| now.saturating_sub(at).as_secs()),
-        per_minute: figures.per_minute,
-        cycle_s: figures.cycle_s,
-        verdicts: owned(figures.verdicts),
-        reasons: owned(figures.reasons),
-        time_to_verdict_ms: figures.time_to_verdict_ms,
-        times: queue::TIMES_MS.map(Some).into_iter().chain([None]).zip(figures.times).collect(),
-        steps: figures.steps,
-    }
-}
-
-fn quarter_status(quarter: QuarterFigures) -> QuarterStatus {
-    let [admit, refer, refuse] = quarter.verdicts;
-    QuarterStatus {
-        from_ms: quarter.from_ms,
-        admit,
-        refer,
-        refuse,
-        by_hand: quarter.by_hand,
-        wait_s: quarter.wait_s,
-        time_to_verdict_ms: quarter.time_to_verdict_ms,
-    }
-}
-
-fn reader_status(tally: &Tally) -> ReaderStatus {
-    let counted = Outcome::ALL.map(|outcome| (outcome.code().to_owned(), tally.of_outcome(outcome)));
-    ReaderStatus {
-        reader: tally.name().to_owned(),
-        texts: counted.into_iter().filter(|(_, count)| *count > 0).collect(),
-        without_suffix: tally.without_suffix(),
-        wrapped: tally.wrapped(),
-        advice: tally.advice().map(str::to_owned),
-    }
-}
-
-fn owned<T>(map: BTreeMap<&'static str, T>) -> BTreeMap<String, T> {
-    map.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
-}
-
-fn sync(lists: &ListsState, moment: Moment) -> SyncStatus {
-    let last = &lists.sync;
-    SyncStatus {
-        last_attempt: last.last_attempt.map(|at| UnixTime(at).to_string()),
-        last_success: last.last_success.map(|at| UnixTime(at).to_string()),
-        age_s: last.last_success.map(|at| moment.at.since(UnixTime(at))),
-        last_result: last.last_result.clone(),
-        waiting: lists.held.as_ref().map(PendingUpdate::line),
-    }
-}
-
-/// The worst first: of a country's lists those are looked for.
-fn lists(profile: Option<&str>, trust: &Trust, moment: Moment) -> Vec<ListStatus> {
-    let profile = trust.profile(profile);
-    let mut lists: Vec<ListStatus> = trust
-        .issuers()
-        .map(|issuer| {
-            let known = trust.freshness(issuer.entry.id, moment, &profile);
-            ListStatus {
-                issuer: issuer.entry.id.to_string(),
-                names: issuer.entry.name.clone(),
-                freshness: known.map_or("missing", |(_, freshness)| Freshness::code(freshness)).to_owned(),
-                age_s: known.and_then(|(age, _)| age),
-                generation: issuer.repository.map(|repository| repository.generation),
-            }
-        })
-        .collect();
-    lists.sort_by_key(|list| Reverse(FRESHNESSES.iter().position(|freshness| *freshness == list.freshness)));
-    lists
 }
 
 fn count(metrics: &Metrics, status: &Status, lists: &ListsState, time_trust: TimeTrust, outbox: Option<Counts>) {
