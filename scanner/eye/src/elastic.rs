@@ -4,32 +4,62 @@
 //! their edges shows none. So every patch is shifted to where its contrast is greatest, starting at the finders,
 //! whose place is sure, and going outwards, each patch expecting to be moved about as far as its neighbours were.
 
-use crate::{plane::Plane, sample::Samples, symbol::Point};
+use crate::{
+    plane::Plane,
+    sample::Samples,
+    symbol::{Point, Version},
+};
 
-/// Modules between the middles of two patches.
-const SPACING: usize = 4;
-/// Half the side of a patch in modules.
-const RADIUS: usize = 3;
+/// How closely a symbol is followed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Closeness {
+    /// Modules between the middles of two patches.
+    spacing: usize,
+    /// Half the side of a patch in modules.
+    radius: usize,
+    /// What a shift of a module has to bring, in parts of the contrast.
+    reason: f32,
+    /// Whether the alignment patterns, too, are where the symbol is known to lie.
+    anchored: bool,
+}
+
+impl Closeness {
+    /// For paper that bends: large patches, which see through noise.
+    pub(crate) const LOOSE: Closeness = Closeness { spacing: 4, radius: 3, reason: 0.12, anchored: false };
+    /// For paper with a fold and glass with a crack, beside which the modules lie otherwise within two or three of them.
+    pub(crate) const CLOSE: Closeness = Closeness { spacing: 2, radius: 2, reason: 0.2, anchored: true };
+}
+
 /// Largest symbol followed: the work grows with its area.
 const MAX_MODULES: usize = 101;
 
 /// Moves the modules' places to where their neighbourhoods show the most contrast.
 ///
 /// `None` when the symbol is too large for it.
-pub(crate) fn follow(plane: &Plane<'_>, places: &[Point], samples: &Samples, size: usize) -> Option<Vec<Point>> {
+pub(crate) fn follow(
+    plane: &Plane<'_>,
+    places: &[Point],
+    samples: &Samples,
+    size: usize,
+    how: Closeness,
+) -> Option<Vec<Point>> {
     if size > MAX_MODULES {
         return None;
     }
     let levels = samples.levels();
-    let count = (size - 1).div_ceil(SPACING) + 1;
-    let middle = |i: usize| (i * SPACING).min(size - 1);
+    let count = (size - 1).div_ceil(how.spacing) + 1;
+    let middle = |i: usize| (i * how.spacing).min(size - 1);
     let mut shifts: Vec<Option<Point>> = vec![None; count * count];
     let far = size as f32 - 4.0;
+    let mut sure = vec![Point::new(3.0, 3.0), Point::new(far, 3.0), Point::new(3.0, far)];
+    if let Some(version) = Version::from_size(size).filter(|_| how.anchored) {
+        let centers = version.alignment_centres();
+        let all = centers.iter().flat_map(|y| centers.iter().map(move |x| (*x, *y)));
+        sure.extend(all.map(|(x, y)| Point::new(f32::from(x), f32::from(y))));
+    }
     let distance = |i: usize| {
         let at = Point::new(middle(i % count) as f32, middle(i / count) as f32);
-        [Point::new(3.0, 3.0), Point::new(far, 3.0), Point::new(3.0, far)]
-            .iter()
-            .fold(f32::MAX, |d, finder| d.min((at - *finder).length()))
+        sure.iter().fold(f32::MAX, |d, place| d.min((at - *place).length()))
     };
     let mut order: Vec<usize> = (0..count * count).collect();
     order.sort_by(|a, b| distance(*a).total_cmp(&distance(*b)));
@@ -46,7 +76,7 @@ pub(crate) fn follow(plane: &Plane<'_>, places: &[Point], samples: &Samples, siz
             }
         }
         let expected = if known > 0.0 { sum * (1.0 / known) } else { Point::default() };
-        let patch = Patch::around(places, size, middle(nx), middle(ny));
+        let patch = Patch::around(places, size, (middle(nx), middle(ny)), how);
         shifts[node] = Some(patch.best(plane, places, &levels, expected));
     }
     // Neighbouring patches share modules; what they disagree on is noise.
@@ -68,7 +98,7 @@ pub(crate) fn follow(plane: &Plane<'_>, places: &[Point], samples: &Samples, siz
     let mut moved = places.to_vec();
     for y in 0..size {
         for x in 0..size {
-            let (fx, fy) = (x as f32 / SPACING as f32, y as f32 / SPACING as f32);
+            let (fx, fy) = (x as f32 / how.spacing as f32, y as f32 / how.spacing as f32);
             let (x0, y0) = ((fx as usize).min(count - 1), (fy as usize).min(count - 1));
             let (x1, y1) = ((x0 + 1).min(count - 1), (y0 + 1).min(count - 1));
             let (ax, ay) = (fx - x0 as f32, fy - y0 as f32);
@@ -95,21 +125,22 @@ struct Patch {
     modules: Vec<usize>,
     u: Point,
     v: Point,
+    reason: f32,
 }
 
 impl Patch {
-    fn around(places: &[Point], size: usize, x: usize, y: usize) -> Self {
+    fn around(places: &[Point], size: usize, (x, y): (usize, usize), how: Closeness) -> Self {
         let (u, v) = axes(places, size, x, y);
-        let mut modules = Vec::with_capacity((2 * RADIUS + 1).pow(2));
-        for my in y.saturating_sub(RADIUS)..(y + RADIUS + 1).min(size) {
-            for mx in x.saturating_sub(RADIUS)..(x + RADIUS + 1).min(size) {
+        let mut modules = Vec::with_capacity((2 * how.radius + 1).pow(2));
+        for my in y.saturating_sub(how.radius)..(y + how.radius + 1).min(size) {
+            for mx in x.saturating_sub(how.radius)..(x + how.radius + 1).min(size) {
                 // Every other module says as much, at half the price.
                 if (mx + my) % 2 == 0 {
                     modules.push(my * size + mx);
                 }
             }
         }
-        Self { modules, u, v }
+        Self { modules, u, v, reason: how.reason }
     }
 
     /// The shift in modules that shows the most contrast, near the expected one.
@@ -123,7 +154,7 @@ impl Patch {
                 contrast += ((plane.ink(places[*module] + pixels) - threshold).abs() / half).min(1.2);
             }
             // A shift needs a reason.
-            contrast / self.modules.len() as f32 - 0.12 * step.dot(step)
+            contrast / self.modules.len() as f32 - self.reason * step.dot(step)
         };
         let mut best = (Point::default(), worth(Point::default()));
         // Uphill, at most half a module and a quarter in each direction.

@@ -7,7 +7,7 @@
 
 use crate::{
     decode::{self, DecodeError, Decoded},
-    elastic,
+    elastic::{self, Closeness},
     explain::{Note, Notes},
     finder::{self, Finder},
     frame::{self, Frame},
@@ -15,6 +15,7 @@ use crate::{
     light::Light,
     luma::Luma,
     mesh::Mesh,
+    pair,
     plane::{Plane, halve},
     reader::{Budget, Effort, MAX_UNREAD, Reader, Reading, Sighting},
     sample::Samples,
@@ -43,6 +44,10 @@ const EDGE_WEIGHTS: [u8; LEVELS] = [1, 3, 3, 3];
 const MAX_CROSSINGS: [usize; LEVELS] = [3000, 2000, 2000, 1000];
 /// Modules moved one by one in one frame; the attack: many symbols, each almost right.
 const MAX_FOLLOWED: usize = 16_000;
+/// Grids followed as closely as a crack needs in one frame.
+const MAX_CLOSELY: usize = 2;
+/// Finders in a view from which a pair of them says nothing; the attack: noise and walls, where every pair is one.
+const MANY_FINDERS: usize = 20;
 /// Finders tried as Micro QR symbols per level and polarity.
 const MAX_MICRO: usize = 6;
 /// What a grid must promise to be looked at twice; symbols have 1.6 and more.
@@ -63,8 +68,16 @@ impl Eye {
     }
 
     fn search(&mut self, luma: Luma<'_>, budget: Budget, notes: Notes) -> (Reading, Vec<Note>) {
-        let mut search =
-            Search { budget, crossings: 0, followed: 0, reading: Reading::default(), notes, pending: Vec::new() };
+        let mut search = Search {
+            budget,
+            crossings: 0,
+            followed: 0,
+            closely: 0,
+            reading: Reading::default(),
+            notes,
+            pending: Vec::new(),
+            seen: Vec::new(),
+        };
         let mut views: Vec<View<'_>> = Vec::with_capacity(LEVELS);
         let buffers = std::iter::once(None).chain(self.halves.iter_mut().map(Some));
         for (level, (light, buffer)) in self.lights.iter_mut().zip(buffers).enumerate() {
@@ -98,6 +111,7 @@ impl Eye {
                 }
             }
         }
+        search.two_finders(&views);
         search.second_look(&views);
         (search.reading, search.notes.into_vec())
     }
@@ -137,8 +151,11 @@ struct Search {
     reading: Reading,
     notes: Notes,
     pending: Vec<Pending>,
+    /// The finders of each view, by polarity.
+    seen: Vec<(usize, bool, Vec<Finder>)>,
     crossings: usize,
     followed: usize,
+    closely: usize,
 }
 
 impl Search {
@@ -174,6 +191,7 @@ impl Search {
                 self.notes.take(|| Note::Finder { center, size, inverted });
             }
             self.reading.statistics.finders += finders.len() as u32;
+            self.seen.push((level, plane.inverted(), finders.clone()));
             self.polarity(plane, &finders, level, scale);
             if self.done() {
                 return;
@@ -315,6 +333,39 @@ impl Search {
         outcome
     }
 
+    /// Where nothing was read, tries two finders whose third is covered.
+    fn two_finders(&mut self, views: &[View<'_>]) {
+        let (of_a_view, mut searches) = match self.budget.effort {
+            Effort::Quick => return,
+            Effort::Rotating(_) => (4, 4),
+            Effort::Thorough => (8, 8),
+        };
+        let mut seen = std::mem::take(&mut self.seen);
+        if let Effort::Rotating(frame) = self.budget.effort
+            && !seen.is_empty()
+        {
+            let first = frame as usize % seen.len();
+            seen.rotate_left(first);
+        }
+        for (level, inverted, finders) in seen.into_iter().filter(|(_, _, finders)| finders.len() < MANY_FINDERS) {
+            let view = views[level];
+            let plane = Plane::new(view.luma, view.light, inverted);
+            for pair in pair::pairs(&finders, of_a_view) {
+                if self.done() || searches == 0 {
+                    return;
+                }
+                if self.covered((pair[0].center + pair[1].center) * (0.5 * view.scale)) {
+                    continue;
+                }
+                if let Some(frame) = pair::frame(&plane, &pair, &mut searches)
+                    && self.first_look(&plane, frame, level, view.scale)
+                {
+                    return;
+                }
+            }
+        }
+    }
+
     /// Takes up the most promising grids again, with everything that helps.
     fn second_look(&mut self, views: &[View<'_>]) {
         let many = match self.budget.effort {
@@ -373,22 +424,30 @@ impl Search {
         {
             return Some(decoded);
         }
-        if self.followed > MAX_FOLLOWED {
-            return None;
-        }
-        self.followed += 2 * size * size;
-        let mut places = elastic::follow(plane, &p.places, &p.samples, size)?;
-        for round in 0..2 {
-            let samples = Samples::take(plane, &places, size);
-            let shown = Shown { places: &places, ..shown };
-            if self.spent() {
+        // The second of them costs the most of all, and is for the likeliest.
+        let close = if self.closely < MAX_CLOSELY { 2 } else { 1 };
+        for (how, rounds) in [(Closeness::LOOSE, 2), (Closeness::CLOSE, 3)].into_iter().take(close) {
+            if self.followed > MAX_FOLLOWED {
                 return None;
             }
-            if let Ok(decoded) = self.try_grid(&samples, shown, FULL) {
-                return Some(decoded);
+            if how == Closeness::CLOSE {
+                self.closely += 1;
+            } else {
+                self.followed += rounds * size * size;
             }
-            if round == 0 {
-                places = elastic::follow(plane, &places, &samples, size)?;
+            let mut places = elastic::follow(plane, &p.places, &p.samples, size, how)?;
+            for round in 1..=rounds {
+                let samples = Samples::take(plane, &places, size);
+                let shown = Shown { places: &places, ..shown };
+                if self.spent() {
+                    return None;
+                }
+                if let Ok(decoded) = self.try_grid(&samples, shown, FULL) {
+                    return Some(decoded);
+                }
+                if round < rounds {
+                    places = elastic::follow(plane, &places, &samples, size, how)?;
+                }
             }
         }
         None
@@ -472,6 +531,43 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_symbol_with_a_covered_outer_finder_is_read() {
+        for version in [4, 10] {
+            let code = QrCode::with_version(b"under a thumb", Kind::Normal(version), Level::H).expect("fits");
+            let (scale, far) = (4, code.width() - 4);
+            for (across, down) in [(far, 0), (0, far)] {
+                let (mut data, side) = drawn(&code, scale, 20, 230);
+                for y in down * scale..(down + 8) * scale {
+                    data[y * side + across * scale..][..8 * scale].fill(120);
+                }
+                let reading = read(&data, side, Budget::frame(0));
+                let payload = reading.symbols.first().map(|symbol| symbol.payload.as_slice());
+                assert_eq!(payload, Some(b"under a thumb".as_slice()), "version {version}, {across},{down}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_folded_symbol_is_read() {
+        let code = QrCode::with_version(b"kept in a pocket", Kind::Normal(8), Level::M).expect("fits");
+        let (flat, side) = drawn(&code, 4, 20, 230);
+        // Right of the fold, which is not upright, the paper turns away and is seen shorter by a third.
+        let data: Vec<u8> = (0..side * side)
+            .map(|i| {
+                let (x, y) = (i % side, i / side);
+                let fold = side as f32 * 0.45 + (y as f32 - side as f32 / 2.0) * 0.15;
+                let beyond = (x as f32 - fold).max(0.0);
+                flat.get(y * side + (x as f32 + beyond * 0.5) as usize)
+                    .filter(|_| x as f32 + beyond * 0.5 < side as f32)
+                    .copied()
+                    .unwrap_or(230)
+            })
+            .collect();
+        let reading = read(&data, side, Budget::picture());
+        assert_eq!(reading.symbols.first().map(|s| s.payload.as_slice()), Some(b"kept in a pocket".as_slice()));
     }
 
     #[test]

@@ -127,6 +127,85 @@ fn frames_by(plane: &Plane<'_>, triple: &Triple, line: Line) -> Vec<Frame> {
     frames
 }
 
+/// Two finders' own axes: `u` along the line between them, `v` to its right. `None` when one of them shows too few edges.
+pub(crate) fn measure_two(plane: &Plane<'_>, pair: &[Finder; 2]) -> Option<[Axes; 2]> {
+    let u = unit(pair[1].center - pair[0].center);
+    let v = Point::new(-u.y, u.x);
+    let mut ends = [Axes { center: Point::default(), u, v, threshold: None }; 2];
+    for (axes, finder) in ends.iter_mut().zip(pair) {
+        let by = |threshold| {
+            let (mu, shift_u) = module_along(plane, finder, u, threshold)?;
+            let (mv, shift_v) = module_along(plane, finder, v, threshold)?;
+            (mu <= 3.5 * mv && mv <= 3.5 * mu).then_some((mu, shift_u, mv, shift_v))
+        };
+        let own = || Some((finder.threshold, by(Some(finder.threshold?))?));
+        let (threshold, (mu, shift_u, mv, shift_v)) = by(None).map(|m| (None, m)).or_else(own)?;
+        let center = finder.center + u * shift_u + v * shift_v;
+        *axes = Axes { center, u: u * mu, v: v * mv, threshold };
+        // Tilt makes the two directions no right angle: the edges know.
+        let mut fit = Fit::around(center, 3.5 * axes.module());
+        fit.stiffen();
+        for edge in edges(plane, &[*axes])? {
+            if edge.horizontal {
+                fit.column(edge.at, edge.line, 1.0);
+            } else {
+                fit.row(edge.at, edge.line, 1.0);
+            }
+        }
+        let map = fit.solve()?.inverse()?;
+        let middle = map.map(Point::default());
+        if (middle - center).length() > axes.module() {
+            return None;
+        }
+        *axes = Axes {
+            center: middle,
+            u: map.map(Point::new(1.0, 0.0)) - middle,
+            v: map.map(Point::new(0.0, 1.0)) - middle,
+            threshold,
+        };
+    }
+    Some(ends)
+}
+
+/// The frame of a symbol that has two finders, `corner` being the one between the others, and a third at a known place. The axes
+/// are those of [`measure_two`].
+pub(crate) fn of_two(plane: &Plane<'_>, corner: &Axes, other: &Axes, third: Point, size: usize) -> Option<Frame> {
+    let far = size as f32 - 7.0;
+    let (along, away) = (other.center - corner.center, third - corner.center);
+    // Seen from the front the third finder lies clockwise of the second, or the second is the lower one.
+    let other_is_right = along.cross(away) > 0.0;
+    // The axes of both in the symbol's own directions.
+    let turned = |axes: &Axes| {
+        let towards = |axis: Point, to: Point| if axis.dot(to) < 0.0 { axis * -1.0 } else { axis };
+        let (along, away) = (towards(axes.u, along), towards(axes.v, away));
+        let (u, v) = if other_is_right { (along, away) } else { (away, along) };
+        Axes { u, v, ..*axes }
+    };
+    let (corner, other) = (turned(corner), turned(other));
+    let place = |is_right: bool| if is_right { Point::new(3.5 + far, 3.5) } else { Point::new(3.5, 3.5 + far) };
+    let reach = (other.center - third).length();
+    let mut fit = Fit::around((other.center + third) * 0.5, reach * 0.5);
+    for (axes, middle) in [(&corner, Point::new(3.5, 3.5)), (&other, place(other_is_right))] {
+        for edge in edges(plane, &[*axes])? {
+            if edge.horizontal {
+                fit.column(edge.at, middle.x + edge.line, 1.0);
+            } else {
+                fit.row(edge.at, middle.y + edge.line, 1.0);
+            }
+        }
+        fit.point(axes.center, middle, 2.0);
+    }
+    fit.point(third, place(!other_is_right), 12.0);
+    let map = fit.solve()?.inverse()?;
+    // The third has the axes that the map gives it.
+    let middle = map.map(place(!other_is_right));
+    let at = |x: f32, y: f32| map.map(place(!other_is_right) + Point::new(x, y)) - middle;
+    let hidden = Axes { center: middle, u: at(1.0, 0.0), v: at(0.0, 1.0), threshold: None };
+    let corners = if other_is_right { [corner, other, hidden] } else { [corner, hidden, other] };
+    let frame = Frame { size, map, fit, corners, evidence: 0.0 };
+    frame.is_whole(reach).then_some(frame)
+}
+
 /// Micro QR symbols have one finder: the frames of all four directions and sizes whose timing patterns agree, best
 /// first, at most two.
 pub(crate) fn micro_frames(plane: &Plane<'_>, finder: &Finder) -> Vec<Frame> {
@@ -368,13 +447,8 @@ fn frame(plane: &Plane<'_>, triple: &Triple, corners: &[Axes; 3], edges: &[Edge]
     }
     let map = back?.inverse()?;
     let mut frame = Frame { size, map, fit, corners: *corners, evidence: 0.0 };
-    let outline = frame.outline();
-    // The map must not fold the symbol over or stretch it out of the picture.
-    for i in 0..4 {
-        let (a, b, c) = (outline[i], outline[(i + 1) % 4], outline[(i + 2) % 4]);
-        if (b - a).cross(c - b) <= 0.0 || (b - a).length() > 4.0 * reach {
-            return None;
-        }
+    if !frame.is_whole(reach) {
+        return None;
     }
     frame.evidence = timing(plane, &frame);
     Some(frame)
@@ -385,6 +459,15 @@ impl Frame {
     pub(crate) fn outline(&self) -> [Point; 4] {
         let n = self.size as f32;
         [Point::new(0.0, 0.0), Point::new(n, 0.0), Point::new(n, n), Point::new(0.0, n)].map(|p| self.map.map(p))
+    }
+
+    /// Whether the map neither folds the symbol over nor stretches it out of the picture; `reach` is the distance of two finders.
+    fn is_whole(&self, reach: f32) -> bool {
+        let outline = self.outline();
+        (0..4).all(|i| {
+            let (a, b, c) = (outline[i], outline[(i + 1) % 4], outline[(i + 2) % 4]);
+            (b - a).cross(c - b) > 0.0 && (b - a).length() <= 4.0 * reach
+        })
     }
 
     /// Adds places that are known (module coordinates and pixels) to the equations and solves them again.

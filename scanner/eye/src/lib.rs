@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod blocks;
+pub mod cause;
 pub mod decode;
 mod elastic;
 pub mod explain;
@@ -27,6 +28,7 @@ mod held;
 mod light;
 mod luma;
 mod mesh;
+mod pair;
 mod plane;
 pub mod presence;
 mod reader;

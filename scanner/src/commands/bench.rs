@@ -1,10 +1,13 @@
 //! `checkpointd bench`: replays pictures through the real eye and the real judge of this machine, and says where the time goes.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use clap::Args;
 use devices::camera::{FrameSource, Next, Pictures};
-use eye::track::Tracker;
+use eye::{
+    cause::{self, Cause},
+    track::Tracker,
+};
 use host::clock::Clock;
 use serde::Serialize;
 
@@ -51,6 +54,8 @@ struct Report {
     damaged: usize,
     symbols: usize,
     judged: usize,
+    /// Frames of one round in which something like a symbol was seen and nothing was read, by cause.
+    unread: BTreeMap<&'static str, usize>,
     stages: Vec<Stage>,
     /// Frames a second one core can look at and judge, not counting the loading.
     frames_per_second: f64,
@@ -70,10 +75,10 @@ pub fn run(said: &super::ConfigArgs, clock: &Clock, arguments: Arguments) -> Res
         Err(_) => None,
     };
     let mut times = Times::default();
-    for _ in 0..arguments.repeat {
+    for round in 0..arguments.repeat {
         let mut pictures = Pictures::open(&arguments.frames)
             .map_err(|error| Failure::new(format!("no frames in {}", arguments.frames.display())).because(error))?;
-        replay(&mut pictures, judge.as_ref(), clock, &mut times);
+        replay(&mut pictures, judge.as_ref(), clock, &mut times, round == 0);
     }
     if times.read.is_empty() {
         return Err(Failure::new(format!("no picture in {} could be read", arguments.frames.display())));
@@ -94,9 +99,10 @@ struct Times {
     judge: Vec<Duration>,
     damaged: usize,
     symbols: usize,
+    unread: BTreeMap<Cause, usize>,
 }
 
-fn replay(pictures: &mut Pictures, judge: Option<&Judge>, clock: &Clock, times: &mut Times) {
+fn replay(pictures: &mut Pictures, judge: Option<&Judge>, clock: &Clock, times: &mut Times, causes: bool) {
     let mut eye = Tracker::new();
     loop {
         let began = clock.now();
@@ -113,6 +119,12 @@ fn replay(pictures: &mut Pictures, judge: Option<&Judge>, clock: &Clock, times: 
         let sight = eye.see(frame.luma());
         times.read.push(clock.since(began));
         times.symbols += sight.symbols.len();
+        if causes
+            && sight.symbols.is_empty()
+            && let Some(finding) = cause::of(frame.luma())
+        {
+            *times.unread.entry(finding.cause).or_default() += 1;
+        }
         let Some(judge) = judge else { continue };
         for text in sight.symbols.iter().filter_map(|symbol| str::from_utf8(&symbol.payload).ok()) {
             let began = clock.now();
@@ -131,6 +143,7 @@ impl Times {
             damaged: self.damaged,
             symbols: self.symbols,
             judged: self.judge.len(),
+            unread: self.unread.iter().map(|(cause, frames)| (cause.code(), *frames)).collect(),
             frames_per_second: self.read.len() as f64 / busy.as_secs_f64().max(1e-9),
             stages: [("load", &mut self.load), ("read", &mut self.read), ("judge", &mut self.judge)]
                 .into_iter()
@@ -179,6 +192,9 @@ impl Report {
             text.push_str(&format!(", {} MiB at most", bytes.div_ceil(1 << 20)));
         }
         text.push('\n');
+        for (cause, frames) in &self.unread {
+            text.push_str(&format!("not read: {cause:<12}{frames:>6} frames\n"));
+        }
         text
     }
 }

@@ -10,7 +10,7 @@ use devices::{
     camera::{self, Abilities, Knob, Next, Offer},
     frame::Frame,
 };
-use eye::{Budget, Eye, Hint, Reader, presence::Watch};
+use eye::{Budget, Eye, Hint, Reader, cause, presence::Watch};
 use host::{
     clock::Clock,
     config::{Camera, Device},
@@ -91,8 +91,10 @@ pub struct View {
     pub pixels_per_module: Option<f32>,
     /// Pictures in which a symbol was read.
     pub read: u32,
-    /// Why a symbol that is held up is not read: `blurred`, `too-small`, `too-bright` or `too-dark`; `null` where none is, or it is read.
+    /// Why a symbol that is held up is not read, such as `blurred` or `glare`; `null` where none is, or it is read.
     pub unread: Option<&'static str>,
+    /// The same with its measure and what helps, in words.
+    pub finding: Option<String>,
     /// What the camera could do beside that.
     #[serde(flatten)]
     pub abilities: Abilities,
@@ -164,6 +166,10 @@ pub fn look(camera: &Camera, clock: &Clock, how_long: Duration) -> Result<(View,
     }
     let span = first.map_or(Duration::ZERO, |first| clock.since(first)).as_secs_f64();
     view.rate = if span > 0.0 { f64::from(view.frames.saturating_sub(1)) / span } else { 0.0 };
+    if let Some(finding) = last.as_ref().filter(|_| view.read == 0).and_then(|frame| cause::of(frame.luma())) {
+        view.unread = Some(finding.cause.code());
+        view.finding = Some(finding.to_string());
+    }
     Ok((view, last))
 }
 
@@ -232,6 +238,9 @@ impl View {
             let now = knob.now.map_or(String::new(), |now| format!(", now {now}"));
             let Knob { key, least, most, step, usual, .. } = knob;
             text.push_str(&format!("{key}: {least} to {most} in steps of {step} (usually {usual}{now})\n"));
+        }
+        if let Some(finding) = &self.finding {
+            text.push_str(&format!("not read, {finding}\n"));
         }
         for advice in self.advice() {
             text.push_str(&format!("advice: {advice}\n"));

@@ -6,12 +6,12 @@
 use std::{fs, path::Path};
 
 use devices::frame::Frame;
-use eye::{Budget, Eye, explain};
+use eye::{Budget, Eye, cause, explain, presence::Watch};
 use image::{ExtendedColorType, ImageFormat};
 
 use crate::commands::failure::Failure;
 
-/// Writes `<picture>.txt`, a line for each thing seen or decided, and `<picture>-<stage>.png` for bits, candidates, grid and samples.
+/// Writes `<picture>.txt`, a line for each thing seen or decided and at last why nothing was read, and `<picture>-<stage>.png` for bits, candidates, grid and samples.
 ///
 /// # Errors
 /// When the folder cannot be written.
@@ -20,7 +20,11 @@ pub fn write(eye: &mut Eye, folder: &Path, picture: &Path, frame: &Frame) -> Res
     let (_, notes) = eye.explain(frame.luma(), Budget::picture());
     fs::create_dir_all(folder).map_err(|error| failed(folder).because(error))?;
     let name = picture.file_name().unwrap_or_default().to_string_lossy();
-    let told: String = notes.iter().map(|note| format!("{note}\n")).collect();
+    let mut told: String = notes.iter().map(|note| format!("{note}\n")).collect();
+    let luma = frame.luma();
+    if let Some(finding) = cause::find(luma, &notes, Watch::default().look(luma)) {
+        told += &format!("not read, {finding}\n");
+    }
     let text = folder.join(format!("{name}.txt"));
     fs::write(&text, told).map_err(|error| failed(&text).because(error))?;
     for stage in explain::pictures(frame.luma(), &notes) {

@@ -1,6 +1,6 @@
 //! The eye beside the other readers, on any folder of pictures with a manifest.
 //!
-//! `compare FOLDER… [--empty DIR] [--hostile] [--readers a,b] [--only SET] [--repeat N] [--json] [--misses FILE]`
+//! `compare FOLDER… [--empty DIR] [--hostile] [--readers a,b] [--only SET] [--repeat N] [--json] [--misses FILE] [--presentations FOLDER]`
 //!
 //! Every reader gets the same luma plane from memory, one after the other in this one thread, in an order that turns
 //! from picture to picture; the time is the thread's CPU time, the best of N. Each stops at its first symbol.
@@ -11,6 +11,7 @@
 
 mod frames;
 mod hostile;
+mod presentations;
 mod readers;
 mod report;
 
@@ -27,6 +28,7 @@ struct Options {
     repeat: usize,
     json: bool,
     misses: Option<String>,
+    presentations: Option<String>,
 }
 
 fn options() -> Result<Options, String> {
@@ -39,6 +41,7 @@ fn options() -> Result<Options, String> {
         repeat: 1,
         json: false,
         misses: None,
+        presentations: None,
     };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
@@ -50,13 +53,15 @@ fn options() -> Result<Options, String> {
             "--only" => options.only = Some(value()?),
             "--repeat" => options.repeat = value()?.parse().map_err(|_| "--repeat needs a number".to_string())?,
             "--json" => options.json = true,
+            "--presentations" => options.presentations = Some(value()?),
             "--misses" => options.misses = Some(value()?),
             flag if flag.starts_with('-') => return Err(format!("unknown option {flag}")),
             _ => options.folders.push(arg),
         }
     }
-    if options.folders.is_empty() && options.empty.is_empty() && !options.hostile {
-        return Err("usage: compare FOLDER… [--empty DIR] [--hostile] [--readers a,b] [--only SET] [--repeat N] [--json] [--misses FILE]".into());
+    let pictures = !options.folders.is_empty() || !options.empty.is_empty() || options.hostile;
+    if !pictures && options.presentations.is_none() {
+        return Err("usage: compare FOLDER… [--empty DIR] [--hostile] [--readers a,b] [--only SET] [--repeat N] [--json] [--misses FILE] [--presentations FOLDER]".into());
     }
     Ok(options)
 }
@@ -70,6 +75,9 @@ fn main() {
 }
 
 fn run(options: &Options) -> Result<(), String> {
+    if let Some(folder) = &options.presentations {
+        return presentations::run(folder);
+    }
     let mut peers = options.readers.iter().map(|name| readers::named(name)).collect::<Result<Vec<_>, _>>()?;
     // A reader that panics is counted, and must not fill the screen.
     std::panic::set_hook(Box::new(|_| {}));
