@@ -281,6 +281,14 @@ impl Search {
         })
     }
 
+    /// Whether it lies within a symbol that was read already. The middle between two of a symbol's finders is not the symbol's middle.
+    fn within_a_read_one(&self, p: Point) -> bool {
+        self.reading.symbols.iter().any(|s| {
+            let turns = (0..4).map(|i| (s.corners[(i + 1) % 4] - s.corners[i]).cross(p - s.corners[i]));
+            turns.clone().all(|turn| turn >= 0.0) || turns.clone().all(|turn| turn <= 0.0)
+        })
+    }
+
     /// Samples a frame's grid and decodes it as it is; remembers it when it looks like a symbol and does not decode.
     fn first_look(&mut self, plane: &Plane<'_>, frame: Frame, level: usize, scale: f32) -> bool {
         let outline = frame.outline().map(|p| p * scale);
@@ -333,7 +341,7 @@ impl Search {
         outcome
     }
 
-    /// Where nothing was read, tries two finders whose third is covered.
+    /// Tries two finders whose third is covered, beside the symbols that were read.
     fn two_finders(&mut self, views: &[View<'_>]) {
         let (of_a_view, mut searches) = match self.budget.effort {
             Effort::Quick => return,
@@ -354,7 +362,7 @@ impl Search {
                 if self.done() || searches == 0 {
                     return;
                 }
-                if self.covered((pair[0].center + pair[1].center) * (0.5 * view.scale)) {
+                if self.within_a_read_one((pair[0].center + pair[1].center) * (0.5 * view.scale)) {
                     continue;
                 }
                 if let Some(frame) = pair::frame(&plane, &pair, &mut searches)
@@ -546,6 +554,18 @@ mod tests {
                 let reading = read(&data, side, Budget::frame(0));
                 let payload = reading.symbols.first().map(|symbol| symbol.payload.as_slice());
                 assert_eq!(payload, Some(b"under a thumb".as_slice()), "version {version}, {across},{down}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_symbol_with_all_its_finders_is_told_once() {
+        for version in 1..=12 {
+            let code = QrCode::with_version(b"once", Kind::Normal(version), Level::H).expect("fits");
+            for scale in [3, 4, 7] {
+                let (data, side) = drawn(&code, scale, 20, 230);
+                let reading = read(&data, side, Budget::picture());
+                assert_eq!(reading.symbols.len(), 1, "version {version} at {scale} pixels a module");
             }
         }
     }
