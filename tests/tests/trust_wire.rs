@@ -22,6 +22,7 @@ struct Line {
     meter: Meter,
     connections: Connections,
     has_index: bool,
+    publications: u64,
 }
 
 impl Line {
@@ -30,7 +31,15 @@ impl Line {
         wire::write(mirror.path(), &post.mirror.files.borrow());
         let server = Nginx::serve(mirror.path())?;
         let meter = Meter::before(&server);
-        Some(Line { post, mirror, server, meter, connections: Connections::default(), has_index: false })
+        Some(Line {
+            post,
+            mirror,
+            server,
+            meter,
+            connections: Connections::default(),
+            has_index: false,
+            publications: 0,
+        })
     }
 
     /// The same with an index at the top.
@@ -53,6 +62,13 @@ impl Line {
         if self.has_index {
             self.index();
         }
+        self.published();
+    }
+
+    /// What lies on the mirror now is newer than what lay there before.
+    fn published(&mut self) {
+        self.publications += 1;
+        wire::publish_at(self.mirror.path(), self.publications);
     }
 
     fn sync(&mut self, hour: i64) -> (SyncReport, Traffic) {
@@ -254,6 +270,7 @@ fn what_an_index_says_is_believed_no_more_than_the_files_themselves() {
         line.has_index = false;
         line.publish(hour);
         std::fs::write(&path, index).expect("written");
+        line.published();
         let (report, _) = line.sync(hour);
         assert_eq!(newer(&report), 35, "{what}: every issuer is asked alone in the same round: {report}");
     }
